@@ -1,0 +1,223 @@
+"""Attributes of images, and how they become numbers.
+
+A *label* is an integer per attribute (B, n): the index of its value. The *conditioning vector* (B, A) is what decoders
+read and label heads predict: one column for a binary attribute, one per value for a categorical one. This module is the
+only place that knows the difference. It imports torch only for annotations, so the command line can list attributes
+without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from attredit.errors import DataError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BINARY = ("0", "1")
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute: its name and the names of its values, in label order."""
+
+    name: str
+    values: tuple[str, ...] = BINARY
+
+    @property
+    def binary(self) -> bool:
+        """True when one column and one logit are enough."""
+        return len(self.values) == 2
+
+    @property
+    def width(self) -> int:
+        """Columns of the conditioning vector that belong to this attribute."""
+        return 1 if self.binary else len(self.values)
+
+
+@dataclass(frozen=True)
+class AttributeSchema:
+    """An ordered set of attributes.
+
+    Raises:
+        DataError: two attributes share a name, or an attribute has fewer than two values.
+    """
+
+    attributes: tuple[Attribute, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) != len(self.names):
+            twice = sorted({n for n in self.names if self.names.count(n) > 1})
+            raise DataError(f"Attribute names appear twice: {', '.join(twice)}.")
+        for attribute in self.attributes:
+            if len(attribute.values) < 2:
+                raise DataError(f"Attribute {attribute.name} needs at least two values, has {len(attribute.values)}.")
+
+    @classmethod
+    def of_binary(cls, names: Iterable[str]) -> AttributeSchema:
+        """A schema of binary attributes, the common case."""
+        return cls(tuple(Attribute(name) for name in names))
+
+    @classmethod
+    def from_json(cls, data: list[dict[str, Any]]) -> AttributeSchema:
+        """The inverse of `to_json`."""
+        return cls(tuple(Attribute(item["name"], tuple(item["values"])) for item in data))
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Plain lists and dictionaries, for config.json."""
+        return [{"name": a.name, "values": list(a.values)} for a in self.attributes]
+
+    def __len__(self) -> int:
+        return len(self.attributes)
+
+    def __iter__(self) -> Iterator[Attribute]:
+        return iter(self.attributes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Attribute names in label order."""
+        return tuple(a.name for a in self.attributes)
+
+    @property
+    def width(self) -> int:
+        """A: width of the conditioning vector."""
+        return sum(a.width for a in self.attributes)
+
+    @cached_property
+    def columns(self) -> tuple[slice, ...]:
+        """Each attribute's columns in the conditioning vector."""
+        ends, end = [], 0
+        for a in self.attributes:
+            ends.append(slice(end, end + a.width))
+            end += a.width
+        return tuple(ends)
+
+    def index(self, name: str) -> int:
+        """Position of an attribute.
+
+        Raises:
+            UsageError: no attribute has that name; the message names the nearest and lists all.
+        """
+        if name not in self.names:
+            raise UsageError(f"Unknown attribute {name!r}.", nearest(name, self.names))
+        return self.names.index(name)
+
+    def select(self, names: Iterable[str]) -> AttributeSchema:
+        """The schema of some attributes, in the given order.
+
+        Raises:
+            UsageError: an unknown name.
+        """
+        return AttributeSchema(tuple(self.attributes[self.index(n)] for n in names))
+
+    def wanted(self, changes: Mapping[str, Any]) -> dict[int, list[float]]:
+        """Turn a user's request, such as ``{"Smiling": 1, "Hair": "blond"}``, into columns of each named attribute.
+
+        Binary values may be any number (in-between and beyond are allowed) or a value's name; categorical ones are a
+        value's name or index.
+
+        Raises:
+            UsageError: an unknown attribute or value.
+        """
+        result = {}
+        for name, value in changes.items():
+            i = self.index(name)
+            result[i] = _columns_of(self.attributes[i], value)
+        return result
+
+    # --- tensors -------------------------------------------------------------------------------------------------
+
+    def encode(self, labels: Tensor) -> Tensor:
+        """Labels (B, n) of integers to the conditioning vector (B, A) of floats."""
+        import torch
+        import torch.nn.functional as F
+
+        parts = [
+            labels[:, i : i + 1].float() if a.binary else F.one_hot(labels[:, i].long(), a.width).float()
+            for i, a in enumerate(self.attributes)
+        ]
+        return torch.cat(parts, dim=1)
+
+    def decode(self, attrs: Tensor) -> Tensor:
+        """The conditioning vector (B, A), of logits' probabilities or of codes, to the nearest labels (B, n)."""
+        import torch
+
+        parts = [
+            (attrs[:, c] > 0.5).long() if a.binary else attrs[:, c].argmax(1, keepdim=True)
+            for a, c in zip(self.attributes, self.columns, strict=True)
+        ]
+        return torch.cat(parts, dim=1)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Logits (B, A) to probabilities (B, A): sigmoid for binary, softmax within each categorical attribute."""
+        import torch
+
+        parts = [
+            logits[:, c].sigmoid() if a.binary else logits[:, c].softmax(1)
+            for a, c in zip(self.attributes, self.columns, strict=True)
+        ]
+        return torch.cat(parts, dim=1)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Cross-entropy of logits (B, A) with targets (B, A) that may be soft: batch mean, averaged over attributes.
+
+        Binary attributes contribute binary cross-entropy (the paper's equations 5 to 7), categorical ones the
+        cross-entropy over their values.
+        """
+        import torch.nn.functional as F
+
+        if all(a.binary for a in self.attributes):
+            return F.binary_cross_entropy_with_logits(logits, target)
+        total = logits.new_zeros(())
+        for a, c in zip(self.attributes, self.columns, strict=True):
+            one, want = logits[:, c], target[:, c]
+            total = total + (F.binary_cross_entropy_with_logits(one, want) if a.binary else F.cross_entropy(one, want))
+        return total / len(self)
+
+    def uniform(self, attrs: Tensor) -> Tensor:
+        """The target that carries no information, shaped as attrs: 1/2, or 1/K for each of K values."""
+        import torch
+
+        parts = [
+            torch.full_like(attrs[:, c], 0.5 if a.binary else 1.0 / a.width)
+            for a, c in zip(self.attributes, self.columns, strict=True)
+        ]
+        return torch.cat(parts, dim=1)
+
+    def opposite(self, attrs: Tensor) -> Tensor:
+        """The target that says "anything but this": 1 - y, spread evenly over the other values if categorical."""
+        import torch
+
+        parts = [
+            (1.0 - attrs[:, c]) / (1 if a.binary else a.width - 1)
+            for a, c in zip(self.attributes, self.columns, strict=True)
+        ]
+        return torch.cat(parts, dim=1)
+
+    def other(self, labels: Tensor, uniform: Tensor) -> Tensor:
+        """Labels (B, n) in which every attribute has another value, chosen by `uniform` (B, n) in [0, 1)."""
+        import torch
+
+        sizes = torch.tensor([len(a.values) for a in self.attributes], device=labels.device)
+        shift = 1 + (uniform * (sizes - 1)).long()
+        return (labels + shift) % sizes
+
+
+def _columns_of(attribute: Attribute, value: Any) -> list[float]:
+    """The conditioning columns of one requested value."""
+    if isinstance(value, str) and value in attribute.values:
+        value = attribute.values.index(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        hint = nearest(str(value), attribute.values) if not attribute.binary else "Use a number, such as 0 or 1."
+        raise UsageError(f"{value!r} is no value of {attribute.name}.", hint) from None
+    if attribute.binary:
+        return [number]
+    if number not in range(attribute.width):
+        raise UsageError(f"{value!r} is no value of {attribute.name}.", nearest(str(value), attribute.values))
+    return [float(i == number) for i in range(attribute.width)]
