@@ -1,0 +1,191 @@
+"""From a recipe to networks, terms and optimisers. The only place that calls components' constructors."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from attredit.attributes import AttributeSchema
+from attredit.errors import PluginError, UsageError, nearest
+from attredit.interfaces import DataSource
+from attredit.recipe import Optimizer, Part, Player, Recipe, Term, at_step
+from attredit.registry import Registry
+from attredit.view import BatchView
+
+TermCall = Callable[[BatchView], Tensor]
+
+
+_OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What networks need to know of the data."""
+
+    channels: int
+    image_size: int
+    latent_dim: int
+    attr_dim: int
+
+
+@dataclass
+class ActivePlayer:
+    """A player with its built terms and optimiser."""
+
+    name: str
+    spec: Player
+    terms: dict[str, TermCall]
+    parameters: dict[str, list[nn.Parameter]]
+    optimizer: torch.optim.Optimizer
+
+    def groups(self, step: int, total: int) -> list[tuple[list[nn.Parameter], dict[str, float]]]:
+        """One backward pass each: parameters, and the weighted terms whose gradient reaches them at this step.
+
+        Terms without `only` share the first pass; each distinct `only` costs one more, which accumulates.
+        """
+        groups: dict[tuple[str, ...], dict[str, float]] = {}
+        for name, term in self.spec.terms.items():
+            weight = at_step(term.weight, step, total)
+            if weight != 0:
+                groups.setdefault(term.only or self.spec.trains, {})[name] = weight
+        return [([w for part in reach for w in self.parameters[part]], terms) for reach, terms in groups.items()]
+
+    @property
+    def flat(self) -> list[nn.Parameter]:
+        """All parameters of this player, in a fixed order."""
+        return [w for group in self.parameters.values() for w in group]
+
+
+@dataclass
+class Built:
+    """Everything a recipe describes, alive."""
+
+    parts: nn.ModuleDict
+    players: list[ActivePlayer]
+
+    def stateful_terms(self) -> Iterator[tuple[str, nn.Module]]:
+        """Terms that keep state, by ``player.term``."""
+        for player in self.players:
+            for name, term in player.terms.items():
+                if isinstance(term, nn.Module):
+                    yield f"{player.name}.{name}", term
+
+
+def build(registry: Registry, recipe: Recipe, schema: AttributeSchema, *, channels: int, image_size: int) -> Built:
+    """Networks of a recipe, on the CPU, initialised from torch's current seed, with their players.
+
+    Raises:
+        UsageError: an unknown component, part, term or option.
+    """
+    geometry = Geometry(channels, image_size, recipe.latent_dim, schema.width)
+    parts = nn.ModuleDict({name: build_part(registry, name, part, geometry) for name, part in recipe.parts.items()})
+    for required in ("encoder", "decoder"):
+        if required not in parts:
+            raise UsageError(f"The recipe has no part {required!r}.", "Name a method that extends a complete one.")
+    return Built(parts, list(_players(registry, recipe, parts)))
+
+
+def build_part(registry: Registry, name: str, part: Part, geometry: Geometry) -> nn.Module:
+    """One network or strategy of a recipe.
+
+    Raises:
+        UsageError: an unknown component or option.
+        PluginError: it is no torch module.
+    """
+    component = registry.find(kind_of_part(name), part.use)
+    make = component.load()
+    offered = {k: v for k, v in vars(geometry).items() if k in inspect.signature(make).parameters}
+    module = _call(make, f"parts.{name}.options", {**offered, **part.options})
+    if not isinstance(module, nn.Module):
+        raise PluginError(f"{component.kind} {component.id} is a {type(module).__name__}, not a torch.nn.Module.")
+    return module
+
+
+def kind_of_part(name: str) -> str:
+    """The kind of component that a part of this name is; any unfamiliar name is a discriminator or classifier."""
+    return name if name in ("encoder", "decoder", "factorizer") else "discriminator"
+
+
+def build_optimizer(spec: Optimizer, parameters: list[nn.Parameter], where: str) -> torch.optim.Optimizer:
+    """A torch optimiser.
+
+    Raises:
+        UsageError: an option that it does not have.
+    """
+    lr = at_step(spec.lr, 0, 1)
+    make = getattr(torch.optim, _OPTIMIZERS[spec.name])
+    optimizer = _call(functools.partial(make, parameters, lr=lr), f"{where}.optimizer.options", spec.options)
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    return optimizer
+
+
+def _players(registry: Registry, recipe: Recipe, parts: nn.ModuleDict) -> Iterator[ActivePlayer]:
+    """Players with something to train; a factorizer without a network leaves its player with nothing."""
+    owner: dict[str, str] = {}
+    for name, spec in recipe.players.items():
+        for part in spec.trains:
+            if part not in parts:
+                raise UsageError(f"Player {name} trains {part!r}, which the recipe lacks.", nearest(part, parts))
+            if owner.setdefault(part, name) != name:
+                raise UsageError(f"Part {part!r} is trained by both {owner[part]} and {name}.", "Let one of them.")
+        parameters = {p: [w for w in parts[p].parameters() if w.requires_grad] for p in spec.trains}
+        flat = [w for group in parameters.values() for w in group]
+        if flat:
+            where = f"players.{name}"
+            terms = {t: _term(registry, t, term, spec, where) for t, term in spec.terms.items()}
+            yield ActivePlayer(name, spec, terms, parameters, build_optimizer(spec.optimizer, flat, where))
+
+
+def _term(registry: Registry, name: str, term: Term, player: Player, where: str) -> TermCall:
+    """A term as a function of the view, its options checked now rather than at the first step."""
+    for part in term.only:
+        if part not in player.trains:
+            raise UsageError(f"{where}.terms.{name}.only names {part!r}.", nearest(part, player.trains))
+    make = registry.find("term", term.use or name).load()
+    if inspect.isclass(make):
+        made: TermCall = _call(make, f"{where}.terms.{name}.options", term.options)
+        return made
+    _check(make, f"{where}.terms.{name}.options", term.options, skip=1)
+    return functools.partial(make, **term.options)
+
+
+def _call(make: Callable[..., Any], where: str, options: dict[str, Any]) -> Any:
+    """Call a constructor with options, naming those that it does not know."""
+    _check(make, where, options)
+    return make(**options)
+
+
+def _check(make: Callable[..., Any], where: str, options: dict[str, Any], skip: int = 0) -> None:
+    signature = inspect.signature(make).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in signature.values()):
+        return
+    known = list(signature)[skip:]
+    for option in options:
+        if option not in known:
+            raise UsageError(f"{where} has no {option!r}.", nearest(option, known))
+    missing = [n for n in known if signature[n].default is inspect.Parameter.empty and n not in options]
+    if missing:
+        raise UsageError(f"{where} needs {', '.join(missing)}.")
+
+
+def build_source(
+    registry: Registry, name: str, *, image_size: int, data_dir: str | Path | None, options: dict[str, Any]
+) -> DataSource:
+    """A registered data source.
+
+    Raises:
+        UsageError: an unknown data set or option.
+        DataError: the data are not where they should be.
+    """
+    make = registry.find("dataset", name).load()
+    directory = None if data_dir is None else Path(data_dir)
+    given = {"image_size": image_size, "data_dir": directory, **options}
+    source: DataSource = _call(make, f"options of data set {name}", given)
+    return source

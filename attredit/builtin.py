@@ -1,0 +1,24 @@
+"""The core's own components, registered through the same hooks as everybody's. Loaded by `attredit.registry`."""
+
+from __future__ import annotations
+
+from attredit.hookspecs import Register, hookimpl
+
+attredit_api = 1
+
+
+@hookimpl
+def register_terms(register: Register) -> None:
+    """The loss terms of the paper, and the few that its relatives share."""
+    for name, summary in {
+        "rec": "reconstruction (equation 3)",
+        "gan": "discriminator on real, reconstructed and sampled images (equation 4)",
+        "gan_generator": "non-saturating side of the generator",
+        "class": "label head against the labels (equation 5)",
+        "class_rec": "label head on the reconstruction (equation 6)",
+        "class_edit": "label head on the edit, against what was asked for",
+        "kl": "divergence of the latent from N(0, I) (equation 8)",
+        "penalty": "what a factorizer asks of the encoder",
+        "fit": "what a factorizer's own network minimises (equation 7)",
+    }.items():
+        register(name, f"attredit.losses:{name}_", summary=summary)

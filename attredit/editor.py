@@ -1,0 +1,262 @@
+"""A trained model as its users see it: edit, sweep, predict, reconstruct, sample, encode, decode."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from attredit.build import Geometry as NetworkGeometry
+from attredit.build import build_part
+from attredit.checkpoint import RunConfig, RunDirectory, below, load_into, read_tensors
+from attredit.composite import blend, blend_batch
+from attredit.data import Geometry
+from attredit.errors import UsageError
+from attredit.images import Output, Picture, as_dtype, as_float, read, to_bytes, write
+from attredit.interfaces import Code
+from attredit.registry import installed
+from attredit.view import noise
+
+Mode = Literal["composite", "decoded"]
+
+_CHUNK = 128
+
+
+def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
+    """The editor of a finished (or interrupted) run.
+
+    Args:
+        run_dir: What `attredit train` wrote.
+        device: Where to compute; the CPU when None.
+
+    Raises:
+        RunError: the directory is no run, or its files are damaged.
+        PluginError: a part's plugin is not installed.
+    """
+    run, registry = RunDirectory(run_dir), installed()
+    config = run.config()
+    run.check_plugins(registry, config)
+    tensors, _ = read_tensors(run.model_file)
+    geometry = NetworkGeometry(config.channels, config.image_size, config.recipe.latent_dim, config.schema_.width)
+    parts = {}
+    for name in ("encoder", "decoder"):
+        parts[name] = build_part(registry, name, config.recipe.parts[name], geometry)
+        load_into(parts[name], below(name, tensors), run.model_file)
+    return Editor(config, parts["encoder"], parts["decoder"], torch.device(device or "cpu"))
+
+
+class Editor:
+    """Edits images with an encoder and a decoder.
+
+    Images may be a path, a PIL image, a NumPy array (H, W, C) or (B, H, W, C), a tensor (C, H, W) or (B, C, H, W), or
+    a list of these; any size and mode. What comes back is PIL images, arrays or tensors, as `output` says; one for one
+    image, a list or batch for many. The source's labels are never asked for: the encoder predicts them.
+
+    Args:
+        config: The run's configuration.
+        encoder: Images to a code.
+        decoder: Latents and attributes to image logits.
+        device: Where to compute.
+    """
+
+    def __init__(self, config: RunConfig, encoder: nn.Module, decoder: nn.Module, device: torch.device) -> None:
+        self.config, self.device = config, device
+        self.schema = config.schema_
+        self.geometry = Geometry.from_json(config.geometry)
+        layout = torch.channels_last
+        self.encoder = encoder.to(device, memory_format=layout).eval().requires_grad_(False)  # type: ignore[call-overload]
+        self.decoder = decoder.to(device, memory_format=layout).eval().requires_grad_(False)  # type: ignore[call-overload]
+
+    # --- for people -----------------------------------------------------------------------------------------------
+
+    def edit(
+        self,
+        images: Any,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        strength: float = 1.0,
+        mode: Mode = "composite",
+        output: Output = "pil",
+        **attributes: Any,
+    ) -> Any:
+        """Change attributes: ``editor.edit("photo.png", Smiling=1)``.
+
+        Args:
+            images: One image or many.
+            changes: Attributes and wanted values; the same as keyword arguments, for names that are no identifiers.
+                Binary values may lie between 0 and 1, and beyond.
+            strength: How far to go from the predicted value to the wanted one; 0 changes nothing, 1 all, 2 exaggerates.
+            mode: "composite" keeps the image's own pixels and resolution outside the edited region; "decoded" is the
+                paper's: the decoder's output, at the model's resolution.
+            output: "pil", "numpy" or "tensor".
+            **attributes: See `changes`.
+
+        Raises:
+            UsageError: an unknown attribute, value, mode or output, or no image.
+            DataError: a file that is no image.
+        """
+        wanted = self.schema.wanted({**(changes or {}), **attributes})
+        if mode not in ("composite", "decoded"):
+            raise UsageError(f"Unknown mode {mode!r}.", "Use composite or decoded.")
+        pictures, many = read(images)
+        edited: list[Picture] = []
+        for chunk in _chunks(pictures):
+            code = self.encode(self._tensor(chunk))
+            z, before = self.latent(code), self.attributes_of(code)
+            after = self.changed(before, wanted, strength)
+            new = self.decode(z, after, code)
+            if mode == "decoded":
+                edited += [Picture(to_bytes(a)) for a in _arrays(new)]
+            else:
+                old = self.decode(z, before, code)
+                edited += [self._blend(p, o, n) for p, o, n in zip(chunk, _arrays(old), _arrays(new), strict=True)]
+        return write(edited, many, output)
+
+    def sweep(
+        self,
+        images: Any,
+        attribute: str,
+        values: Sequence[float] = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
+        *,
+        mode: Mode = "decoded",
+        output: Output = "pil",
+    ) -> Any:
+        """Strips of one attribute's values, side by side; one strip per image.
+
+        Args:
+            images: One image or many.
+            attribute: A binary attribute.
+            values: Its values, left to right.
+            mode: As for `edit`.
+            output: As for `edit`.
+        """
+        pictures, many = read(images)
+        columns = [self.edit(images, {attribute: v}, mode=mode, output="pil") for v in values]
+        columns = columns if many else [[c] for c in columns]
+        strips = [np.concatenate([np.asarray(c[i].convert("RGB")) for c in columns], 1) for i in range(len(pictures))]
+        return write([Picture(s) for s in strips], many, output)
+
+    def predict(self, images: Any) -> Any:
+        """Probabilities of attributes: ``{"Smiling": 0.97}``; for a categorical one, a dictionary by value's name."""
+        pictures, many = read(images)
+        rows = [r for chunk in _chunks(pictures) for r in self.probabilities(self.encode(self._tensor(chunk))).tolist()]
+        named = [self._named(row) for row in rows]
+        return named if many else named[0]
+
+    def reconstruct(self, images: Any, *, output: Output = "pil") -> Any:
+        """Encode and decode with the predicted attributes, at the model's resolution."""
+        pictures, many = read(images)
+        result: list[Picture] = []
+        for chunk in _chunks(pictures):
+            code = self.encode(self._tensor(chunk))
+            decoded = self.decode(self.latent(code), self.attributes_of(code), code)
+            result += [Picture(to_bytes(a)) for a in _arrays(decoded)]
+        return write(result, many, output)
+
+    def sample(
+        self, n: int = 16, changes: Mapping[str, Any] | None = None, *, seed: int = 0, output: Output = "pil", **attributes: Any
+    ) -> Any:
+        """Images from the prior N(0, I); attributes that are not asked for are drawn evenly.
+
+        Args:
+            n: How many.
+            changes: As for `edit`.
+            seed: Same seed, same images.
+            output: As for `edit`.
+            **attributes: As for `edit`.
+        """
+        wanted = self.schema.wanted({**(changes or {}), **attributes})
+        z = noise(seed, 0, "sample/z", (n, self.config.recipe.latent_dim)).to(self.device)
+        uniform = torch.special.ndtr(noise(seed, 0, "sample/attributes", (n, len(self.schema))))
+        sizes = torch.tensor([len(a.values) for a in self.schema])
+        attrs = self.schema.encode((uniform * sizes).long().clamp(max=sizes - 1)).to(self.device)
+        images = self.decode(z, self.changed(attrs, wanted, 1.0), None)
+        return write([Picture(to_bytes(a)) for a in _arrays(images)], True, output)
+
+    # --- for programs: tensors in, tensors out ----------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def encode(self, images: Tensor) -> Code:
+        """Images (B, C, H, W) in [0, 1] of the model's size to a code."""
+        images = images.to(self.device).contiguous(memory_format=torch.channels_last)
+        code: Code = self.encoder(images, None)
+        return code
+
+    def latent(self, code: Code) -> Tensor:
+        """The latent that edits start from: the mean, or a (fixed) sample where the recipe says so."""
+        if self.config.recipe.edit_from == "mean" or code.logvar is None:
+            return code.mean
+        eps = noise(self.config.seed, 0, "edit", tuple(code.mean.shape)).to(self.device)
+        return code.mean + (0.5 * code.logvar).exp() * eps
+
+    def probabilities(self, code: Code) -> Tensor:
+        """(B, A) predicted probabilities.
+
+        Raises:
+            UsageError: the encoder has no label head.
+        """
+        if code.attrs is None:
+            raise UsageError(f"Method {self.config.method} predicts no attributes.")
+        return self.schema.probabilities(code.attrs)
+
+    def attributes_of(self, code: Code) -> Tensor:
+        """(B, A) what the decoder is told of the unedited image: the predicted labels, as hard as in training."""
+        probabilities = self.probabilities(code)
+        if self.config.recipe.decode_with == "predicted":
+            return probabilities
+        return self.schema.encode(self.schema.decode(probabilities))
+
+    def changed(self, attrs: Tensor, wanted: Mapping[int, list[float]], strength: float) -> Tensor:
+        """(B, A) with some attributes moved towards wanted columns (see `AttributeSchema.wanted`)."""
+        attrs = attrs.clone()
+        for i, columns in wanted.items():
+            where = self.schema.columns[i]
+            target = torch.tensor(columns, device=attrs.device)
+            attrs[:, where] += strength * (target - attrs[:, where])
+        return attrs
+
+    @torch.inference_mode()
+    def decode(self, z: Tensor, attrs: Tensor, code: Code | None = None) -> Tensor:
+        """Latents (B, Z) and attributes (B, A) to images (B, C, H, W) in [0, 1]."""
+        images: Tensor = self.decoder(z, attrs, code).sigmoid()
+        return images
+
+    def composite(self, images: Tensor, before: Tensor, after: Tensor) -> Tensor:
+        """Blend decoded edits into images of the model's own size, all (B, C, H, W); see `attredit.composite`."""
+        return blend_batch(images.to(self.device), before, after)
+
+    # --- between the two --------------------------------------------------------------------------------------------
+
+    def _tensor(self, pictures: Sequence[Picture]) -> Tensor:
+        """Pictures cropped and resized as in training: (B, C, H, W) in [0, 1]."""
+        arrays = [np.asarray(self.geometry.apply(p.pil)) for p in pictures]
+        stacked = np.stack([a[..., None] if a.ndim == 2 else a for a in arrays])
+        return torch.from_numpy(as_float(stacked)).permute(0, 3, 1, 2)
+
+    def _blend(self, picture: Picture, before: np.ndarray, after: np.ndarray) -> Picture:
+        """The decoded change within the picture's own pixels, at its own resolution."""
+        height, width, _ = picture.pixels.shape
+        whole = blend(as_float(picture.pixels), before, after, self.geometry.box(width, height))
+        return Picture(as_dtype(whole, picture.pixels), picture.alpha)
+
+    def _named(self, row: Sequence[float]) -> dict[str, Any]:
+        named: dict[str, Any] = {}
+        for attribute, where in zip(self.schema, self.schema.columns, strict=True):
+            values = row[where]
+            named[attribute.name] = values[0] if attribute.binary else dict(zip(attribute.values, values, strict=True))
+        return named
+
+
+def _chunks(pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:
+    for i in range(0, len(pictures), _CHUNK):
+        yield pictures[i : i + _CHUNK]
+
+
+def _arrays(images: Tensor) -> np.ndarray:
+    """(B, C, H, W) tensor to (B, H, W, C) array."""
+    array: np.ndarray = images.permute(0, 2, 3, 1).cpu().numpy()
+    return array

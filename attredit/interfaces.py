@@ -1,0 +1,126 @@
+"""What every component obeys. Protocols, so plugins inherit from nothing of ours.
+
+Shapes: B batch, A width of the conditioning vector, Z latent width, C channels, H and W image size. Images are float in
+[0, 1], NCHW. Constructors are keyword-only; `attredit.build` passes those of `channels`, `image_size`, `latent_dim` and
+`attr_dim` that they ask for, beside the recipe's options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from attredit.attributes import AttributeSchema
+
+if TYPE_CHECKING:
+    import numpy as np
+    from datasets import Dataset
+    from torch import Tensor
+
+    from attredit.editor import Editor
+    from attredit.evaluation import EvaluationData
+    from attredit.view import BatchView
+
+
+class Code(NamedTuple):
+    """What an encoder says of images.
+
+    Attributes:
+        mean: (B, Z), or a feature map (B, Z, h, w).
+        logvar: Shaped as mean; None for an encoder that does not sample.
+        attrs: (B, A) logits of the label head; None where there is none.
+        skips: Feature maps for decoders with skip connections.
+    """
+
+    mean: Tensor
+    logvar: Tensor | None
+    attrs: Tensor | None
+    skips: tuple[Tensor, ...] = ()
+
+
+class Verdict(NamedTuple):
+    """What a discriminator or classifier says of images.
+
+    Attributes:
+        realness: (B, 1) logits.
+        attrs: (B, A) logits; None where it has no label head.
+        features: Feature maps, shallow to deep, for feature matching.
+    """
+
+    realness: Tensor
+    attrs: Tensor | None = None
+    features: tuple[Tensor, ...] = ()
+
+
+class Encoder(Protocol):
+    """Images (B, C, H, W) to a code; labels (B, A) only for encoders that read the class (CVAE-GAN)."""
+
+    def __call__(self, images: Tensor, labels: Tensor | None) -> Code: ...
+
+
+class Decoder(Protocol):
+    """Latent (B, Z) and wanted attributes (B, A) to image logits (B, C, H, W); the core applies the sigmoid.
+
+    `code` is the encoder's own word on the image, for methods that edit by difference or through skip connections; None
+    when the latent comes from the prior.
+    """
+
+    def __call__(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor: ...
+
+
+class Discriminator(Protocol):
+    """Images (B, C, H, W) to a verdict; also what a separate classifier is."""
+
+    def __call__(self, images: Tensor) -> Verdict: ...
+
+
+class Factorizer(Protocol):
+    """A strategy that keeps attribute information out of the latent."""
+
+    def penalty(self, view: BatchView) -> Tensor:
+        """The scalar that the encoder minimises."""
+
+    def fit(self, view: BatchView) -> Tensor | None:
+        """The scalar that the strategy's own network minimises (equation 7); None when it has no network."""
+
+
+class TermFunction(Protocol):
+    """A loss term: a function of the view, or a module when it keeps state."""
+
+    def __call__(self, view: BatchView) -> Tensor: ...
+
+
+class DataSource(Protocol):
+    """Where images and labels come from. Constructors take ``image_size``, ``data_dir`` and their own options.
+
+    Attributes:
+        schema: Every attribute it has.
+        channels: 1 or 3.
+        splits: Those it has of train, valid and test.
+    """
+
+    schema: AttributeSchema
+    channels: int
+    splits: tuple[str, ...]
+
+    def fingerprint(self, split: str) -> str:
+        """Hex digest that changes whenever an image or label of the split could."""
+
+    def open(self, split: str) -> Dataset:
+        """A data set with an `image` column and one integer column per attribute, the index of its value."""
+
+
+@runtime_checkable
+class CounterfactualSource(Protocol):
+    """A data source that can also draw what an edited image should have been."""
+
+    def counterfactual(
+        self, split: str, indices: Sequence[int], changes: Mapping[str, int], styles: int = 1
+    ) -> np.ndarray:
+        """The same images with only `changes` different: uint8 (N, S, H, W, C), one per style of what is put on."""
+
+
+class Metric(Protocol):
+    """A figure that `attredit evaluate` adds to its own."""
+
+    def __call__(self, editor: Editor, data: EvaluationData) -> Mapping[str, float]: ...

@@ -1,0 +1,317 @@
+"""From a request to a finished run: resolves names, prepares data, builds, trains, and writes the run directory.
+
+`attredit train` calls `train`, and so can any script; launched by ``python -m torch.distributed.run``, every process
+calls it with the same arguments and they share the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from attredit.build import build, build_source
+from attredit.checkpoint import DataConfig, PartOrigin, RunConfig, RunDirectory
+from attredit.data import Geometry, Store, prepare, require_classes
+from attredit.errors import RunError, UsageError
+from attredit.recipe import Recipe, resolve
+from attredit.registry import Registry, installed
+from attredit.trainer import Observer, Trainer
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for; `None` leaves it to the recipe.
+
+    Attributes:
+        method: Registered method.
+        preset: One of its presets.
+        overrides: Dotted recipe keys and their values.
+        dataset: Registered data set.
+        attributes: Names of the attributes to edit.
+        data_dir: Where the data lie, for data sets that are not embedded.
+        data_options: Options of the data set.
+        image_size: H = W.
+        steps: Length of training; or `epochs`.
+        epochs: Length of training in passes over the data.
+        batch_size: Images a step over all processes.
+        seed: Seed of everything.
+        run_dir: Where to write; ``runs/METHOD-DATASET-ATTRIBUTES`` with a number when that is taken.
+        precision: "fp32" or "bf16".
+        device: "cpu", "cuda", "mps"; the best there is when None.
+        log_every: Steps between two lines of metrics.
+        save_every: Steps between two checkpoints.
+        tensorboard: Also write TensorBoard event files.
+    """
+
+    method: str = "ifcvaegan"
+    preset: str = "default"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    dataset: str = "synthfaces"
+    attributes: Sequence[str] = ()
+    data_dir: str | None = None
+    data_options: Mapping[str, Any] = field(default_factory=dict)
+    image_size: int = 64
+    steps: int | None = None
+    epochs: float | None = None
+    batch_size: int | None = None
+    seed: int = 0
+    run_dir: str | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    device: str | None = None
+    log_every: int = 50
+    save_every: int = 500
+    tensorboard: bool = False
+
+
+class Silent:
+    """An observer that does not look."""
+
+    def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
+        """Training is about to start or go on at a step."""
+
+    def on_step(self, step: int) -> None:
+        """A step was finished."""
+
+    def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Metrics of a log step."""
+
+    def on_save(self, step: int) -> None:
+        """A checkpoint was written."""
+
+
+def train(request: Request, *, observer: Silent | None = None, progress: Progress | None = None) -> Path:
+    """Train a model.
+
+    Args:
+        request: What to train, on what.
+        observer: Told of every step, on the main process.
+        progress: Told of every prepared image, as (done, total).
+
+    Returns:
+        The run directory.
+
+    Raises:
+        UsageError, DataError, RunError, DivergenceError, PluginError: see their messages.
+    """
+    registry = installed()
+    recipe = resolve(registry, request.method, request.preset, request.overrides)
+    source = build_source(
+        registry,
+        request.dataset,
+        image_size=request.image_size,
+        data_dir=request.data_dir,
+        options=dict(request.data_options),
+    )
+    if not request.attributes:
+        raise UsageError("No attribute to edit.", f"Name one or more with --attr: {', '.join(source.schema.names)}.")
+    schema = source.schema.select(request.attributes)
+    accelerator = accelerator_for(request.device, request.precision)
+    geometry = Geometry(size=request.image_size, channels=source.channels)
+    with accelerator.main_process_first():
+        store = prepare(source, "train", geometry, name=request.dataset, progress=progress)
+    require_classes(store, schema.names)
+    batch_size = request.batch_size or recipe.batch_size
+    config = RunConfig(
+        method=request.method,
+        preset=request.preset,
+        recipe=recipe,
+        attributes=schema.to_json(),
+        channels=source.channels,
+        geometry=geometry.to_json(),
+        data=DataConfig(
+            name=request.dataset,
+            directory=None if request.data_dir is None else str(Path(request.data_dir).resolve()),
+            options=dict(request.data_options),
+            fingerprint=store.fingerprint,
+            images=len(store),
+        ),
+        seed=request.seed,
+        steps=_steps(request, recipe, len(store), batch_size),
+        batch_size=batch_size,
+        precision=request.precision,
+        log_every=request.log_every,
+        save_every=request.save_every,
+        origins=_origins(registry, recipe),
+        versions={n: version(n) for n in ("attredit", "torch", "accelerate")} | {"python": platform.python_version()},
+    )
+    run = _new_run(request, config, accelerator)
+    trainer = _trainer(registry, config, store, accelerator, run)
+    return _finish(trainer, observer or Silent(), request.tensorboard)
+
+
+def resume(
+    run_dir: str | Path,
+    *,
+    steps: int | None = None,
+    device: str | None = None,
+    tensorboard: bool = False,
+    observer: Silent | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Continue a run from its last checkpoint, exactly as if it had never stopped.
+
+    Args:
+        run_dir: What `train` returned.
+        steps: A new total number of steps; schedules over the whole run are then stretched from here on.
+        device: As for `train`.
+        tensorboard: As for `train`.
+        observer: As for `train`.
+        progress: As for `train`.
+
+    Raises:
+        RunError: the run cannot be read, has no checkpoint, or its data changed.
+        PluginError: a part's plugin is missing.
+    """
+    registry, run = installed(), RunDirectory(run_dir)
+    config = run.config()
+    run.check_plugins(registry, config)
+    accelerator = accelerator_for(device, config.precision)
+    with accelerator.main_process_first():
+        store = open_store(registry, config, "train", progress)
+    if store.fingerprint != config.data.fingerprint:
+        raise RunError(f"The data of {run.path} have changed since it was started.", "Restore them, or train anew.")
+    if steps is not None:
+        config = config.model_copy(update={"steps": steps})
+        if accelerator.is_main_process:
+            run.write_config(config)
+    trainer = _trainer(registry, config, store, accelerator, run)
+    trainer.resume()
+    return _finish(trainer, observer or Silent(), tensorboard)
+
+
+def open_store(registry: Registry, config: RunConfig, split: str, progress: Progress | None = None) -> Store:
+    """The prepared store of a run's data."""
+    source = source_of(registry, config)
+    return prepare(source, split, Geometry.from_json(config.geometry), name=config.data.name, progress=progress)
+
+
+def source_of(registry: Registry, config: RunConfig) -> Any:
+    """The data source of a run."""
+    data = config.data
+    return build_source(
+        registry, data.name, image_size=config.image_size, data_dir=data.directory, options=dict(data.options)
+    )
+
+
+def accelerator_for(device: str | None, precision: str) -> Accelerator:
+    """The engine.
+
+    Raises:
+        UsageError: a device that this machine does not have.
+    """
+    import torch
+    from accelerate import Accelerator
+
+    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device is not None and not usable.get(device, False):
+        have = ", ".join(name for name, here in usable.items() if here)
+        raise UsageError(f"Device {device!r} is not usable here.", f"Usable: {have}.")
+    return Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
+
+
+def _trainer(
+    registry: Registry, config: RunConfig, store: Store, accelerator: Accelerator, run: RunDirectory
+) -> Trainer:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        built = build(
+            registry, config.recipe, config.schema_, channels=config.channels, image_size=config.image_size
+        )
+    return Trainer(built, config, store, accelerator, run)
+
+
+def _finish(trainer: Trainer, observer: Silent, tensorboard: bool) -> Path:
+    """Train to the end; then write what people look at first."""
+    run, config = trainer.run_directory, trainer.config
+    if trainer.accelerator.is_main_process:
+        observer.on_start(config, run, trainer.step_count)
+    with _tensorboard(run, observer, tensorboard and trainer.accelerator.is_main_process) as watching:
+        trainer.run(watching)
+    if trainer.accelerator.is_main_process:
+        from attredit.card import write_card, write_samples
+
+        write_samples(run, trainer.store)
+        write_card(run, config)
+    trainer.accelerator.wait_for_everyone()
+    return run.path
+
+
+@contextlib.contextmanager
+def _tensorboard(run: RunDirectory, observer: Silent, wanted: bool) -> Any:
+    """The observer, or one that also writes TensorBoard event files."""
+    if not wanted:
+        yield observer
+        return
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(run.path / "tensorboard")) as writer:
+        yield _Also(observer, writer)
+
+
+class _Also(Silent):
+    """Passes everything on, and metrics to TensorBoard as well."""
+
+    def __init__(self, observer: Observer, writer: Any) -> None:
+        self.observer, self.writer = observer, writer
+
+    def on_step(self, step: int) -> None:
+        self.observer.on_step(step)
+
+    def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
+        for name, value in metrics.items():
+            self.writer.add_scalar(name, value, step)
+        self.observer.on_log(step, metrics)
+
+    def on_save(self, step: int) -> None:
+        self.observer.on_save(step)
+
+
+def _steps(request: Request, recipe: Recipe, images: int, batch_size: int) -> int:
+    if request.steps is not None and request.epochs is not None:
+        raise UsageError("Both steps and epochs are given.", "Give one of them.")
+    if request.epochs is not None:
+        return max(1, round(request.epochs * images / batch_size))
+    return request.steps or recipe.steps
+
+
+def _origins(registry: Registry, recipe: Recipe) -> dict[str, PartOrigin]:
+    from attredit.build import kind_of_part
+
+    found = {name: registry.find(kind_of_part(name), part.use) for name, part in recipe.parts.items()}
+    return {n: PartOrigin(id=c.id, distribution=c.distribution, version=c.version) for n, c in found.items()}
+
+
+def _new_run(request: Request, config: RunConfig, accelerator: Accelerator) -> RunDirectory:
+    """Create the run directory on the main process; all processes agree on its name."""
+    name = "-".join([request.method, request.dataset, *request.attributes])
+    paths = [request.run_dir or _free(Path("runs") / name)]
+    if accelerator.num_processes > 1:
+        from accelerate.utils import broadcast_object_list
+
+        broadcast_object_list(paths)
+    run = RunDirectory(paths[0])
+    if accelerator.is_main_process:
+        run.create(config)
+    accelerator.wait_for_everyone()
+    return run
+
+
+def _free(path: Path) -> str:
+    """The path, or the first of path-2, path-3, ... that is not taken."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return str(free)

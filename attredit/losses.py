@@ -1,0 +1,105 @@
+"""The loss terms of Creswell et al. 2017 (arXiv 1711.05175), equations 3 to 8, and close relatives.
+
+Pure functions of a `BatchView`; registered as ``core/...`` by `attredit.builtin`, weighted by recipes. Names end in an
+underscore because some of the registered ones (``class``) are keywords. The paper's L_bce lacks its minus sign: every
+term here is an ordinary cross-entropy, to be minimised.
+
+``batch="mean"`` is the mean over images that the equations ask for; ``batch="sum"`` multiplies by the global batch
+size, which is what the authors' code computes for some terms.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from attredit.view import BatchView, Of
+
+Batch = Literal["mean", "sum"]
+
+
+def rec_(view: BatchView, batch: Batch = "mean", likelihood: Literal["bernoulli", "gaussian"] = "bernoulli") -> Tensor:
+    """Equation 3: BCE of the reconstruction (or half its squared error), summed over pixels, divided by H*W."""
+    logits, images = view.logits("reconstruction"), view.real
+    if likelihood == "bernoulli":
+        mean = F.binary_cross_entropy_with_logits(logits, images)
+    else:
+        mean = 0.5 * F.mse_loss(view.images("reconstruction"), images)
+    # A mean over channels and pixels, times C, is a sum over both divided by H*W.
+    return mean * images.shape[1] * _times(view, batch)
+
+
+def kl_(view: BatchView, batch: Batch = "mean") -> Tensor:
+    """Equation 8, analytic: KL[q(z given x) to N(0, I)], summed over the latent and divided by Z."""
+    code = view.code()
+    assert code.logvar is not None, "the term kl needs an encoder that gives a log-variance"
+    return kl_divergence(code.mean, code.logvar).mean() * _times(view, batch)
+
+
+def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:
+    """KL of N(mean, exp(logvar)) to N(0, 1), elementwise, in nats."""
+    return 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar)
+
+
+def gan_(view: BatchView, part: str = "discriminator", batch: Batch = "mean", scale: float = 1.0 / 3.0) -> Tensor:
+    """Equation 4: BCE of real images with 1, of reconstructions with 0 and of samples from the prior with 0."""
+    real = _bce(view.verdict(part, "real").realness, 1.0)
+    fake = sum(_bce(view.verdict(part, of).realness, 0.0) for of in _FAKES)
+    return scale * (real + fake) * _times(view, batch)
+
+
+def gan_generator_(view: BatchView, part: str = "discriminator", batch: Batch = "mean") -> Tensor:
+    """The non-saturating generator's side: half the BCE of reconstructions and of samples with 1."""
+    fooled = sum(_bce(view.verdict(part, of).realness, 1.0) for of in _FAKES)
+    return torch.as_tensor(0.5 * fooled) * _times(view, batch)
+
+
+def class_(view: BatchView) -> Tensor:
+    """Equation 5: the encoder's label head against the true labels."""
+    return view.schema.loss(_attrs(view, "real"), view.targets)
+
+
+def class_rec_(view: BatchView, target: Literal["true", "predicted"] = "true") -> Tensor:
+    """Equation 6: the label head on the reconstruction, against the prediction as printed, or the true labels."""
+    wanted = view.targets if target == "true" else view.schema.probabilities(_attrs(view, "real"))
+    return view.schema.loss(_attrs(view, "reconstruction"), wanted)
+
+
+def class_edit_(view: BatchView) -> Tensor:
+    """The label head on the edit, against the labels asked for (AttGAN's attribute classification constraint).
+
+    Give it ``only=("decoder",)``: the head judges, the decoder obeys.
+    """
+    return view.schema.loss(_attrs(view, "edited"), view.edited_targets)
+
+
+def penalty_(view: BatchView, part: str = "factorizer") -> Tensor:
+    """What the factorization strategy asks of the encoder (the encoder's side of equation 11)."""
+    return view.part(part).penalty(view)  # type: ignore[operator, no-any-return]
+
+
+def fit_(view: BatchView, part: str = "factorizer") -> Tensor:
+    """What the strategy's own network minimises (equation 7); 0 for one that has none."""
+    loss = view.part(part).fit(view)  # type: ignore[operator]
+    return view.real.new_zeros(()) if loss is None else loss  # type: ignore[no-any-return]
+
+
+_FAKES: tuple[Of, ...] = ("reconstruction", "prior")
+
+
+def _attrs(view: BatchView, of: Of) -> Tensor:
+    attrs = view.code(of).attrs
+    assert attrs is not None, "this term needs an encoder with a label head"
+    return attrs
+
+
+def _bce(logits: Tensor, target: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+
+def _times(view: BatchView, batch: Batch) -> float:
+    """What turns this process's mean into the asked reduction over the global batch (processes are averaged)."""
+    return float(view.rows.total) if batch == "sum" else 1.0

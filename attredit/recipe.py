@@ -1,0 +1,239 @@
+"""A method is data: which parts there are, and who minimises which weighted terms.
+
+Plugins write recipes, `resolve` turns a method's name, a preset and a user's overrides into one complete recipe, and
+`attredit.build` turns that into networks and optimisers. JSON in, JSON out; names only, never import targets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from attredit.errors import PluginError, UsageError, nearest
+from attredit.registry import Component, Registry
+
+# Below these keys names are free: whoever receives the options, or looks up the term, checks them.
+_OPEN = ("options", "terms")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Part(_Frozen):
+    """A network or strategy, by registered name."""
+
+    use: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Schedule(_Frozen):
+    """A number that changes: from `start` to `end` over `steps` steps from step `begin` on; 0 steps: to the run's end."""
+
+    kind: Literal["constant", "linear", "cosine"] = "linear"
+    start: float = 0.0
+    end: float = 1.0
+    begin: int = Field(0, ge=0)
+    steps: int = Field(0, ge=0)
+
+    def at(self, step: int, total: int) -> float:
+        """The value at a step of a run of `total` steps; a constant is 0 before `begin`, the others `start`."""
+        if self.kind == "constant":
+            return self.end if step >= self.begin else 0.0
+        length = self.steps or max(total - self.begin, 1)
+        done = min(max((step - self.begin) / length, 0.0), 1.0)
+        if self.kind == "cosine":
+            done = (1.0 - math.cos(math.pi * done)) / 2.0
+        return self.start + (self.end - self.start) * done
+
+
+def at_step(value: float | Schedule, step: int, total: int) -> float:
+    """A number or a schedule, at one step of a run of `total` steps."""
+    return value.at(step, total) if isinstance(value, Schedule) else value
+
+
+class Term(_Frozen):
+    """A weighted term of a player's loss.
+
+    Attributes:
+        use: Registered term; the key it stands under when empty.
+        weight: A number or a schedule.
+        only: Parts of the player that this term's gradient reaches; all when empty. This is how separate equations for
+            encoder and decoder (the paper's 9 and 10) are written down.
+        options: Passed to the term.
+        limit: Training stops with a clear error when the unweighted term exceeds this.
+    """
+
+    use: str = ""
+    weight: float | Schedule = 1.0
+    only: tuple[str, ...] = ()
+    options: dict[str, Any] = Field(default_factory=dict)
+    limit: float | None = None
+
+
+
+class Optimizer(_Frozen):
+    """A torch optimiser and its keyword arguments."""
+
+    name: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    lr: float | Schedule = 1e-3
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Player(_Frozen):
+    """One side of the game: the parts it trains and what it minimises.
+
+    Attributes:
+        trains: Names of parts; a part belongs to one player only.
+        terms: Its loss, by term name; a bare number is a weight.
+        optimizer: How it follows the gradient.
+        clip: Largest norm of its whole gradient; None for no clipping.
+        repeats: Updates a step; all but the first reuse the step's tensors, detached.
+        start: The step at which it joins.
+    """
+
+    trains: tuple[str, ...]
+    terms: dict[str, Term]
+    optimizer: Optimizer = Optimizer()
+    clip: float | None = Field(None, gt=0)
+    repeats: int = Field(1, ge=1)
+    start: int = Field(0, ge=0)
+
+    @field_validator("terms", mode="before")
+    @classmethod
+    def _numbers_are_weights(cls, terms: Any) -> Any:
+        if not isinstance(terms, Mapping):
+            return terms
+        return {k: {"weight": v} if isinstance(v, int | float) else v for k, v in terms.items() if v is not None}
+
+
+class Recipe(_Frozen):
+    """A complete method, or the part of one that differs from the method it `extends`.
+
+    Attributes:
+        extends: Registered method, or ``method:preset``, whose recipe this one overrides key by key.
+        parts: Networks and strategies; "encoder" and "decoder" are what editing needs.
+        players: Who trains what.
+        latent_dim: Z, the width of the latent.
+        decode_with: Labels the decoder sees in training: the true ones, or the encoder's prediction (Algorithm 1).
+        edit_from: Edits start from the latent's mean, or from a sample of it.
+        batch_size: Images a step, over all processes.
+        steps: Default length of training.
+        ema: Decay of an exponential moving average of the weights, which is then what editing uses; None for none.
+    """
+
+    extends: str | None = None
+    parts: dict[str, Part] = Field(default_factory=dict)
+    players: dict[str, Player] = Field(default_factory=dict)
+    latent_dim: int = Field(64, gt=0)
+    decode_with: Literal["true", "predicted"] = "true"
+    edit_from: Literal["mean", "sample"] = "mean"
+    batch_size: int = Field(32, gt=0)
+    steps: int = Field(2000, gt=0)
+    ema: float | None = Field(None, gt=0, lt=1)
+
+    def overridden(self, overrides: Mapping[str, Any]) -> Recipe:
+        """This recipe with dotted keys replaced, such as ``{"players.autoencoder.terms.aux": 0}``.
+
+        Raises:
+            UsageError: a key or value that does not exist; the message lists the valid ones.
+        """
+        data = self.model_dump()
+        for key, value in overrides.items():
+            data = _merge(data, _nested(data, key.split("."), value))
+        return _validated(data)
+
+    @property
+    def hash(self) -> str:
+        """Hex digest of the whole recipe, for provenance."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def resolve(registry: Registry, method: str, preset: str = "default", overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """The complete recipe of a registered method.
+
+    Raises:
+        UsageError: an unknown method, preset or key, or an impossible value.
+        PluginError: a method that extends itself.
+    """
+    return _validated(_layers(registry, f"{method}:{preset}", ())).overridden(overrides or {})
+
+
+def presets_of(component: Component) -> tuple[str, ...]:
+    """Names of a method's presets, the default first."""
+    return ("default", *(p for p in component.presets if p != "default"))
+
+
+def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
+    """Command-line overrides: ``["a.b=1", "c=text"]`` to ``{"a.b": 1, "c": "text"}``; values are JSON where they can be.
+
+    Raises:
+        UsageError: an item without ``=``.
+    """
+    result: dict[str, Any] = {}
+    for item in items:
+        key, equals, text = item.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{item!r} is not of the form key=value.")
+        try:
+            result[key] = json.loads(text)
+        except json.JSONDecodeError:
+            result[key] = text
+    return result
+
+
+def _layers(registry: Registry, reference: str, seen: tuple[str, ...]) -> dict[str, Any]:
+    """The merged dictionary of a method and all that it extends."""
+    if reference in seen:
+        raise PluginError(f"Method {seen[0]} extends itself: {' -> '.join((*seen, reference))}.")
+    name, _, preset = reference.partition(":")
+    component = registry.find("method", name)
+    known = presets_of(component)
+    if (preset or "default") not in known:
+        raise UsageError(f"Method {name} has no preset {preset!r}.", nearest(preset, known))
+    recipe = component.load(component.presets.get(preset, component.target))
+    if not isinstance(recipe, Recipe):
+        raise PluginError(f"Method {component.id} registers a {type(recipe).__name__}, not a Recipe.")
+    own = recipe.model_dump(exclude_unset=True)
+    if recipe.extends is None:
+        return own
+    return _merge(_layers(registry, recipe.extends, (*seen, reference)), own)
+
+
+def _merge(base: Any, top: Any) -> Any:
+    """`top` over `base`, key by key. A number given for a term is its weight; another part or term starts afresh."""
+    if isinstance(base, dict) and "weight" in base and isinstance(top, int | float):
+        return {**base, "weight": top}
+    if not isinstance(base, dict) or not isinstance(top, dict):
+        return top
+    if top.get("use") and base.get("use") and top["use"] != base["use"]:
+        base = {k: v for k, v in base.items() if k != "options"}  # another component's options mean nothing to this one
+    return {**base, **{k: _merge(base.get(k), v) for k, v in top.items()}}
+
+
+def _nested(data: Any, path: Sequence[str], value: Any, done: str = "") -> Any:
+    """``{"a": {"b": value}}`` from a dotted path, checked against the keys that exist."""
+    if not path:
+        return value
+    key = path[0]
+    if not isinstance(data, dict):
+        raise UsageError(f"{done!r} is a value: it has no key {key!r}.", f"Set {done} itself.")
+    if key not in data and done.rpartition(".")[2] not in _OPEN:
+        raise UsageError(f"Unknown key {key!r} {f'in {done!r}' if done else 'in the recipe'}.", nearest(key, data))
+    fallback = Term().model_dump() if done.endswith(".terms") else {}
+    return {key: _nested(data.get(key, fallback), path[1:], value, f"{done}.{key}".lstrip("."))}
+
+
+def _validated(data: dict[str, Any]) -> Recipe:
+    """A recipe from plain data, with errors in one sentence."""
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"Recipe: {where}: {first['msg']} (got {first['input']!r}).") from None

@@ -1,0 +1,323 @@
+"""The training loop. It knows no method: players, terms and weights come from the recipe.
+
+One step: one `BatchView`; every player's backward passes run on its shared graph, each reaching only the parameters it
+is for; then all optimisers step. Hugging Face accelerate is the engine for devices, precision and processes. Gradients
+are averaged over processes once per player and step, on one flat buffer: several backward passes that each reach other
+parameters do not fit the bookkeeping of DistributedDataParallel, and these networks are too small for overlap to matter.
+
+Exact resume needs no random state: noise, data order and dropout are functions of seed and step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from attredit.build import ActivePlayer, Built
+from attredit.checkpoint import RunConfig, RunDirectory, below, load_into, prefixed, read_tensors
+from attredit.data import Store, indices_of_step
+from attredit.errors import DivergenceError, RunError
+from attredit.recipe import at_step
+from attredit.view import BatchView, Slice
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+class Observer(Protocol):
+    """Who wants to know how training goes; called on the main process only."""
+
+    def on_step(self, step: int) -> None:
+        """A step was finished."""
+
+    def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Metrics of a log step."""
+
+    def on_save(self, step: int) -> None:
+        """A checkpoint was written."""
+
+
+class Trainer:
+    """Trains what `build` made on a prepared store.
+
+    Args:
+        built: Parts and players.
+        config: The run's configuration.
+        store: Prepared training images.
+        accelerator: Devices, precision and processes.
+        run: Where checkpoints and metrics go.
+    """
+
+    def __init__(
+        self, built: Built, config: RunConfig, store: Store, accelerator: Accelerator, run: RunDirectory
+    ) -> None:
+        self.config, self.store, self.accelerator, self.run_directory = config, store, accelerator, run
+        self.schema = config.schema_
+        self.parts = _on_device(built.parts, accelerator)
+        self.players = built.players
+        self.terms = dict(built.stateful_terms())
+        for term in self.terms.values():
+            term.to(accelerator.device)
+        self.labels = torch.from_numpy(store.label_columns(self.schema.names))
+        self.rows = _share(config.batch_size, accelerator)
+        self.average = _average_of(self.parts) if config.recipe.ema else None
+        self.step_count = 0
+        self._health = _Health()
+
+    def run(self, observer: Observer) -> None:
+        """Train from the current step to the configured last one.
+
+        Raises:
+            DivergenceError: a term is no longer finite, or beyond its limit; the last checkpoint is from before.
+            RunError: a checkpoint cannot be written.
+        """
+        config, started, since = self.config, time.perf_counter(), self.step_count
+        with torch.random.fork_rng(devices=[]):
+            while self.step_count < config.steps:
+                values = self.step(self.step_count)
+                self.step_count += 1
+                done = self.step_count == config.steps
+                if self.step_count % config.log_every == 0 or done:
+                    metrics = self._checked(values)
+                    seconds = time.perf_counter() - started
+                    metrics["images_per_second"] = (self.step_count - since) * config.batch_size / seconds
+                    self._log(metrics, observer)
+                if self.step_count % config.save_every == 0 or done:
+                    self._checked(values)
+                    self.save(observer)
+                if self.accelerator.is_main_process:
+                    observer.on_step(self.step_count)
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        """One step of all players.
+
+        Returns:
+            Every term's unweighted value by ``player/term``, detached, of this process's share.
+        """
+        torch.manual_seed(_step_seed(self.config.seed, step, self.accelerator.process_index))
+        playing = [p for p in self.players if step >= p.spec.start]
+        with self.accelerator.autocast():
+            view = self._view(step)
+            values = self._play(view, playing)
+        for player in playing:
+            self._update(player, step)
+        for player in playing:
+            for _ in range(player.spec.repeats - 1):
+                with self.accelerator.autocast():
+                    self._play(view.renewed(player.spec.trains), [player])
+                self._update(player, step)
+        self._track_average()
+        self._health.look(values, step)
+        return values
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that a resumed training needs."""
+        state = prefixed("parts", self.parts.state_dict())
+        for name, term in self.terms.items():
+            state |= prefixed(f"terms.{name}", term.state_dict())
+        for player in self.players:
+            for i, parameter in enumerate(player.flat):
+                slots = player.optimizer.state.get(parameter, {})
+                tensors = {k: v for k, v in slots.items() if isinstance(v, Tensor)}
+                state |= prefixed(f"optimizers.{player.name}.{i}", tensors)
+        if self.average is not None:
+            state |= prefixed("average", self.average.state_dict())
+        return state
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """The inverse of `state`.
+
+        Raises:
+            RunError: the tensors do not fit the networks.
+        """
+        where = self.run_directory.training_file
+        load_into(self.parts, below("parts", state), where)
+        for name, term in self.terms.items():
+            load_into(term, below(f"terms.{name}", state), where)
+        for player in self.players:
+            for i, parameter in enumerate(player.flat):
+                slots = below(f"optimizers.{player.name}.{i}", state)
+                player.optimizer.state[parameter] = {k: _like(parameter, v) for k, v in slots.items()}
+        if self.average is not None:
+            load_into(self.average, below("average", state), where)
+
+    def save(self, observer: Observer) -> None:
+        """Write a checkpoint, on the main process."""
+        if self.accelerator.is_main_process:
+            kept = self.average if self.average is not None else self.parts
+            model = prefixed("encoder", kept["encoder"].state_dict()) | prefixed("decoder", kept["decoder"].state_dict())
+            self.run_directory.save(model, self.state(), self.step_count)
+            observer.on_save(self.step_count)
+        self.accelerator.wait_for_everyone()
+
+    def resume(self) -> None:
+        """Continue from the run directory's checkpoint."""
+        state, metadata = read_tensors(self.run_directory.training_file)
+        self.load_state(state)
+        self.step_count = int(metadata["step"])
+        if self.accelerator.is_main_process:
+            self.run_directory.truncate_metrics(self.step_count)
+
+    # --- parts of a step ----------------------------------------------------------------------------------------
+
+    def _view(self, step: int) -> BatchView:
+        """The step's share of the batch, on the device."""
+        config, device = self.config, self.accelerator.device
+        indices = indices_of_step(len(self.store), config.batch_size, config.seed, step)[self.rows.start : self.rows.stop]
+        images = self.store.batch(indices).to(device, non_blocking=True).float().div_(255)
+        return BatchView(
+            self.parts,  # type: ignore[arg-type]
+            self.schema,
+            images,
+            self.labels[torch.from_numpy(indices)].to(device, non_blocking=True),
+            rows=self.rows,
+            seed=config.seed,
+            step=step,
+            latent_dim=config.recipe.latent_dim,
+            decode_with=config.recipe.decode_with,
+        )
+
+    def _play(self, view: BatchView, playing: list[ActivePlayer]) -> dict[str, Tensor]:
+        """Evaluate all losses on one graph, then run every backward pass on it."""
+        values: dict[str, Tensor] = {}
+        passes: list[tuple[Tensor, list[nn.Parameter]]] = []
+        for player in playing:
+            player.optimizer.zero_grad(set_to_none=True)
+            for parameters, weights in player.groups(view.step, self.config.steps):
+                terms = {n: player.terms[n](view).float() for n in weights}
+                loss = torch.stack([weights[n] * terms[n] for n in weights]).sum()
+                values |= {f"{player.name}/{n}": t.detach() for n, t in terms.items()}
+                if loss.requires_grad:
+                    passes.append((loss, parameters))
+        for i, (loss, parameters) in enumerate(passes):
+            torch.autograd.backward(loss, inputs=parameters, retain_graph=i + 1 < len(passes))
+        return values
+
+    def _update(self, player: ActivePlayer, step: int) -> None:
+        """Average gradients over processes, clip, and step."""
+        parameters = [p for p in player.flat if p.grad is not None]
+        if self.accelerator.num_processes > 1:
+            _average_gradients(parameters, self.accelerator)
+        if player.spec.clip is not None:
+            nn.utils.clip_grad_norm_(parameters, player.spec.clip)
+        rate = at_step(player.spec.optimizer.lr, step, self.config.steps)
+        for group in player.optimizer.param_groups:
+            group["lr"] = rate
+        player.optimizer.step()
+
+    def _track_average(self) -> None:
+        """Move the averaged weights towards the current ones; statistics that are no weights are copied."""
+        if self.average is None:
+            return
+        assert self.config.recipe.ema is not None
+        now = dict(self.parts.state_dict(keep_vars=False))
+        for name, kept in self.average.state_dict(keep_vars=False).items():
+            if kept.is_floating_point():
+                kept.lerp_(now[name], 1.0 - self.config.recipe.ema)
+            else:
+                kept.copy_(now[name])
+
+    def _checked(self, values: Mapping[str, Tensor]) -> dict[str, float]:
+        """Terms as numbers, averaged over processes; raises if the run has left sane ground."""
+        names = list(values)
+        stacked = self.accelerator.reduce(torch.stack([values[n] for n in names]), "mean")
+        metrics = dict(zip(names, stacked.tolist(), strict=True))
+        self._health.check(metrics, self.players, self.run_directory)
+        return metrics
+
+    def _log(self, metrics: Mapping[str, float], observer: Observer) -> None:
+        if self.accelerator.is_main_process:
+            self.run_directory.append_metrics({"step": self.step_count, **metrics})
+            observer.on_log(self.step_count, metrics)
+
+
+class _Health:
+    """Watches for numbers that mean nothing, without waiting for the device at every step."""
+
+    def __init__(self) -> None:
+        self.first: tuple[Tensor, Tensor] | None = None
+        self.names: list[str] = []
+
+    def look(self, values: Mapping[str, Tensor], step: int) -> None:
+        """Remember which terms were not finite at the first step that had any."""
+        bad = ~torch.stack(list(values.values())).isfinite()
+        now = torch.tensor(step, device=bad.device)
+        if self.first is None or self.names != list(values):
+            self.first, self.names = (bad, now), list(values)
+            return
+        before, when = self.first
+        seen = before.any()
+        self.first = (torch.where(seen, before, bad), torch.where(seen, when, now))
+
+    def check(self, metrics: Mapping[str, float], players: list[ActivePlayer], run: RunDirectory) -> None:
+        """Raise a `DivergenceError` that names the term."""
+        assert self.first is not None
+        bad, when = self.first
+        if bad.any() or not all(map(math.isfinite, metrics.values())):
+            names = [n for n, b in zip(self.names, bad.tolist(), strict=True) if b]
+            names = names or [n for n, v in metrics.items() if not math.isfinite(v)]
+            raise _diverged(f"{', '.join(names)} stopped being finite at step {int(when)}", names[0], run)
+        for player in players:
+            for name, term in player.spec.terms.items():
+                value = metrics.get(f"{player.name}/{name}")
+                if term.limit is not None and value is not None and abs(value) > term.limit:
+                    raise _diverged(f"{player.name}/{name} ran away: {value:.3g}, over its limit of {term.limit:g}",
+                                    f"{player.name}/{name}", run)
+
+
+def _diverged(what: str, term: str, run: RunDirectory) -> DivergenceError:
+    player, _, name = term.partition("/")
+    kept = f"The last good checkpoint is in {run.path}." if run.model_file.exists() else "No checkpoint had been written."
+    return DivergenceError(
+        f"Training diverged: {what}. {kept}",
+        f"Lower players.{player}.optimizer.lr or players.{player}.terms.{name}.weight, or set players.{player}.clip=1; "
+        "of the factorizers, minimax is unbounded: confusion and mmd are not.",
+    )
+
+
+def _on_device(parts: nn.ModuleDict, accelerator: Accelerator) -> nn.ModuleDict:
+    if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
+        parts = nn.SyncBatchNorm.convert_sync_batchnorm(parts)
+    return parts.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _share(batch_size: int, accelerator: Accelerator) -> Slice:
+    each, rest = divmod(batch_size, accelerator.num_processes)
+    if rest or not each:
+        raise RunError(
+            f"A batch of {batch_size} cannot be divided over {accelerator.num_processes} processes.",
+            "Choose --batch-size as a multiple of their number.",
+        )
+    return Slice(accelerator.process_index * each, (accelerator.process_index + 1) * each, batch_size)
+
+
+def _average_of(parts: nn.ModuleDict) -> nn.ModuleDict:
+    import copy
+
+    average = nn.ModuleDict({n: copy.deepcopy(parts[n]) for n in ("encoder", "decoder")})
+    return average.requires_grad_(False)
+
+
+def _average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator) -> None:
+    """One reduction of one flat buffer, written back."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = accelerator.reduce(torch.cat([g.flatten() for g in gradients]), "mean")
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view(gradient.shape))
+
+
+def _like(parameter: Tensor, saved: Tensor) -> Tensor:
+    """An optimiser slot in the memory format of its parameter; step counters stay where they are."""
+    return torch.empty_like(parameter).copy_(saved) if saved.shape == parameter.shape else saved
+
+
+def _step_seed(seed: int, step: int, process: int) -> int:
+    digest = hashlib.blake2b(f"{seed}/{step}/{process}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1

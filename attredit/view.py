@@ -1,0 +1,239 @@
+"""One training step's tensors, computed when asked for and never twice.
+
+Terms ask a `BatchView` for images, codes and verdicts *of* something:
+
+=================  ====================================================================================
+of                 what
+=================  ====================================================================================
+``real``           the batch
+``reconstruction`` decoded from the batch's latent, with true or predicted labels as the recipe says
+``prior``          decoded from N(0, I) with the batch's labels
+``edited``         decoded from the batch's latent with other labels
+``cycle``          the edit, encoded and decoded back with the batch's labels
+=================  ====================================================================================
+
+Every answer is remembered together with the parts that took part in it, so that a player's further updates of the same
+step recompute only what depends on its own parameters (`renewed`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+import torch
+import torch.distributed
+from torch import Tensor, nn
+
+from attredit.attributes import AttributeSchema
+from attredit.interfaces import Code, Verdict
+
+T = TypeVar("T")
+Of = Literal["real", "reconstruction", "prior", "edited", "cycle"]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """This process's place in the global batch: rows `start` to `stop` of `total`."""
+
+    start: int
+    stop: int
+    total: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def noise(seed: int, step: int, name: str, shape: tuple[int, ...]) -> Tensor:
+    """Standard normal noise (on the CPU) that is a pure function of its arguments, on any machine and process."""
+    digest = hashlib.blake2b(f"{seed}/{step}/{name}".encode(), digest_size=8).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+    return torch.randn(shape, generator=generator)
+
+
+class BatchView:
+    """The lazy tensors of one step.
+
+    Args:
+        parts: Networks by their name in the recipe.
+        schema: Attributes, in the order of `labels`.
+        images: (B, C, H, W) float in [0, 1]: this process's share of the batch.
+        labels: (B, n) integers.
+        rows: Where this share lies in the global batch.
+        seed: The run's seed.
+        step: Number of the step.
+        latent_dim: Z.
+        decode_with: "true" or "predicted" labels for the reconstruction.
+    """
+
+    def __init__(
+        self,
+        parts: Mapping[str, nn.Module],
+        schema: AttributeSchema,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        rows: Slice,
+        seed: int,
+        step: int,
+        latent_dim: int,
+        decode_with: str = "true",
+    ) -> None:
+        self.schema, self.rows, self.seed, self.step = schema, rows, seed, step
+        self.latent_dim, self.decode_with = latent_dim, decode_with
+        self.real, self.labels = images, labels
+        self._parts = parts
+        self._memo: dict[tuple[Any, ...], _Answer] = {}
+        self._asking: list[set[str]] = []
+
+    # --- what terms ask ------------------------------------------------------------------------------------------
+
+    @property
+    def targets(self) -> Tensor:
+        """(B, A) the true labels as a conditioning vector."""
+        return self.once("targets", lambda: self.schema.encode(self.labels))
+
+    @property
+    def edited_labels(self) -> Tensor:
+        """(B, n) other labels: a single attribute takes another value; of several, each does with probability 1/2."""
+        return self.once("edited_labels", self._draw_edit)
+
+    @property
+    def edited_targets(self) -> Tensor:
+        """(B, A) `edited_labels` as a conditioning vector."""
+        return self.once("edited_targets", lambda: self.schema.encode(self.edited_labels))
+
+    @property
+    def decoding_attrs(self) -> Tensor:
+        """(B, A) what the decoder is told of the batch: true labels or the encoder's prediction (Algorithm 1, line 7)."""
+        if self.decode_with == "true":
+            return self.targets
+        attrs = self.code("real").attrs
+        assert attrs is not None, "decode_with='predicted' needs an encoder with a label head"
+        return self.schema.probabilities(attrs)
+
+    def code(self, of: Of = "real") -> Code:
+        """The encoder's code of some images."""
+        labels = self.edited_targets if of == "edited" else self.targets
+        return self.once("code", lambda: _floats(self.part("encoder")(self.images(of), labels)), of)
+
+    def z(self, of: Of = "real", draw: int = 0) -> Tensor:
+        """(B, Z) a sample of the latent, z = mu + sigma * eps; `draw` counts independent samples. N(0, I) for "prior"."""
+        return self.once("z", lambda: self._sample(of, draw), of, draw)
+
+    def logits(self, of: Of) -> Tensor:
+        """(B, C, H, W) what the decoder says before the sigmoid."""
+        return self.once("logits", lambda: self._decode(of), of)
+
+    def images(self, of: Of) -> Tensor:
+        """(B, C, H, W) in [0, 1]."""
+        return self.real if of == "real" else self.once("images", lambda: self.logits(of).sigmoid(), of)
+
+    def verdict(self, part: str, of: Of) -> Verdict:
+        """What a discriminator or classifier says of some images."""
+        return self.once("verdict", lambda: _floats(self.part(part)(self.images(of))), part, of)
+
+    def noise(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        """Standard normal noise for this process's rows: drawn for the global batch, so its number does not matter.
+
+        Args:
+            name: Distinguishes several draws of one step.
+            shape: Of one sample, without the batch.
+        """
+        whole = noise(self.seed, self.step, name, (self.rows.total, *shape))
+        return whole[self.rows.start : self.rows.stop].to(self.real.device)
+
+    def part(self, name: str) -> nn.Module:
+        """A network of the recipe; what `once` computes with it is tied to it."""
+        if self._asking:
+            self._asking[-1].add(name)
+        return self._parts[name]
+
+    def once(self, key: str, make: Callable[[], T], *more: Any) -> T:
+        """`make()`, computed at the first call with this key in a step."""
+        answer = self._memo.get((key, *more))
+        if answer is None:
+            self._asking.append(set())
+            try:
+                value = make()
+            finally:
+                used = self._asking.pop()
+            answer = self._memo[key, *more] = _Answer(value, frozenset(used))
+        if self._asking:
+            self._asking[-1].update(answer.used)
+        return answer.value  # type: ignore[no-any-return]
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """Rows of all processes, in order, with gradients to all: for statistics over the global batch."""
+        if len(self.rows) == self.rows.total:
+            return tensor
+        from torch.distributed.nn.functional import all_gather
+
+        return torch.cat(all_gather(tensor.contiguous()))  # type: ignore[no-untyped-call]
+
+    # --- what the trainer asks ------------------------------------------------------------------------------------
+
+    def renewed(self, trains: tuple[str, ...]) -> BatchView:
+        """The same step after these parts changed: their answers are forgotten, all others detached."""
+        view = BatchView.__new__(BatchView)
+        view.__dict__.update(self.__dict__)
+        view._asking = []
+        view._memo = {k: a.detached() for k, a in self._memo.items() if not a.used & set(trains)}
+        return view
+
+    # --- how it is computed -----------------------------------------------------------------------------------------
+
+    def _draw_edit(self) -> Tensor:
+        n = len(self.schema)
+        uniform = torch.special.ndtr(self.noise("edit/value", (n,))).clamp(max=1 - 1e-6)
+        other = self.schema.other(self.labels, uniform)
+        if n == 1:
+            return other
+        return torch.where(self.noise("edit/which", (n,)) > 0, other, self.labels)
+
+    def _sample(self, of: Of, draw: int) -> Tensor:
+        if of == "prior":
+            return self.noise(f"z/prior/{draw}", (self.latent_dim,))
+        code = self.code(of)
+        if code.logvar is None:
+            return code.mean
+        eps = self.noise(f"z/{of}/{draw}", tuple(code.mean.shape[1:]))
+        return code.mean + (0.5 * code.logvar).exp() * eps
+
+    def _decode(self, of: Of) -> Tensor:
+        decoder = self.part("decoder")
+        if of == "prior":
+            return _floats(decoder(self.z("prior"), self.targets, None))
+        if of == "edited":
+            return _floats(decoder(self.z("real"), self.edited_targets, self.code("real")))
+        if of == "cycle":
+            return _floats(decoder(self.z("edited"), self.targets, self.code("edited")))
+        return _floats(decoder(self.z("real"), self.decoding_attrs, self.code("real")))
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A remembered value and the parts it came from."""
+
+    value: Any
+    used: frozenset[str]
+
+    def detached(self) -> _Answer:
+        return replace(self, value=_map(lambda t: t.detach(), self.value))
+
+
+def _map(function: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """Apply a function to every tensor of a nested tuple."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, tuple):
+        items = [_map(function, v) for v in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return value
+
+
+def _floats(value: T) -> T:
+    """Networks may run in bfloat16; losses never do."""
+    return _map(lambda t: t.float(), value)  # type: ignore[no-any-return]

@@ -1,0 +1,55 @@
+"""IFcVAEGAN: the naive recipe with a factorization strategy (equation 12)."""
+
+from __future__ import annotations
+
+from attredit import Optimizer, Part, Player, Recipe, Term
+
+ALPHA, BETA, GAMMA = 0.2, 0.0, 1.0  # the paper's best model (Table 1, first row); equation 12 has no gamma
+
+_AUXILIARY = Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="rmsprop", lr=2e-4))
+
+DEFAULT = Recipe(
+    extends="naive-cvaegan",
+    parts={"factorizer": Part(use="mmd")},
+    players={
+        "autoencoder": Player(
+            trains=("encoder", "decoder"),
+            terms={
+                "penalty": Term(weight=0.1),
+                "class_edit": Term(weight=0.05, only=("decoder",)),
+            },
+        ),
+        "auxiliary": Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="adam", lr=1e-3)),
+    },
+)
+
+PAPER = Recipe(
+    extends="naive-cvaegan:paper",
+    parts={"factorizer": Part(use="minimax")},
+    players={
+        "autoencoder": Player(
+            trains=("encoder", "decoder"),
+            terms={
+                "kl": Term(weight=ALPHA, limit=1e4),
+                "class_rec": Term(weight=BETA, options={"target": "predicted"}),
+                "aux": Term(use="penalty", weight=GAMMA),
+            },
+        ),
+        "auxiliary": _AUXILIARY,
+    },
+)
+
+REFERENCE = Recipe(
+    extends="naive-cvaegan:reference",
+    parts={"factorizer": Part(use="minimax", options={"resample": True})},
+    players={
+        "autoencoder": Player(
+            trains=("encoder", "decoder"),
+            terms={
+                "kl": Term(weight=ALPHA, limit=1e6),
+                "aux": Term(use="penalty", weight=GAMMA),
+            },
+        ),
+        "auxiliary": _AUXILIARY,
+    },
+)

@@ -1,0 +1,32 @@
+"""Networks that any method can name: the paper's, and faster ones for small budgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attredit import hookimpl
+
+if TYPE_CHECKING:
+    from attredit.hookspecs import Register
+
+attredit_api = 1
+
+
+@hookimpl
+def register_encoders(register: Register) -> None:
+    """The paper's encoder, and a residual one."""
+    register("paper", "attredit_networks.paper:PaperEncoder", summary="four 5x5 stride-2 convolutions, label head")
+    register("conv", "attredit_networks.conv:ConvEncoder", summary="4x4 stride-2 convolutions with group norm")
+
+
+@hookimpl
+def register_decoders(register: Register) -> None:
+    """The paper's decoder, and a faster one."""
+    register("paper", "attredit_networks.paper:PaperDecoder", summary="four 3x3 stride-2 transposed convolutions")
+    register("conv", "attredit_networks.conv:ConvDecoder", summary="upsampling convolutions with group norm")
+
+
+@hookimpl
+def register_discriminators(register: Register) -> None:
+    """The paper's discriminator."""
+    register("paper", "attredit_networks.paper:PaperDiscriminator", summary="four 5x5 stride-2 convolutions")
