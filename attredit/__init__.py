@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from attredit.attributes import Attribute, AttributeSchema
     from attredit.editor import Editor, load
-    from attredit.errors import AttrEditError
+    from attredit.errors import AttrEditError, DivergenceError, PluginError, UsageError
     from attredit.hookspecs import hookimpl
     from attredit.interfaces import Code, DataSource, Decoder, Discriminator, Encoder, Factorizer, Metric, Verdict
     from attredit.recipe import Optimizer, Part, Player, Recipe, Schedule, Term
@@ -34,6 +34,11 @@ _HOME = {
     "Attribute": "attributes",
     "AttributeSchema": "attributes",
     "AttrEditError": "errors",
+    "DivergenceError": "errors",
+    "PluginError": "errors",
+    "UsageError": "errors",
+    "DataError": "errors",
+    "RunError": "errors",
     "BatchView": "view",
     "Code": "interfaces",
     "DataSource": "interfaces",

@@ -25,6 +25,10 @@ class AttrEditError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[type[AttrEditError], tuple[str, str]]:
+        # Errors travel between processes; the default would call the constructor with one joined argument.
+        return type(self), (self.message, self.hint)
+
 
 class UsageError(AttrEditError):
     """The request cannot be right: an unknown name, an impossible value."""

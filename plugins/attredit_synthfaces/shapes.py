@@ -9,14 +9,15 @@ are in the units of the frame, negative inside. Arrays are (h, w) for coordinate
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attredit_synthfaces.streams import Colour
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
+"""Always float32, which the stubs of NumPy lose sight of."""
 
 
 class Patch(NamedTuple):
@@ -67,7 +68,7 @@ class Frame:
         size = canvas.shape[1]
         self.canvas, self.pixel, self._origin, self._scale = canvas, 2.0 / size / scale, (dx, dy), scale
         self._cos, self._sin = (1 - tilt * tilt) / (1 + tilt * tilt), 2 * tilt / (1 + tilt * tilt)
-        line = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(2.0 / size) - np.float32(1.0)
+        line = (np.arange(size, dtype=np.float32) + 0.5) * (2.0 / size) - 1.0
         u, v = ((line - dx) / scale)[None, :], ((line - dy) / scale)[:, None]
         self.x: Array = u * self._cos + v * self._sin
         self.y: Array = v * self._cos - u * self._sin
@@ -115,14 +116,37 @@ def light(colour: Colour, share: float) -> Colour:
 
 def smooth(value: Array, low: float, high: float) -> Array:
     """0 below low, 1 above high, without kinks in between."""
-    t = np.minimum(np.maximum((value - low) * (1.0 / (high - low)), 0.0), 1.0)
+    t: Array = np.minimum(np.maximum((value - low) * (1.0 / (high - low)), 0.0), 1.0)
     return t * t * (3.0 - 2.0 * t)
+
+
+def zigzag(value: Array, period: float) -> Array:
+    """A wave between 0 and 1: 1 at multiples of the period, 0 half way, straight in between."""
+    wave: Array = np.abs(value % period * (2.0 / period) - 1.0)
+    return wave
+
+
+def both(*distances: Array) -> Array:
+    """Distance to what lies inside all of the shapes."""
+    result = distances[0]
+    for distance in distances[1:]:
+        result = np.maximum(result, distance)
+    return result
+
+
+def either(*distances: Array) -> Array:
+    """Distance to what lies inside any of the shapes."""
+    result = distances[0]
+    for distance in distances[1:]:
+        result = np.minimum(result, distance)
+    return result
 
 
 def circle(x: Array, y: Array, cx: float, cy: float, r: float) -> Array:
     """Distance to a circle."""
     u, v = x - cx, y - cy
-    return np.sqrt(u * u + v * v) - r
+    distance: Array = np.sqrt(u * u + v * v) - r
+    return distance
 
 
 def ellipse(x: Array, y: Array, cx: float, cy: float, rx: float, ry: float) -> Array:
@@ -130,7 +154,8 @@ def ellipse(x: Array, y: Array, cx: float, cy: float, rx: float, ry: float) -> A
     u, v = (x - cx) * (1.0 / rx), (y - cy) * (1.0 / ry)
     u2, v2 = u * u, v * v
     k = np.sqrt(u2 + v2)
-    return k * (k - 1.0) / (np.sqrt(u2 * (1.0 / rx**2) + v2 * (1.0 / ry**2)) + 1e-6)
+    distance: Array = k * (k - 1.0) / (np.sqrt(u2 * (1.0 / rx**2) + v2 * (1.0 / ry**2)) + 1e-6)
+    return distance
 
 
 def box(x: Array, y: Array, cx: float, cy: float, rx: float, ry: float, r: float = 0.0) -> Array:
@@ -138,7 +163,8 @@ def box(x: Array, y: Array, cx: float, cy: float, rx: float, ry: float, r: float
     u, v = np.abs(x - cx) - (rx - r), np.abs(y - cy) - (ry - r)
     outside_u, outside_v = np.maximum(u, 0.0), np.maximum(v, 0.0)
     outside = np.sqrt(outside_u * outside_u + outside_v * outside_v)
-    return outside + np.minimum(np.maximum(u, v), 0.0) - r
+    distance: Array = outside + np.minimum(np.maximum(u, v), 0.0) - r
+    return distance
 
 
 def segment(x: Array, y: Array, a: tuple[float, float], b: tuple[float, float], ra: float, rb: float) -> Array:
@@ -147,7 +173,8 @@ def segment(x: Array, y: Array, a: tuple[float, float], b: tuple[float, float], 
     u, v = x - a[0], y - a[1]
     t = np.minimum(np.maximum((u * bx + v * by) * (1.0 / (bx * bx + by * by + 1e-9)), 0.0), 1.0)
     u, v = u - t * bx, v - t * by
-    return np.sqrt(u * u + v * v) - (ra + (rb - ra) * t)
+    distance: Array = np.sqrt(u * u + v * v) - (ra + (rb - ra) * t)
+    return distance
 
 
 def lens(x: Array, y: Array, c: tuple[float, float], w: float, end: float, top: float, bottom: float) -> Array:
@@ -168,7 +195,7 @@ def lens(x: Array, y: Array, c: tuple[float, float], w: float, end: float, top: 
     v = y - (c[1] + end)
     above = ((top - end) * rest - v) / np.sqrt(1.0 + (high * high) * (s * s))
     below = (v - (bottom - end) * rest) / np.sqrt(1.0 + (low * low) * (s * s))
-    return np.maximum(above, below)
+    return both(above, below)
 
 
 def arc(x: Array, y: Array, c: tuple[float, float], w: float, end: float, mid: float, r: float) -> Array:
@@ -177,7 +204,7 @@ def arc(x: Array, y: Array, c: tuple[float, float], w: float, end: float, mid: f
     slope = (mid - end) * 2.0 / w
     s2 = s * s
     v = np.abs(y - (c[1] + end) - (mid - end) * (1.0 - s2)) / np.sqrt(1.0 + (slope * slope) * s2)
-    return np.maximum(v - r * (1.0 - 0.6 * s2), np.abs(x - c[0]) - w)
+    return both(v - r * (1.0 - 0.6 * s2), np.abs(x - c[0]) - w)
 
 
 def circles(x: Array, y: Array, spots: list[tuple[float, float, float]]) -> Array:

@@ -42,7 +42,7 @@ def uniforms(seed: int, split: int, faces: NDArray[np.int64], streams: NDArray[n
     for part in (np.full(1, split), faces, streams):
         key = _mix((key ^ part.astype(np.uint64)) + _STEP)
     slots = np.arange(1, SLOTS + 1, dtype=np.uint64) * _STEP
-    return (_mix(key[..., None] + slots) >> np.uint64(11)) * 2.0**-53
+    return (_mix(key[..., None] + slots) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 class Draws:

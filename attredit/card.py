@@ -1,0 +1,194 @@
+"""What a finished run says of itself: a grid of samples, and its model card."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attredit.checkpoint import RunConfig, RunDirectory, write_text
+from attredit.registry import installed
+
+if TYPE_CHECKING:
+    from attredit.data import Store
+
+_SAMPLES = 8
+
+
+def write_samples(run: RunDirectory, store: Store) -> None:
+    """Save ``samples/step-NNNNNN.png``: some images, their reconstructions, and every attribute's values decoded.
+
+    Args:
+        run: A run with a checkpoint.
+        store: Images to show; the first few are taken.
+
+    Raises:
+        RunError: the run cannot be read, or the picture not be written.
+    """
+    from attredit.checkpoint import read_tensors
+    from attredit.editor import load
+    from attredit.report.faces import sample_columns
+    from attredit.report.files import write_image
+    from attredit.report.grid import grid
+
+    _, metadata = read_tensors(run.model_file)
+    images = store.batch(np.arange(min(_SAMPLES, len(store)))).float() / 255.0
+    headings, columns = sample_columns(load(run.path), images)
+    rows = [[column[i] for column in columns] for i in range(len(images))]
+    write_image(grid(rows, columns=headings), run.samples / f"step-{metadata['step']:06d}.png")
+
+
+def write_card(run: RunDirectory, config: RunConfig) -> None:
+    """Write README.md, the model card; with figures of the evaluation once there is one.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    parts = (
+        _what(config),
+        _pictures(run),
+        _use(run, config),
+        _training(run, config),
+        _evaluation(run),
+        _INTENDED,
+        _biases(config.data.name),
+        _reproduce(config),
+    )
+    write_text(run.card_file, "\n\n".join(part.strip() for part in parts if part) + "\n")
+
+
+def _what(config: RunConfig) -> str:
+    summary = installed().find("method", config.method).summary
+    attributes = ", ".join(f"`{name}`" for name in config.schema_.names)
+    return f"""
+# {config.method} on {config.data.name}: {", ".join(config.schema_.names)}
+
+A model that edits {attributes} in images of {config.image_size}x{config.image_size} pixels, trained with
+attredit.
+
+| | |
+| --- | --- |
+| Method | `{config.method}`, preset `{config.preset}`: {summary} |
+| Data | `{config.data.name}`, {config.data.images:,} training images, fingerprint `{config.data.fingerprint}` |
+| Attributes | {attributes} |
+| Recipe | `{config.recipe.hash}`, in full in `config.json` |
+"""
+
+
+def _pictures(run: RunDirectory) -> str:
+    samples = sorted(run.samples.glob("step-*.png"))
+    if not samples:
+        return ""
+    return f"""
+![Training images, their reconstructions, and every attribute decoded](samples/{samples[-1].name})
+
+Training images, their reconstructions, and every attribute decoded without and with it.
+"""
+
+
+def _use(run: RunDirectory, config: RunConfig) -> str:
+    name, where = config.schema_.names[0], run.path.name
+    value = config.schema_.attributes[0].values[-1]
+    shown = value if value.isdigit() else f'"{value}"'
+    return f"""
+## Use
+
+```sh
+attredit edit {where} photo.png --set {name}={value} -o edited.png
+```
+
+```python
+import attredit
+
+editor = attredit.load("{where}")
+editor.edit("photo.png", {{"{name}": {shown}}}).save("edited.png")
+editor.predict("photo.png")
+```
+
+Nobody needs to know what a picture's attributes are: the encoder predicts them. `mode="decoded"` gives the decoder's whole
+image instead of an edit within the picture's own pixels.
+"""
+
+
+def _training(run: RunDirectory, config: RunConfig) -> str:
+    lines = run.metrics()
+    if not lines:
+        return ""
+    last = lines[-1]
+    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in last.items() if "/" in name)
+    versions = ", ".join(f"{name} {version}" for name, version in config.versions.items())
+    return f"""
+## Training
+
+{last["step"]:,} of {config.steps:,} steps with {config.batch_size} images each, seed {config.seed}, {config.precision};
+{last["images_per_second"]:,.0f} images per second. {versions}.
+
+| Loss at the last step, before weighting | |
+| --- | --- |
+{rows}
+"""
+
+
+def _evaluation(run: RunDirectory) -> str:
+    from attredit.report.figures import markdown, read_evaluation
+
+    evaluation = read_evaluation(run)
+    if evaluation is None:
+        return "## Evaluation\n\nNot evaluated yet: `attredit evaluate` measures it."
+    return f"## Evaluation\n\n{markdown(evaluation)}"
+
+
+def _reproduce(config: RunConfig) -> str:
+    from attredit.report.commands import train_command
+
+    return f"## Train it again\n\n```sh\n{train_command(installed(), config)}\n```"
+
+
+def _biases(data: str) -> str:
+    return f"## Biases and limits\n\n{_BIASES.get(data, _OTHER_DATA).strip()}\n\n{_LIMITS.strip()}"
+
+
+_INTENDED = """
+## Intended use
+
+Research and teaching: how attributes can be separated from the rest of an image, how methods that claim to do so
+compare, and what goes wrong. Images that are edited should be ones you may edit: your own, drawn, or of people who
+agreed.
+
+## Not for
+
+- Editing photographs of people without their consent.
+- Deceiving: edited pictures that are passed off as real. Say that a picture was edited wherever you show it.
+- Identifying people, tracking or surveillance.
+- Inferring anything about a person, such as gender, ethnicity, health or mood. `predict` guesses what an annotator would
+  have ticked; attribute names, such as `Male`, are labels of a data set, and say nothing of who somebody is.
+- Any decision about a person.
+"""
+
+_BIASES = {
+    "synthfaces": """
+The images are cartoons drawn by code. A model of them knows nothing of photographs and should not be tried on people;
+its figures say how a method does where the right answer is known, not how well it would do elsewhere. What varies and
+how often was chosen by the authors of the drawings: every attribute is present in half of them and, unless asked
+otherwise, independent of all others, which no real data are. `Male` and `Pale_Skin` are drawn as plain conventions.
+""",
+    "celeba": """
+CelebA shows celebrities, photographed for the press: mostly young, mostly with light skin, made up and well lit. Its
+attributes were ticked by annotators and are subjective (`Attractive`, `Big_Nose`), inconsistent, and entangled with each
+other: a model of `Smiling` may also have learnt of make-up, and one of `Male` of hair and age. It will do worse on
+faces that CelebA has few of. The people shown were not asked. CelebA is for non-commercial research only, and so is
+what is made from it.
+""",
+}
+
+_OTHER_DATA = """
+Nothing is known here of how these images were collected. Before you rely on the model, find out who is in them and who is
+not, who labelled them and with what instructions, which attributes occur together, and what the licence allows: the
+model has learnt all of that.
+"""
+
+_LIMITS = """
+Attributes that occur together in the data may change together in an edit. Edits are made at the model's resolution, and
+are less sharp than what surrounds them. What differs from the training images in framing, light or style may be edited
+badly or not at all.
+"""

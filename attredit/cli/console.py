@@ -1,0 +1,128 @@
+"""What commands print. Only the main process of a launch prints; progress goes to stderr, results to stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+Report = Callable[[str, int, int], None]
+
+_QUIET_SECONDS = 15.0
+
+
+def is_main_process() -> bool:
+    """False in all but one process of a launch by ``torch.distributed.run`` or the like."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+
+
+def say(line: str = "", **style: Any) -> None:
+    """Print a line to stdout, unwrapped; styles are those of `click.style`."""
+    if is_main_process():
+        click.secho(line, **style)
+
+
+def note(line: str, **style: Any) -> None:
+    """Print a line about what is going on to stderr."""
+    if is_main_process():
+        click.secho(line, err=True, **style)
+
+
+@cache
+def out() -> Console:
+    """Where tables and trees go; wider than a terminal's default when nobody looks, so that lines stay whole."""
+    from rich.console import Console
+
+    console = Console(quiet=not is_main_process(), highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 160
+    return console
+
+
+@cache
+def err() -> Console:
+    """Where progress bars go."""
+    from rich.console import Console
+
+    return Console(stderr=True, quiet=not is_main_process(), highlight=False)
+
+
+def bar(*middle: Any) -> Progress:
+    """A progress bar with rate and time left; columns may be added in its middle."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        *(middle or (TextColumn("{task.fields[rate]}"),)),
+        TimeRemainingColumn(compact=True),
+        console=err(),
+        expand=True,
+        transient=True,
+    )
+
+
+@contextlib.contextmanager
+def progress(unit: str = "images") -> Iterator[Report]:
+    """Yield ``report(what, done, total)``: a bar for each `what` on a terminal, else a line now and then.
+
+    Args:
+        unit: Of what is counted, for the rate.
+    """
+    if not is_main_process():
+        yield lambda what, done, total: None
+    elif err().is_terminal:
+        with bar() as shown:
+            yield _Bars(shown, unit)
+    else:
+        yield _Lines(unit)
+
+
+class _Clock:
+    """Rate of something that is counted, since it was first heard of."""
+
+    def __init__(self, done: int) -> None:
+        self.first, self.started = done, time.perf_counter()
+
+    def rate(self, done: int, unit: str) -> str:
+        seconds = time.perf_counter() - self.started
+        return f"{(done - self.first) / seconds:,.0f} {unit}/s" if seconds > 0.2 and done > self.first else ""
+
+
+class _Bars:
+    def __init__(self, shown: Progress, unit: str) -> None:
+        self.shown, self.unit = shown, unit
+        self.tasks: dict[str, tuple[Any, _Clock]] = {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if what not in self.tasks:
+            self.tasks[what] = (self.shown.add_task(what, total=total, rate=""), _Clock(done))
+        task, clock = self.tasks[what]
+        self.shown.update(task, completed=done, total=total, rate=clock.rate(done, self.unit))
+
+
+class _Lines:
+    """A line at the start, at the end, and every few seconds between them."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+        self.clocks: dict[str, _Clock] = {}
+        self.last: dict[str, float] = {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.perf_counter()
+        clock = self.clocks.setdefault(what, _Clock(done))
+        if done >= total or now - self.last.get(what, float("-inf")) > _QUIET_SECONDS:
+            self.last[what] = now
+            rate = clock.rate(done, self.unit)
+            note(f"{what}: {done:,} of {total:,}{f', {rate}' if rate else ''}")

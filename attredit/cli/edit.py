@@ -1,0 +1,102 @@
+"""``attredit edit``: change attributes of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from attredit.cli.console import note, progress, say
+from attredit.cli.options import changes_of, changes_option, device_option, editor_of, output_option, run_argument
+from attredit.errors import AttrEditError, DataError, UsageError
+
+if TYPE_CHECKING:
+    from attredit.editor import Editor
+
+
+@click.command
+@run_argument
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE...")
+@changes_option
+@output_option(
+    "File to write; for several pictures or a folder, a directory. "
+    "[default: photo-edited.png beside photo.png, photos-edited/ beside photos/]"
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["composite", "decoded"]),
+    default="composite",
+    show_default=True,
+    help="composite: only the edited region changes, at the picture's own size; decoded: the decoder's whole image.",
+)
+@click.option("--strength", type=float, default=1.0, show_default=True, help="How far to go: 0 nothing, 1 all.")
+@device_option("cpu")
+def command(
+    run: Path,
+    pictures: Sequence[Path],
+    changes: Sequence[str],
+    output: Path | None,
+    mode: Any,
+    strength: float,
+    device: str | None,
+) -> None:
+    """Change attributes of pictures: files, or folders of files.
+
+    Example: attredit edit RUN photo.png --set Smiling=1 -o smiling.png
+    """
+    from attredit.checkpoint import RunDirectory
+    from attredit.cli.outputs import plan
+
+    wanted = changes_of(changes)
+    schema = RunDirectory(run).config().schema_
+    if not wanted:
+        raise UsageError("Nothing to change.", f"Name it with --set ATTRIBUTE=VALUE: {', '.join(schema.names)}.")
+    schema.wanted(wanted)  # errors before anything is loaded or written
+    pairs = plan(pictures, output)
+    editor = editor_of(run, device)
+    failed = _edit_all(editor, pairs, {"changes": wanted, "mode": mode, "strength": strength})
+    if len(pairs) == 1 and failed:
+        raise failed[0]
+    _say_done([target for _, target in pairs], len(pairs) - len(failed))
+    if failed:
+        for error in failed:
+            note(f"Error: {error}", fg="red")
+        raise AttrEditError(f"{len(failed)} of {len(pairs)} pictures could not be edited; the others are done.")
+
+
+def _edit_all(editor: Editor, pairs: Sequence[tuple[Path, Path]], how: dict[str, Any]) -> list[DataError]:
+    """Edit one picture after the other, so that a thousand need no more memory than one, and a broken one stops none."""
+    from attredit.report.files import write_image
+
+    failed = []
+    with progress() as report:
+        for i, (source, target) in enumerate(pairs):
+            try:
+                edited = editor.edit(source, **how)
+            except DataError as error:
+                failed.append(error)
+            else:
+                write_image(edited, target, **_profile(source))
+            if len(pairs) > 1:
+                report("Editing", i + 1, len(pairs))
+    return failed
+
+
+def _profile(source: Path) -> dict[str, bytes]:
+    """The picture's colour profile, without which its numbers would mean other colours."""
+    from PIL import Image
+
+    with Image.open(source) as image:
+        profile = image.info.get("icc_profile")
+        # Of other modes, such as CMYK, the pixels were converted and the profile no longer describes them.
+        return {"icc_profile": profile} if profile and image.mode in ("RGB", "RGBA", "P", "L", "LA") else {}
+
+
+def _say_done(targets: Sequence[Path], done: int) -> None:
+    if len(targets) == 1:
+        say(f"Wrote {targets[0]}")
+    elif done:
+        folders = sorted({str(target.parent) for target in targets})
+        say(f"Wrote {done} pictures to {', '.join(folders)}")

@@ -1,0 +1,58 @@
+"""``attredit evaluate``: measure a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from attredit.cli.console import out, progress, say
+from attredit.cli.options import device_option, run_argument
+
+
+@click.command
+@run_argument
+@click.option("--split", default="test", show_default=True, metavar="NAME", help="Which images to measure on.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only so many of them.")
+@click.option("--json", "as_json", is_flag=True, help="Print evaluation.json on stdout, and nothing else.")
+@device_option("the best there is")
+def command(run: Path, split: str, limit: int | None, as_json: bool, device: str | None) -> None:
+    """Measure a run, with 95 % intervals: fidelity, editing, counterfactuals, leakage.
+
+    The figures are also written to RUN/evaluation.json and into its model card.
+    """
+    from attredit.card import write_card
+    from attredit.checkpoint import RunDirectory
+    from attredit.report.figures import read_evaluation
+
+    directory = RunDirectory(run)
+    config = directory.config()  # an error about the run comes before the imports that take seconds
+    from attredit.evaluation import evaluate
+
+    with progress() as report:
+        evaluate(run, split=split, limit=limit, device=device, progress=report)
+    write_card(directory, config)
+    evaluation = read_evaluation(directory)
+    assert evaluation is not None
+    if as_json:
+        say(json.dumps(evaluation, indent=2))
+    else:
+        _print(evaluation, directory.path)
+
+
+def _print(evaluation: Mapping[str, Any], run: Path) -> None:
+    from attredit.cli.tables import figures_table
+
+    console = out()
+    console.print(figures_table(evaluation["metrics"], title=f"{run}, {evaluation['split']} split"))
+    attributes = evaluation.get("attributes", {})
+    if len(attributes) > 1:
+        for name, figures in attributes.items():
+            console.print(figures_table(figures, title=name))
+    for name, reason in evaluation.get("not_measured", {}).items():
+        say(f"Not measured: {name}: {reason}", dim=True)
+    say("↑ higher is better, ↓ lower is better; intervals are of 95 %.", dim=True)
+    say(f"Figures: {run / 'evaluation.json'}")

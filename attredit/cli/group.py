@@ -1,0 +1,147 @@
+"""The command `attredit`: which commands there are, and what a user sees when one fails.
+
+Listing the commands imports none of them. Every error leaves as one red line on stderr and an exit code: 2 for a request
+that cannot be right, 1 for one that failed, 130 for an interruption.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import rich_click as click
+
+from attredit import __version__
+from attredit.cli.console import is_main_process
+from attredit.errors import AttrEditError, nearest
+
+PANELS = {
+    "Train and judge": {
+        "train": "Train a model, or continue a run.",
+        "evaluate": "Measure a run, with 95 % intervals.",
+        "report": "Write a run's page of pictures and figures.",
+    },
+    "Use": {
+        "edit": "Change attributes of pictures.",
+        "sweep": "Show one attribute from less to more.",
+        "sample": "Draw new images from the model.",
+    },
+    "Look around": {
+        "show": "Tell what a run is.",
+        "methods": "List methods and their presets.",
+        "datasets": "List data sets.",
+        "plugins": "List plugins, working or broken.",
+    },
+}
+SUMMARIES = {name: summary for commands in PANELS.values() for name, summary in commands.items()}
+
+# Time enough for a launcher to end this process when another one failed first.
+_LAUNCHER_SECONDS = 5.0
+
+_HELP = {
+    "command_groups": {"*": [{"name": title, "commands": list(commands)} for title, commands in PANELS.items()]},
+    "style_command": "bold cyan",
+    "max_width": 100,
+}
+
+
+class LazyGroup(click.RichGroup):
+    """Imports a command's module when the command is run, not when it is listed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of all commands, in the order of the help."""
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> click.RichCommand | None:
+        """Enough of a command to be listed: its name and what it does."""
+        return click.RichCommand(cmd_name, help=SUMMARIES[cmd_name]) if cmd_name in SUMMARIES else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command itself, for running it.
+
+        Raises:
+            click.UsageError: there is no such command.
+        """
+        name = args[0]
+        if name not in SUMMARIES:
+            if name.startswith("-"):
+                ctx.fail(f"No such option {name!r}.")
+            ctx.fail(f"Unknown command {name!r}. {nearest(name, SUMMARIES)}")
+        module = importlib.import_module(f"attredit.cli.{name}")
+        return name, module.command, args[1:]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; an error that is not about the command line itself is told here, where --debug is known."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.exceptions.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            ctx.exit(_explain(error, debug=ctx.params["debug"]))
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command; standalone, leave the process with its exit code."""
+        try:
+            # Not standalone, click returns the code of ctx.exit(), or else what the command returned: None here.
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except (click.ClickException, click.exceptions.Abort) as error:
+            if not standalone_mode:
+                raise
+            code = _explain(error)
+        return sys.exit(code or 0) if standalone_mode else code
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "rich_help_config": _HELP})
+@click.option("--debug", is_flag=True, envvar="ATTREDIT_DEBUG", help="Show the traceback of an error.")
+@click.version_option(__version__, prog_name="attredit")
+def cli(debug: bool) -> None:
+    """Edit attributes of images with models anyone can train, compare and extend.
+
+    Start with `attredit train --attr Smiling`; `attredit COMMAND --help` explains each command.
+    """
+
+
+def _explain(error: Exception, *, debug: bool = False) -> int:
+    """Say what went wrong in one line, once for all processes of a launch; the traceback where it was asked for.
+
+    Returns:
+        The exit code.
+    """
+    if not is_main_process():
+        # When all processes fail alike, the main one speaks and the launcher ends this one meanwhile. Only a process
+        # that failed alone gets past this.
+        time.sleep(_LAUNCHER_SECONDS)
+    if debug:
+        traceback.print_exception(error)
+    line, code = _line_and_code(error)
+    click.secho(line, fg="red", err=True)
+    return code
+
+
+def _line_and_code(error: Exception) -> tuple[str, int]:
+    if isinstance(error, click.exceptions.Abort):
+        return "Interrupted.", 130
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        advice = f" See {context.command_path} --help." if context is not None else ""
+        return f"Error: {error.format_message()}{advice}", error.exit_code
+    if isinstance(error, AttrEditError):
+        return f"Error: {error}", error.exit_code
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
+        return f"Error: {reason} Try a smaller --batch-size or --image-size.", 1
+    if isinstance(error, OSError):
+        return f"Error: {reason}", 1
+    report = "This is a bug, of attredit or of a plugin: run it again with `attredit --debug ...` and report what it prints."
+    return f"Error: {reason} {report}", 1

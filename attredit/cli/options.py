@@ -1,0 +1,94 @@
+"""What several commands take, and how their ``key=value`` items are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import rich_click as click
+
+from attredit.errors import UsageError
+
+if TYPE_CHECKING:
+    from attredit.editor import Editor
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def run_argument(function: Function) -> Function:
+    """``RUN``: the directory of a run."""
+    return click.argument("run", type=click.Path(path_type=Path), metavar="RUN")(function)
+
+
+def device_option(default: str) -> Callable[[Function], Function]:
+    """``--device``, with what the command uses when it is not given."""
+    text = f"Where to compute: cpu, cuda or mps. [default: {default}]"
+    return click.option("--device", metavar="NAME", help=text)
+
+
+def changes_option(function: Function) -> Function:
+    """``--set ATTRIBUTE=VALUE``, as often as wanted."""
+    text = (
+        "An attribute and the value it should have: 0 or 1, anything between or beyond, or a value's name. "
+        "Can be given several times."
+    )
+    return click.option("--set", "changes", multiple=True, metavar="ATTRIBUTE=VALUE", help=text)(function)
+
+
+def output_option(text: str) -> Callable[[Function], Function]:
+    """``-o``, with what the command says of it."""
+    return click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help=text)
+
+
+def nested(items: Sequence[str]) -> dict[str, Any]:
+    """``["a.b=1", "c=text"]`` to ``{"a": {"b": 1}, "c": "text"}``.
+
+    Raises:
+        UsageError: an item is not of that form, or is a value here and a group there.
+    """
+    from attredit.recipe import parse_overrides
+
+    result: dict[str, Any] = {}
+    for key, value in parse_overrides(items).items():
+        *groups, last = key.split(".")
+        inner = result
+        for group in groups:
+            inner = inner.setdefault(group, {})
+            if not isinstance(inner, dict):
+                raise UsageError(f"{key!r} sets a part of {group!r}, which another option sets as a whole.")
+        if isinstance(inner.get(last), dict):
+            raise UsageError(f"{key!r} is set as a whole, and another option sets a part of it.")
+        inner[last] = value
+    return result
+
+
+def changes_of(items: Sequence[str]) -> dict[str, Any]:
+    """``["Smiling=1"]`` to ``{"Smiling": 1}``.
+
+    Raises:
+        UsageError: an item is not of that form, or its value is no usable number.
+    """
+    from attredit.recipe import parse_overrides
+
+    changes = parse_overrides(items)
+    for name, value in changes.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{name}={value} is no value.", "Use a number, such as 0 or 1.")
+    return changes
+
+
+def editor_of(run: Path, device: str | None) -> Editor:
+    """The editor of a run.
+
+    Raises:
+        UsageError: a device that this machine does not have.
+        RunError: no run, or a damaged one.
+    """
+    from attredit.editor import load
+    from attredit.launch import accelerator_for
+
+    if device is not None:
+        accelerator_for(device, "fp32")  # only for its check: torch's own error comes late and says nothing useful
+    return load(run, device)

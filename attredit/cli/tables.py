@@ -1,0 +1,40 @@
+"""Tables of one look. Imported by commands that print one, so rich may load here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+
+def table(*columns: str, title: str = "", numbers: tuple[str, ...] = ()) -> Table:
+    """An empty table.
+
+    Args:
+        *columns: Headings.
+        title: Above it.
+        numbers: Those of the columns that hold numbers, to be aligned on the right.
+    """
+    made = Table(
+        box=box.SIMPLE_HEAD, title=escape(title) or None, title_justify="left", title_style="bold", pad_edge=False
+    )
+    for column in columns:
+        made.add_column(column, justify="right" if column in numbers else "left", no_wrap=column in numbers)
+    return made
+
+
+def figures_table(figures: Mapping[str, Mapping[str, Any]], title: str) -> Table:
+    """Figures of an evaluation, by group."""
+    from attredit.report.figures import rows
+
+    made = table("Metric", "Value", "95 % interval", "n", title=title, numbers=("Value", "95 % interval", "n"))
+    group = ""
+    for row in rows(figures):
+        if row.group != group:
+            group = row.group
+            made.add_row(f"[bold cyan]{escape(group)}[/]")
+        made.add_row(f"  {escape(row.label)}", f"[bold]{row.value}[/]", row.interval, row.n)
+    return made

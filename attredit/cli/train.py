@@ -1,0 +1,133 @@
+"""``attredit train``: train a model, or continue a run."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from attredit.cli.console import note, say
+from attredit.cli.options import device_option, nested
+from attredit.errors import UsageError
+
+if TYPE_CHECKING:
+    from attredit.cli.watch import Watcher
+
+# What may accompany --resume; everything else about the run was decided when it was started.
+_WITH_RESUME = ("resume", "steps", "device", "log")
+
+_PANELS = {
+    "option_groups": {
+        "*": [
+            {"name": "What", "options": ["--method", "--preset", "--set", "--attr"]},
+            {"name": "Data", "options": ["--dataset", "--data-dir", "--data-option", "--image-size"]},
+            {"name": "How long", "options": ["--steps", "--epochs", "--batch-size", "--seed", "--resume"]},
+            {"name": "Where and how", "options": ["--run-dir", "--device", "--precision"]},
+            {"name": "What is written", "options": ["--log-every", "--save-every", "--log"]},
+        ]
+    },
+    "max_width": 100,
+}
+
+
+@click.command(context_settings={"rich_help_config": _PANELS})
+@click.option("--method", metavar="NAME", help="Registered method; see `attredit methods`. [default: ifcvaegan]")
+@click.option("--preset", metavar="NAME", help="One of the method's presets. [default: default]")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace a recipe key; repeatable.")
+@click.option("--attr", "attributes", multiple=True, metavar="NAME", help="An attribute to edit; repeatable.")
+@click.option("--dataset", metavar="NAME", help="Registered data set; see `attredit datasets`. [default: synthfaces]")
+@click.option("--data-dir", metavar="DIR", help="Where the data lie, for data sets that are files.")
+@click.option(
+    "--data-option",
+    "data_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the data set; dots nest; repeatable.",
+)
+@click.option("--image-size", type=click.IntRange(min=1), help="Height and width of the images. [default: 64]")
+@click.option("--steps", type=click.IntRange(min=1), help="Length of training; by default the recipe's.")
+@click.option("--epochs", type=click.FloatRange(min=0, min_open=True), help="Length in passes over the data instead.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images a step, over all processes.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything. [default: 0]")
+@click.option("--resume", metavar="RUN", help="Continue this run. Only --steps, --device and --log may accompany it.")
+@click.option("--run-dir", metavar="DIR", help="Where to write. [default: runs/METHOD-DATASET-ATTRIBUTES]")
+@device_option("the best there is")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Arithmetic. [default: fp32]")
+@click.option("--log-every", type=click.IntRange(min=1), help="Steps between two lines of metrics. [default: 50]")
+@click.option("--save-every", type=click.IntRange(min=1), help="Steps between two checkpoints. [default: 500]")
+@click.option("--log", type=click.Choice(["tensorboard"]), help="Also write event files of this kind.")
+@click.pass_context
+def command(context: Any, **given: Any) -> None:
+    """Train a model, or continue a run.
+
+    Without options it learns on drawn faces, which need no download: attredit train --attr Smiling. On several
+    processes: python -m torch.distributed.run --nproc_per_node 2 -m attredit train --attr Smiling
+    """
+    chosen = {name: value for name, value in given.items() if value not in (None, ())}
+    if "resume" in chosen:
+        _refuse_others(context, chosen)
+    # Before the imports that take seconds, so that a typing error shows at once.
+    requested = {} if "resume" in chosen else _request(chosen)
+    from attredit.cli.watch import Watcher
+
+    watcher = Watcher()
+    try:
+        with watcher:
+            run = _resume(chosen, watcher) if "resume" in chosen else _train(requested, watcher)
+    except KeyboardInterrupt:
+        note(f"Interrupted. {watcher.standing}", fg="yellow")
+        context.exit(130)
+    _say_next(run)
+
+
+def _refuse_others(context: Any, chosen: dict[str, Any]) -> None:
+    """Only options that a run can be continued with are let through."""
+    flags = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    others = [flags[name] for name in chosen if name not in _WITH_RESUME]
+    if others:
+        raise UsageError(
+            f"{', '.join(others)} cannot be changed on resuming: a run keeps what it was started with.",
+            "Only --steps, --device and --log may accompany --resume.",
+        )
+
+
+def _request(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Fields of `attredit.launch.Request`, which has the defaults."""
+    from attredit.recipe import parse_overrides
+
+    request = {name: value for name, value in chosen.items() if name != "log"}
+    if "overrides" in request:
+        request["overrides"] = parse_overrides(request["overrides"])
+    if "data_options" in request:
+        request["data_options"] = nested(request["data_options"])
+    return {**request, "tensorboard": chosen.get("log") == "tensorboard"}
+
+
+def _train(requested: dict[str, Any], watcher: Watcher) -> Path:
+    from attredit.launch import Request, train
+
+    return train(Request(**requested), observer=watcher, progress=watcher.prepared)
+
+
+def _resume(chosen: dict[str, Any], watcher: Watcher) -> Path:
+    from attredit.launch import resume
+
+    return resume(
+        chosen["resume"],
+        steps=chosen.get("steps"),
+        device=chosen.get("device"),
+        tensorboard=chosen.get("log") == "tensorboard",
+        observer=watcher,
+        progress=watcher.prepared,
+    )
+
+
+def _say_next(run: Path) -> None:
+    where = shlex.quote(str(run))
+    say(f"Run: {run}", bold=True)
+    say("Next:")
+    say(f"  attredit evaluate {where}")
+    say(f"  attredit report {where}")
+    say(f"  attredit edit {where} PHOTO.png --set ATTRIBUTE=1")

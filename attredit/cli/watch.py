@@ -1,0 +1,110 @@
+"""What `attredit train` shows while data are prepared and a model is trained."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import deque
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from attredit.checkpoint import RunConfig, RunDirectory
+from attredit.cli.console import bar, err, is_main_process, note, progress
+from attredit.launch import Silent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_LINE_SECONDS = 15.0
+_WINDOW = 50
+_LOSSES_SHOWN = 3
+
+
+class Watcher(Silent):
+    """A bar on a terminal, a line now and then elsewhere; a context, which takes the bar away at the end."""
+
+    def __init__(self) -> None:
+        self.run: RunDirectory | None = None
+        self.batch = self.total = self.saved = 0
+        self._preparing: Any = None
+        self._prepared: Any = None
+        self._bar: Progress | None = None
+        self._task: Any = None
+        self._losses = ""
+        self._said = time.perf_counter()
+        self._times: deque[tuple[int, float]] = deque(maxlen=_WINDOW)
+
+    def __enter__(self) -> Watcher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    @property
+    def standing(self) -> str:
+        """Where an interrupted training stands, and how to go on."""
+        if self.run is None:
+            return "Training had not started."
+        if not self.saved:
+            return f"No checkpoint of {self.run.path} had been written; start again."
+        where = shlex.quote(str(self.run.path))
+        return f"The last checkpoint is at step {self.saved}; continue with: attredit train --resume {where}"
+
+    def prepared(self, done: int, total: int) -> None:
+        """Progress of the preparation of data."""
+        if self._preparing is None:
+            self._preparing = progress()
+            self._prepared = self._preparing.__enter__()
+        self._prepared("Preparing images", done, total)
+
+    def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
+        """Say what is trained, and open the bar."""
+        self._close()
+        self.run, self.batch, self.total, self.saved = run, config.batch_size, config.steps, step
+        data = f"{config.data.images:,} images of {config.data.name} at {config.image_size}x{config.image_size}"
+        begin = f" from step {step:,}" if step else ""
+        note(f"Training {config.method}:{config.preset} on {data}, {config.steps:,} steps of {self.batch}{begin}.")
+        note(f"Attributes: {', '.join(config.schema_.names)}. Run directory: {run.path}")
+        self._times.append((step, time.perf_counter()))
+        if err().is_terminal and is_main_process():
+            from rich.progress import TextColumn
+
+            self._bar = bar(TextColumn("{task.fields[rate]}"), TextColumn("[dim]{task.fields[losses]}"))
+            self._bar.start()
+            self._task = self._bar.add_task("Training", total=self.total, completed=step, rate="", losses="")
+
+    def on_step(self, step: int) -> None:
+        """Move the bar."""
+        self._times.append((step, time.perf_counter()))
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step, rate=self._rate(), losses=self._losses)
+
+    def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Show current losses."""
+        named = {name.rpartition("/")[2]: value for name, value in metrics.items() if "/" in name}
+        self._losses = "  ".join(f"{name} {value:.3g}" for name, value in list(named.items())[:_LOSSES_SHOWN])
+        now = time.perf_counter()
+        if self._bar is None and (now - self._said > _LINE_SECONDS or step == self.total):
+            self._said = now
+            note(f"step {step:,} of {self.total:,}  {self._rate()}  {self._losses}")
+
+    def on_save(self, step: int) -> None:
+        """Remember from where the run could be continued."""
+        self.saved = step
+
+    def _rate(self) -> str:
+        """Images per second, over the last steps."""
+        (first, started), (last, now) = self._times[0], self._times[-1]
+        return f"{(last - first) * self.batch / (now - started):,.0f} images/s" if last > first else ""
+
+    def _close(self) -> None:
+        """Take away whatever bar is shown."""
+        if self._preparing is not None:
+            self._preparing.__exit__(None, None, None)
+            self._preparing = None
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

@@ -1,0 +1,9 @@
+"""How images become batches: sources are decoded once into a memory-mapped store, and batches are slices of it."""
+
+from __future__ import annotations
+
+from attredit.data.geometry import Geometry
+from attredit.data.sampling import indices_of_step
+from attredit.data.store import Store, cache_dir, prepare, require_classes
+
+__all__ = ["Geometry", "Store", "cache_dir", "indices_of_step", "prepare", "require_classes"]

@@ -1,0 +1,83 @@
+"""What is evaluated on: a split's images, their labels, and the judge that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attredit.attributes import AttributeSchema
+from attredit.errors import UsageError
+
+if TYPE_CHECKING:
+    from attredit.data import Store
+    from attredit.evaluation.judge import Judge
+    from attredit.interfaces import DataSource
+
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class EvaluationData:
+    """What a metric is given.
+
+    Attributes:
+        split: Which split is evaluated.
+        indices: (N,) int64 rows of `store` that are evaluated, ascending; also the numbers that
+            `CounterfactualSource.counterfactual` takes.
+        store: The evaluated split.
+        train: The training split, for metrics that train something.
+        schema: Every attribute of the source, of which the model edits some.
+        source: The data source.
+        judge: Reads every attribute of `schema`, independently of the model.
+    """
+
+    split: str
+    indices: np.ndarray
+    store: Store
+    train: Store
+    schema: AttributeSchema
+    source: DataSource
+    judge: Judge
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def labels(self) -> Tensor:
+        """(N, n) int64 true labels of the evaluated images, columns in the order of `schema`."""
+        return torch.from_numpy(np.asarray(self.store.labels[self.indices], np.int64))
+
+    def images(self, indices: np.ndarray) -> Tensor:
+        """Rows of the store as (B, C, H, W) float in [0, 1], on the CPU."""
+        return as_images(self.store, indices)
+
+    def chunks(self, size: int = CHUNK) -> Iterator[tuple[slice, Tensor]]:
+        """The evaluated images in order: which of the N they are, and (B, C, H, W) float in [0, 1]."""
+        for start in range(0, len(self), size):
+            where = slice(start, min(start + size, len(self)))
+            yield where, self.images(self.indices[where])
+
+
+def as_images(store: Store, indices: np.ndarray) -> Tensor:
+    """Rows of a store as (B, C, H, W) float in [0, 1]."""
+    return store.batch(indices).float() / 255.0
+
+
+def spread(n: int, most: int | None) -> np.ndarray:
+    """At most `most` of n rows, evenly spread: splits may be sorted, so the first ones are no sample.
+
+    >>> spread(10, 4).tolist()
+    [0, 2, 5, 7]
+
+    Raises:
+        UsageError: fewer than one is asked for.
+    """
+    if most is not None and most < 1:
+        raise UsageError(f"{most} images cannot be evaluated.", "Ask for one or more.")
+    count = n if most is None else min(n, most)
+    return np.arange(count) * n // max(count, 1)

@@ -1,0 +1,35 @@
+"""Pictures and figures of a run, as people look at them: one HTML page that needs nothing else, and one PNG.
+
+grid.py      labelled grids of images
+faces.py     test faces and what a model makes of them
+curves.py    losses over training
+figures.py   evaluation.json in words, groups and order
+commands.py  the command line that a run came from
+page.py      report.html
+summary.py   report.png
+files.py     whole files or none
+
+Names are resolved when first used, as in `attredit` itself: torch and matplotlib are loaded by what needs them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attredit.report.write import write_report
+
+_HOME = {"write_report": "write"}
+
+__all__ = ["write_report"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'attredit.report' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"attredit.report.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,189 @@
+"""Test faces and what a model makes of them: the columns of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attredit.attributes import Attribute
+from attredit.images import to_bytes
+from attredit.interfaces import CounterfactualSource
+from attredit.report.grid import Pixels
+
+if TYPE_CHECKING:
+    from attredit.data import Store
+    from attredit.editor import Editor
+    from attredit.interfaces import DataSource
+
+SWEEP = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+AMPLIFIED = 3.0
+
+ORIGINAL, RECONSTRUCTION, EDIT = "original", "reconstruction", "edit"
+TRUTH, CHANGE, MISS = "true edit", "changed", "off the truth"
+
+EXPLAINED = {
+    ORIGINAL: "a test image the model has never seen",
+    RECONSTRUCTION: "encoded and decoded, with the attributes the encoder predicts",
+    EDIT: "the opposite of what the face has, blended into its own pixels",
+    TRUTH: "what the edit should have been, drawn by the data set",
+    CHANGE: f"where the edit differs from the original, amplified {AMPLIFIED:g} times",
+    MISS: f"where the edit differs from the true edit, amplified {AMPLIFIED:g} times",
+}
+
+
+@dataclass(frozen=True)
+class Face:
+    """One test face.
+
+    Attributes:
+        index: Its number in the split.
+        before: The name of the value it has.
+        after: The name of the value it is edited to.
+        images: By column, uint8 (H, W, C).
+    """
+
+    index: int
+    before: str
+    after: str
+    images: Mapping[str, Pixels]
+
+
+@dataclass(frozen=True)
+class Edits:
+    """Faces edited in one attribute.
+
+    Attributes:
+        attribute: Which.
+        columns: Keys of each face's images, in order.
+        faces: Half without the attribute, half with it, as far as the split has them.
+        sweeps: For some faces, the decoder's images at the values `SWEEP`; none for a categorical attribute.
+    """
+
+    attribute: Attribute
+    columns: tuple[str, ...]
+    faces: tuple[Face, ...]
+    sweeps: tuple[tuple[Pixels, ...], ...]
+
+
+def value_title(attribute: Attribute, value: int) -> str:
+    """What a value is called above its column."""
+    return ("without", "with")[value] if attribute.values == ("0", "1") else attribute.values[value]
+
+
+def edits_of(editor: Editor, store: Store, source: DataSource, split: str, attribute: Attribute, count: int) -> Edits:
+    """Edit some faces of a split in one attribute.
+
+    Args:
+        editor: The model.
+        store: The prepared split.
+        source: Where it came from; asked for true edits if it can draw them.
+        split: Its name.
+        attribute: What to edit.
+        count: How many faces.
+    """
+    labels = store.label_columns([attribute.name])[:, 0]
+    indices = pick(labels, len(attribute.values), count)
+    before = labels[indices]
+    after = (before + 1) % len(attribute.values)
+    images = store.batch(indices).float() / 255.0
+    columns = {ORIGINAL: _arrays(images), **_decoded(editor, images, attribute, after)}
+    if isinstance(source, CounterfactualSource):
+        columns[TRUTH] = _truth(source, split, indices, attribute, after)
+        columns[MISS] = _heat(columns[EDIT], columns[TRUTH])
+    columns[CHANGE] = _heat(columns[EDIT], columns[ORIGINAL])
+    order = tuple(sorted(columns, key=lambda c: (c in (CHANGE, MISS), c == MISS)))
+    faces = tuple(
+        Face(
+            int(indices[i]),
+            value_title(attribute, int(before[i])),
+            value_title(attribute, int(after[i])),
+            {name: arrays[i] for name, arrays in columns.items()},
+        )
+        for i in range(len(indices))
+    )
+    return Edits(attribute, order, faces, _sweeps(editor, images, attribute))
+
+
+def pick(labels: np.ndarray, values: int, count: int) -> np.ndarray:
+    """Indices of the first images of each value, in equal numbers as far as they exist: first all of value 0."""
+    each = max(1, count // values)
+    return np.concatenate([np.flatnonzero(labels == value)[:each] for value in range(values)])
+
+
+def _decoded(editor: Editor, images: Tensor, attribute: Attribute, after: np.ndarray) -> dict[str, Pixels]:
+    """What the decoder says: as the face is, with each value, and the edit blended into the image."""
+    code = editor.encode(images)
+    z, attrs = editor.latent(code), editor.attributes_of(code)
+    same = editor.decode(z, attrs, code)
+    values = [
+        editor.decode(z, editor.changed(attrs, editor.schema.wanted({attribute.name: value}), 1.0), code)
+        for value in range(len(attribute.values))
+    ]
+    wanted = torch.stack([values[value][i] for i, value in enumerate(after.tolist())])
+    columns = {RECONSTRUCTION: _arrays(same)}
+    columns |= {value_title(attribute, value): _arrays(decoded) for value, decoded in enumerate(values)}
+    columns[EDIT] = _arrays(editor.composite(images, same, wanted))
+    return columns
+
+
+def _truth(
+    source: CounterfactualSource, split: str, indices: np.ndarray, attribute: Attribute, after: np.ndarray
+) -> Pixels:
+    """What the edits should have been, in the face's own style."""
+    drawn: dict[int, Pixels] = {}
+    for value in np.unique(after):
+        rows = np.flatnonzero(after == value)
+        images = source.counterfactual(split, indices[rows], {attribute.name: int(value)}, styles=1)
+        drawn |= {int(row): images[i, 0] for i, row in enumerate(rows)}
+    return np.stack([drawn[row] for row in range(len(indices))])
+
+
+def _sweeps(editor: Editor, images: Tensor, attribute: Attribute) -> tuple[tuple[Pixels, ...], ...]:
+    """Decoded images of the first and the last face at every value of `SWEEP`."""
+    if not attribute.binary:
+        return ()
+    ends = images[[0, -1]]
+    code = editor.encode(ends)
+    z, attrs = editor.latent(code), editor.attributes_of(code)
+    strips = [
+        _arrays(editor.decode(z, editor.changed(attrs, editor.schema.wanted({attribute.name: value}), 1.0), code))
+        for value in SWEEP
+    ]
+    return tuple(tuple(strip[i] for strip in strips) for i in range(len(ends)))
+
+
+def _heat(first: Pixels, second: Pixels) -> Pixels:
+    """The largest channel difference, amplified, from black to white through warm colours."""
+    import matplotlib
+
+    difference = np.abs(first.astype(np.float32) - second.astype(np.float32)).max(-1) / 255.0
+    coloured: Any = matplotlib.colormaps["inferno"]((AMPLIFIED * difference).clip(0.0, 1.0))
+    return to_bytes(coloured[..., :3])
+
+
+def _arrays(images: Tensor) -> Pixels:
+    """Images (B, C, H, W) in [0, 1] as uint8 (B, H, W, C)."""
+    array: Pixels = to_bytes(images.permute(0, 2, 3, 1).cpu().numpy())
+    return array
+
+
+def sample_columns(editor: Editor, images: Tensor) -> tuple[list[str], Sequence[Pixels]]:
+    """Of images (B, C, H, W) in [0, 1]: themselves, reconstructions, and each attribute's values decoded.
+
+    Returns:
+        Headings, and for each heading its images (B, H, W, C).
+    """
+    code = editor.encode(images)
+    z, attrs = editor.latent(code), editor.attributes_of(code)
+    headings, columns = [ORIGINAL, RECONSTRUCTION], [_arrays(images), _arrays(editor.decode(z, attrs, code))]
+    for attribute in editor.schema:
+        for value in range(len(attribute.values)):
+            changed = editor.changed(attrs, editor.schema.wanted({attribute.name: value}), 1.0)
+            headings.append(f"{attribute.name}\n{value_title(attribute, value)}")
+            columns.append(_arrays(editor.decode(z, changed, code)))
+    return headings, columns

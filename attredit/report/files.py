@@ -1,0 +1,78 @@
+"""Whole files or none: written beside their place, then moved into it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attredit.errors import RunError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Of lossy formats, a quality at which what an edit leaves alone stays as good as it came.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"quality": 95},
+    "PNG": {"optimize": True},
+}
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file atomically, making its directory.
+
+    Raises:
+        RunError: it cannot be written; a previous file is intact.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise RunError(f"Cannot write {path}: {error.strerror}.", "Name another place, or make room.") from error
+
+
+def write_image(image: Image, path: Path, **more: Any) -> None:
+    """Replace an image file atomically.
+
+    Args:
+        image: What to write.
+        path: Where; its ending says in which format.
+        **more: Passed to PIL.
+
+    Raises:
+        RunError: it cannot be written, or the format cannot hold it.
+    """
+    write_bytes(path, encoded(image, path, **more))
+
+
+def encoded(image: Image, path: Path, **more: Any) -> bytes:
+    """An image as the bytes of a file of that name.
+
+    Raises:
+        RunError: the format cannot hold it.
+    """
+    from PIL import Image as Images
+
+    kind = Images.registered_extensions().get(path.suffix.lower(), "PNG")
+    buffer = BytesIO()
+    try:
+        image.save(buffer, kind, **_OPTIONS.get(kind, {}), **more)
+    except (OSError, ValueError) as error:
+        raise RunError(f"Cannot write {path}: {error}.", "Use another format, such as .png.") from error
+    return buffer.getvalue()
+
+
+def png(image: Image) -> bytes:
+    """An image as PNG bytes."""
+    return encoded(image, Path("image.png"))

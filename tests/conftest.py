@@ -1,0 +1,87 @@
+"""Shared by all tests: an own cache directory, one thread per process, and a tiny training request."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ["ATTREDIT_STRICT_PLUGINS"] = "1"
+
+FACES = {"train": 96, "valid": 16, "test": 32}
+TINY = {
+    "parts.encoder.options.width": 4,
+    "parts.decoder.options.width": 4,
+    "latent_dim": 8,
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache directory for the session, so that no test reads or writes the user's."""
+    path = tmp_path_factory.mktemp("cache")
+    os.environ["ATTREDIT_CACHE"] = str(path)
+    yield path
+    del os.environ["ATTREDIT_CACHE"]
+
+
+@pytest.fixture
+def request_for(tmp_path: Path) -> Any:
+    """Make training requests of seconds: 32x32, width 4, batches of 8."""
+    from attredit.launch import Request
+
+    base = Request(
+        attributes=("Smiling",),
+        image_size=32,
+        steps=8,
+        batch_size=8,
+        log_every=2,
+        save_every=4,
+        data_options=FACES,
+        overrides=TINY,
+        run_dir=str(tmp_path / "run"),
+        device="cpu",
+    )
+
+    def make(**changes: Any) -> Request:
+        changes["overrides"] = {**TINY, **changes.get("overrides", {})}
+        return dataclasses.replace(base, **changes)
+
+    return make
+
+
+@pytest.fixture
+def train_command(tmp_path: Path) -> Any:
+    """The command line of the same request, for tests that need real processes."""
+
+    def make(run_dir: Path, *more: str, processes: int = 0) -> list[str]:
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+        options = [f"--data-option={k}={v}" for k, v in FACES.items()]
+        options += [f"--set={k}={v}" for k, v in TINY.items()]
+        sizes = ["--attr=Smiling", "--image-size=32", "--batch-size=8", "--steps=8", "--log-every=2", "--save-every=4"]
+        return [
+            sys.executable, *(launcher if processes else []), "-m", "attredit", "train",
+            *sizes, *options, "--device=cpu", f"--run-dir={run_dir}", *more,
+        ]  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def run_process() -> Any:
+    """Run a command with one thread; fails the test with its output when it fails."""
+
+    def run(command: list[str], check: bool = True) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return run

@@ -1,0 +1,38 @@
+"""A run that leaves sane ground stops, names the term, and keeps the last good checkpoint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attredit import DivergenceError, load
+from attredit.launch import train
+
+
+def test_non_finite_loss_names_the_term_and_keeps_the_checkpoint(
+    request_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attredit import losses
+
+    original = losses.class_
+    monkeypatch.setattr(losses, "class_", lambda view: original(view) * (float("nan") if view.step == 5 else 1.0))
+    with pytest.raises(DivergenceError, match=r"autoencoder/class stopped being finite at step 5") as caught:
+        train(request_for())
+    assert "players.autoencoder.terms.class.weight" in str(caught.value)
+    assert "last good checkpoint" in str(caught.value)
+    image = load(tmp_path / "run").sample(1)[0]
+    assert image.size == (32, 32)
+
+
+def test_runaway_kl_is_caught_by_its_limit(request_for: Any) -> None:
+    with pytest.raises(DivergenceError, match=r"autoencoder/kl ran away: .* over its limit of 0.0001"):
+        train(request_for(overrides={"players.autoencoder.terms.kl.limit": 1e-4}))
+
+
+def test_an_exploding_optimiser_is_caught(request_for: Any, tmp_path: Path) -> None:
+    with pytest.raises(DivergenceError):
+        train(request_for(steps=200, overrides={"players.autoencoder.optimizer.lr": 1e30}))
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["format"] == 1

@@ -1,0 +1,62 @@
+"""A killed run, resumed, ends with the same bytes as one that was never stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attredit.launch import resume, train
+
+
+def kill_after(command: list[str], run: Path, step: int) -> None:
+    """Start a training and SIGKILL it once it has logged a step."""
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+    metrics, deadline = run / "metrics.jsonl", time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if metrics.exists() and f'"step": {step},' in metrics.read_text():
+            process.send_signal(signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
+            return
+        assert process.poll() is None, "it ended before it was killed"
+        time.sleep(0.001)
+    process.kill()
+    pytest.fail("the step was never reached")
+
+
+def test_killed_and_resumed_gives_the_same_bytes(tmp_path: Path, train_command: Any, run_process: Any) -> None:
+    # An adversary with its own optimiser and repeats, an averaged model: everything that has state.
+    more = [
+        "--steps=400", "--save-every=40", "--set=parts.factorizer.use=confusion", "--set=ema=0.9",
+        "--set=parts.factorizer.options.width=16", "--set=players.auxiliary.repeats=2",
+    ]  # fmt: skip
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    run_process(train_command(whole, *more))
+    kill_after(train_command(killed, *more), killed, 102)
+    command = train_command(killed)
+    again = [*command[: command.index("train") + 1], "--resume", str(killed), "--device=cpu"]
+    run_process(again)
+    for name in ("model.safetensors", "training.safetensors"):
+        assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
+    steps = [line.split(",")[0] for line in (killed / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [f'{{"step": {s}' for s in range(2, 401, 2)]
+
+
+def test_every_checkpoint_resumes_exactly(request_for: Any, tmp_path: Path) -> None:
+    whole = train(request_for(run_dir=str(tmp_path / "whole"), method="ifcvaegan", preset="reference",
+                              overrides={"parts.discriminator.options.width": 4, "parts.factorizer.options.width": 8}))
+    part = train(request_for(run_dir=str(tmp_path / "part"), method="ifcvaegan", preset="reference", steps=4,
+                             overrides={"parts.discriminator.options.width": 4, "parts.factorizer.options.width": 8}))
+    resume(part, steps=8, device="cpu")
+    assert (whole / "model.safetensors").read_bytes() == (part / "model.safetensors").read_bytes()
+
+
+def test_another_seed_gives_other_bytes(request_for: Any, tmp_path: Path) -> None:
+    runs = [train(request_for(run_dir=str(tmp_path / str(seed)), seed=seed, steps=4)) for seed in (0, 0, 1)[1:]]
+    first, second = ((run / "model.safetensors").read_bytes() for run in runs)
+    assert first != second
