@@ -58,7 +58,10 @@ def write_card(run: RunDirectory, config: RunConfig) -> None:
 
 
 def _what(config: RunConfig) -> str:
-    summary = installed().find("method", config.method).summary
+    from attredit.report.commands import method_of
+
+    method = method_of(installed(), config)
+    summary = f": {method.summary}" if method is not None else ""
     attributes = ", ".join(f"`{name}`" for name in config.schema_.names)
     return f"""
 # {config.method} on {config.data.name}: {", ".join(config.schema_.names)}
@@ -68,7 +71,7 @@ attredit.
 
 | | |
 | --- | --- |
-| Method | `{config.method}`, preset `{config.preset}`: {summary} |
+| Method | `{config.method}`, preset `{config.preset}`{summary} |
 | Data | `{config.data.name}`, {config.data.images:,} training images, fingerprint `{config.data.fingerprint}` |
 | Attributes | {attributes} |
 | Recipe | `{config.recipe.hash}`, in full in `config.json` |
@@ -105,8 +108,8 @@ editor.edit("photo.png", {{"{name}": {shown}}}).save("edited.png")
 editor.predict("photo.png")
 ```
 
-Nobody needs to know what a picture's attributes are: the encoder predicts them. `mode="decoded"` gives the decoder's whole
-image instead of an edit within the picture's own pixels.
+Nobody needs to know what a picture's attributes are: the encoder predicts them. `mode="decoded"` gives the
+decoder's whole image instead of an edit within the picture's own pixels.
 """
 
 
@@ -160,8 +163,8 @@ agreed.
 - Editing photographs of people without their consent.
 - Deceiving: edited pictures that are passed off as real. Say that a picture was edited wherever you show it.
 - Identifying people, tracking or surveillance.
-- Inferring anything about a person, such as gender, ethnicity, health or mood. `predict` guesses what an annotator would
-  have ticked; attribute names, such as `Male`, are labels of a data set, and say nothing of who somebody is.
+- Inferring anything about a person, such as gender, ethnicity, health or mood. `predict` guesses what an annotator
+  would have ticked; attribute names, such as `Male`, are labels of a data set, and say nothing of who somebody is.
 - Any decision about a person.
 """
 
@@ -174,16 +177,16 @@ otherwise, independent of all others, which no real data are. `Male` and `Pale_S
 """,
     "celeba": """
 CelebA shows celebrities, photographed for the press: mostly young, mostly with light skin, made up and well lit. Its
-attributes were ticked by annotators and are subjective (`Attractive`, `Big_Nose`), inconsistent, and entangled with each
-other: a model of `Smiling` may also have learnt of make-up, and one of `Male` of hair and age. It will do worse on
+attributes were ticked by annotators and are subjective (`Attractive`, `Big_Nose`), inconsistent, and entangled with
+each other: a model of `Smiling` may also have learnt of make-up, and one of `Male` of hair and age. It will do worse on
 faces that CelebA has few of. The people shown were not asked. CelebA is for non-commercial research only, and so is
 what is made from it.
 """,
 }
 
 _OTHER_DATA = """
-Nothing is known here of how these images were collected. Before you rely on the model, find out who is in them and who is
-not, who labelled them and with what instructions, which attributes occur together, and what the licence allows: the
+Nothing is known here of how these images were collected. Before you rely on the model, find out who is in them and who
+is not, who labelled them and with what instructions, which attributes occur together, and what the licence allows: the
 model has learnt all of that.
 """
 

@@ -77,7 +77,7 @@ def progress(unit: str = "images") -> Iterator[Report]:
     """Yield ``report(what, done, total)``: a bar for each `what` on a terminal, else a line now and then.
 
     Args:
-        unit: Of what is counted, for the rate.
+        unit: Of what is counted, for the rate; nothing where each `what` counts something else.
     """
     if not is_main_process():
         yield lambda what, done, total: None
@@ -95,8 +95,10 @@ class _Clock:
         self.first, self.started = done, time.perf_counter()
 
     def rate(self, done: int, unit: str) -> str:
+        """The rate in words; nothing when it would be a guess, or says nothing."""
         seconds = time.perf_counter() - self.started
-        return f"{(done - self.first) / seconds:,.0f} {unit}/s" if seconds > 0.2 and done > self.first else ""
+        rate = (done - self.first) / seconds if seconds > 0.2 else 0.0
+        return f"{rate:,.0f}{f' {unit}' if unit else ''}/s" if rate >= 1 else ""
 
 
 class _Bars:

@@ -26,17 +26,14 @@ def command(run: Path, split: str, limit: int | None, as_json: bool, device: str
     """
     from attredit.card import write_card
     from attredit.checkpoint import RunDirectory
-    from attredit.report.figures import read_evaluation
 
     directory = RunDirectory(run)
     config = directory.config()  # an error about the run comes before the imports that take seconds
     from attredit.evaluation import evaluate
 
-    with progress() as report:
-        evaluate(run, split=split, limit=limit, device=device, progress=report)
+    with progress(unit="") as report:
+        evaluation = evaluate(run, split=split, limit=limit, device=device, progress=report).to_json()
     write_card(directory, config)
-    evaluation = read_evaluation(directory)
-    assert evaluation is not None
     if as_json:
         say(json.dumps(evaluation, indent=2))
     else:
@@ -47,11 +44,12 @@ def _print(evaluation: Mapping[str, Any], run: Path) -> None:
     from attredit.cli.tables import figures_table
 
     console = out()
-    console.print(figures_table(evaluation["metrics"], title=f"{run}, {evaluation['split']} split"))
+    title = f"{run}: {evaluation['images']:,} images of the {evaluation['split']} split"
+    console.print(figures_table(evaluation["metrics"], title=title, names=console.width >= 120))
     attributes = evaluation.get("attributes", {})
     if len(attributes) > 1:
         for name, figures in attributes.items():
-            console.print(figures_table(figures, title=name))
+            console.print(figures_table(figures, title=name, names=console.width >= 120))
     for name, reason in evaluation.get("not_measured", {}).items():
         say(f"Not measured: {name}: {reason}", dim=True)
     say("↑ higher is better, ↓ lower is better; intervals are of 95 %.", dim=True)

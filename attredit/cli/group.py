@@ -1,7 +1,7 @@
 """The command `attredit`: which commands there are, and what a user sees when one fails.
 
-Listing the commands imports none of them. Every error leaves as one red line on stderr and an exit code: 2 for a request
-that cannot be right, 1 for one that failed, 130 for an interruption.
+Listing the commands imports none of them. Every error leaves as one red line on stderr and an exit code: 2 for a
+request that cannot be right, 1 for one that failed, 130 for an interruption.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import rich_click as click
+from click.exceptions import Abort, ClickException, Exit
 
 from attredit import __version__
 from attredit.cli.console import is_main_process
@@ -58,7 +59,7 @@ class LazyGroup(click.RichGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> click.RichCommand | None:
         """Enough of a command to be listed: its name and what it does."""
-        return click.RichCommand(cmd_name, help=SUMMARIES[cmd_name]) if cmd_name in SUMMARIES else None
+        return click.RichCommand(name=cmd_name, help=SUMMARIES[cmd_name]) if cmd_name in SUMMARIES else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command itself, for running it.
@@ -78,7 +79,7 @@ class LazyGroup(click.RichGroup):
         """Run a command; an error that is not about the command line itself is told here, where --debug is known."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.exceptions.Abort, BrokenPipeError):
+        except (ClickException, Exit, Abort, BrokenPipeError):
             raise
         except Exception as error:
             ctx.exit(_explain(error, debug=ctx.params["debug"]))
@@ -95,7 +96,7 @@ class LazyGroup(click.RichGroup):
         try:
             # Not standalone, click returns the code of ctx.exit(), or else what the command returned: None here.
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        except (click.ClickException, click.exceptions.Abort) as error:
+        except (ClickException, Abort) as error:
             if not standalone_mode:
                 raise
             code = _explain(error)
@@ -130,18 +131,19 @@ def _explain(error: Exception, *, debug: bool = False) -> int:
 
 
 def _line_and_code(error: Exception) -> tuple[str, int]:
-    if isinstance(error, click.exceptions.Abort):
+    if isinstance(error, Abort):
         return "Interrupted.", 130
-    if isinstance(error, click.ClickException):
+    if isinstance(error, ClickException):
         context = getattr(error, "ctx", None)
         advice = f" See {context.command_path} --help." if context is not None else ""
         return f"Error: {error.format_message()}{advice}", error.exit_code
     if isinstance(error, AttrEditError):
         return f"Error: {error}", error.exit_code
     reason = " ".join(f"{type(error).__name__}: {error}".split())
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
+    # The latter is torch's, which is not imported here.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return f"Error: {reason} Try a smaller --batch-size or --image-size.", 1
     if isinstance(error, OSError):
         return f"Error: {reason}", 1
-    report = "This is a bug, of attredit or of a plugin: run it again with `attredit --debug ...` and report what it prints."
+    report = "This is a bug, of attredit or of a plugin: run `attredit --debug ...` and report what it prints."
     return f"Error: {reason} {report}", 1

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from attredit.errors import DataError, UsageError
 
+
 def plan(inputs: Sequence[Path], output: Path | None) -> list[tuple[Path, Path]]:
     """What is read, and where each result goes.
 
     One file goes to `output`; several, or folders, go into it under their own names. Without `output`, ``photo.png``
-    becomes ``photo-edited.png`` beside it, and a folder ``photos`` becomes ``photos-edited``, numbered where that exists.
+    becomes ``photo-edited.png`` beside it, and a folder ``photos`` becomes ``photos-edited``; numbered if that exists.
 
     Raises:
         DataError: an input is missing, or a folder has no image.

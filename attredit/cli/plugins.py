@@ -23,8 +23,8 @@ def command(name: str | None) -> None:
     rows = table("Plugin", "Distribution", "Version", "State", "Import", "Brings")
     for plugin in plugins:
         state = f"[red]broken[/]: {_escaped(plugin.error)}" if plugin.error else "[green]ok[/]"
-        milliseconds = f"{plugin.milliseconds:.0f} ms"
-        rows.add_row(f"[bold]{plugin.name}[/]", plugin.distribution, plugin.version, state, milliseconds, _brings(plugin))
+        origin = (f"[bold]{plugin.name}[/]", plugin.distribution, plugin.version)
+        rows.add_row(*origin, state, f"{plugin.milliseconds:.0f} ms", _brings(plugin))
     out().print(rows)
 
 

@@ -7,14 +7,12 @@ from pathlib import Path
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import run_argument
+from attredit.cli.options import output_option, run_argument
 
 
 @click.command
 @run_argument
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where to write. [default: the run directory]"
-)
+@output_option("Directory to write into. [default: the run directory]")
 def command(run: Path, output: Path | None) -> None:
     """Write report.html, one page that needs no other file, and report.png, its summary in one picture.
 

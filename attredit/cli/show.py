@@ -45,7 +45,8 @@ def _facts(run: RunDirectory, config: RunConfig) -> Tree:
         "data": f"{data.name}, {data.images:,} images of {config.image_size}x{config.image_size}{options}",
         "from": data.directory or "",
         "attributes": ", ".join(config.schema_.names),
-        "steps": f"{reached:,} of {config.steps:,}, {config.batch_size} images each, seed {config.seed}, {config.precision}",
+        "steps": f"{reached:,} of {config.steps:,}, {config.batch_size} images each",
+        "seed": f"{config.seed}, {config.precision}",
         "made with": ", ".join(f"{name} {version}" for name, version in config.versions.items()),
     }
     for name, value in facts.items():
@@ -94,7 +95,7 @@ def _print_evaluation(run: RunDirectory) -> None:
     evaluation = read_evaluation(run)
     if evaluation is not None:
         title = f"Evaluation on {evaluation['images']:,} images of the {evaluation['split']} split"
-        out().print(figures_table(evaluation["metrics"], title=title))
+        out().print(figures_table(evaluation["metrics"], title=title, names=out().width >= 120))
 
 
 def _files(run: RunDirectory) -> Tree:

@@ -26,15 +26,23 @@ def table(*columns: str, title: str = "", numbers: tuple[str, ...] = ()) -> Tabl
     return made
 
 
-def figures_table(figures: Mapping[str, Mapping[str, Any]], title: str) -> Table:
-    """Figures of an evaluation, by group."""
+def figures_table(figures: Mapping[str, Mapping[str, Any]], title: str, *, names: bool = False) -> Table:
+    """Figures of an evaluation, by group.
+
+    Args:
+        figures: As evaluation.json has them.
+        title: Above them.
+        names: Also show their names in evaluation.json, which docs/metrics.md explains.
+    """
     from attredit.report.figures import rows
 
-    made = table("Metric", "Value", "95 % interval", "n", title=title, numbers=("Value", "95 % interval", "n"))
+    columns = ("Metric", "Value", "95 % interval", "n", *(("Name",) if names else ()))
+    made = table(*columns, title=title, numbers=columns[1:4])
     group = ""
     for row in rows(figures):
         if row.group != group:
             group = row.group
             made.add_row(f"[bold cyan]{escape(group)}[/]")
-        made.add_row(f"  {escape(row.label)}", f"[bold]{row.value}[/]", row.interval, row.n)
+        label = f"  {escape(row.label)} {row.arrow}"
+        made.add_row(label, f"[bold]{row.value}[/]", row.interval, row.n, *((f"[dim]{row.name}[/]",) if names else ()))
     return made

@@ -59,7 +59,7 @@ _PANELS = {
 @click.option("--save-every", type=click.IntRange(min=1), help="Steps between two checkpoints. [default: 500]")
 @click.option("--log", type=click.Choice(["tensorboard"]), help="Also write event files of this kind.")
 @click.pass_context
-def command(context: Any, **given: Any) -> None:
+def command(context: Any, /, **given: Any) -> None:
     """Train a model, or continue a run.
 
     Without options it learns on drawn faces, which need no download: attredit train --attr Smiling. On several

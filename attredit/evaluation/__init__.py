@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from attredit.evaluation.data import EvaluationData
     from attredit.evaluation.judge import Judge
-    from attredit.evaluation.report import Evaluation
+    from attredit.evaluation.result import Evaluation
     from attredit.evaluation.run import evaluate
     from attredit.evaluation.statistics import Estimate
 
 _HOME = {
     "Estimate": "statistics",
-    "Evaluation": "report",
+    "Evaluation": "result",
     "EvaluationData": "data",
     "Judge": "judge",
     "evaluate": "run",

@@ -19,7 +19,7 @@ from torch import Tensor
 from attredit.attributes import AttributeSchema
 from attredit.checkpoint import load_into, read_tensors, write_tensors, write_text
 from attredit.errors import RunError
-from attredit.evaluation.judge_training import VERSION, JudgeNetwork, JudgeSettings, fit
+from attredit.evaluation.judge_training import VERSION, JudgeNetwork, JudgeSettings, fit, untrained
 
 if TYPE_CHECKING:
     from attredit.data import Store
@@ -81,7 +81,8 @@ def judge_of(
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(
-            f"Cannot create {home}: {error.strerror}.", "Name another place with the environment variable ATTREDIT_CACHE."
+            f"Cannot create {home}: {error.strerror}.",
+            "Name another place with the environment variable ATTREDIT_CACHE.",
         ) from error
     # Two evaluations of one data set must not train it twice.
     with FileLock(f"{home}.lock"):
@@ -120,7 +121,7 @@ def _read(home: Path, store: Store, settings: JudgeSettings, key: str, device: t
     if not weights.is_file() or _digest(weights) != facts["sha256"]:
         raise _damaged(weights, "it is not what was written when the judge was trained")
     tensors, _ = read_tensors(weights)
-    network = JudgeNetwork(store.images.shape[3], store.images.shape[1], store.schema.width, settings)
+    network = untrained(store.schema, store, settings)
     load_into(network, tensors, weights)
     placed = network.to(device, memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
     return Judge(placed, store.schema, key, device)

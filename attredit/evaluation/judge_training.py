@@ -1,11 +1,12 @@
-"""The judge's network and how it is trained. Any change here that could change a judge's weights needs a new VERSION."""
+"""The judge's network and how it is trained. Whatever changes a trained judge's weights here needs a new VERSION."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
+from attredit.errors import DataError
+
+if TYPE_CHECKING:
+    from attredit.data import Store
 
 VERSION = 1
 _SEED = 20170711
@@ -28,6 +33,7 @@ class JudgeSettings:
         width: Channels of the first stage, doubling at each of the others, at most 4 times.
         size: Larger images are reduced to this before they are read.
         epochs: Passes over the training images.
+        steps: At least so many steps, in more passes over few images.
         images: Most images a pass; larger splits are sampled.
         batch_size: Images a step.
         lr: Peak of the one-cycle learning rate.
@@ -38,17 +44,18 @@ class JudgeSettings:
         zoom: Largest relative change of scale.
     """
 
-    width: int = 24
+    width: int = 16
     size: int = 64
-    epochs: int = 5
+    epochs: int = 6
+    steps: int = 500
     images: int = 60_000
-    batch_size: int = 128
-    lr: float = 4e-3
-    blur: float = 1.6
-    noise: float = 0.05
+    batch_size: int = 64
+    lr: float = 0.01
+    blur: float = 1.4
+    noise: float = 0.02
     light: float = 0.1
-    shift: float = 2.0
-    zoom: float = 0.05
+    shift: float = 1.0
+    zoom: float = 0.03
 
 
 class JudgeNetwork(nn.Module):
@@ -67,8 +74,8 @@ class JudgeNetwork(nn.Module):
         stages = max(1, round(math.log2(self.size / _TOP)))
         sizes = [channels, *(settings.width * min(2**i, 4) for i in range(stages))]
         layers: list[nn.Module] = []
-        for a, b in zip(sizes, sizes[1:], strict=False):
-            layers += [nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU(inplace=True)]
+        for i, (a, b) in enumerate(itertools.pairwise(sizes)):
+            layers += [_convolution(a, b, 2), *([_Residual(b)] if 0 < i < stages - 1 else [])]
         self.trunk = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(_TOP), nn.Flatten())
         self.head = nn.Linear(sizes[-1] * _TOP**2, attr_dim)
 
@@ -76,6 +83,24 @@ class JudgeNetwork(nn.Module):
         """Read images of any size."""
         logits: Tensor = self.head(self.trunk(2 * reduced(images, self.size) - 1))
         return logits
+
+
+class _Residual(nn.Module):
+    """A convolution beside the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = _convolution(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        added: Tensor = x + self.layers(x)
+        return added
+
+
+def _convolution(inputs: int, outputs: int, stride: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
 
 
 def reduced(images: Tensor, size: int) -> Tensor:
@@ -87,7 +112,7 @@ def reduced(images: Tensor, size: int) -> Tensor:
 
 def fit(
     schema: AttributeSchema,
-    store: Any,
+    store: Store,
     settings: JudgeSettings,
     device: torch.device,
     progress: Callable[[int, int], None],
@@ -103,12 +128,14 @@ def fit(
 
     Returns:
         The network, in evaluation mode. The caller's random state is as before.
+
+    Raises:
+        DataError: a single image teaches nothing.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)
-        size, channels = store.images.shape[1], store.images.shape[3]
-        network = JudgeNetwork(channels, size, schema.width, settings)
-    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    if len(store) < 2:
+        raise DataError("The judge cannot be trained on one image.", "Use a data set with more training images.")
+    network = untrained(schema, store, settings)
+    network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     targets = schema.encode(torch.from_numpy(np.asarray(store.labels)))
     order = np.random.default_rng(_SEED)
     generator = torch.Generator().manual_seed(_SEED)
@@ -120,15 +147,23 @@ def fit(
         images = augmented(images, settings, generator).contiguous(memory_format=torch.channels_last)
         loss = schema.loss(network(images), targets[torch.from_numpy(rows)].to(device))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         progress(step + 1, len(batches))
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    return network
+
+
+def untrained(schema: AttributeSchema, store: Store, settings: JudgeSettings) -> JudgeNetwork:
+    """The network before training. The caller's random state is as before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        return JudgeNetwork(store.images.shape[3], store.images.shape[1], schema.width, settings)
 
 
 def augmented(images: Tensor, settings: JudgeSettings, generator: torch.Generator) -> Tensor:
-    """What decoders do to images, mildly: each is blurred (a quarter hardly), noisy, in other light, and moved a little.
+    """What decoders do to images, mildly: blur (hardly any for a quarter), noise, other light, a little motion.
 
     Args:
         images: (B, C, H, W) in [0, 1].
@@ -165,8 +200,10 @@ def gaussian_rows(size: int, sigma: Tensor, zoom: Tensor, shift: Tensor) -> Tens
 def _batches(order: np.random.Generator, n: int, settings: JudgeSettings) -> list[np.ndarray]:
     """Rows of every step. Batches of one are left out: they have no batch statistics."""
     found: list[np.ndarray] = []
-    for _ in range(settings.epochs):
+    passes = 0
+    while passes < settings.epochs or len(found) < settings.steps:
         rows = order.permutation(n)[: settings.images]
         batches = np.split(rows, range(settings.batch_size, len(rows), settings.batch_size))
         found += [batch for batch in batches if len(batch) > 1]
+        passes += 1
     return found

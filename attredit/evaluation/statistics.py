@@ -1,7 +1,8 @@
-"""Estimates with 95 % intervals. The unit that varies is the image: what one image says of several attributes is not
-independent, so everything here takes a matrix with one row per image and never treats its columns as more images.
+"""Estimates with 95 % intervals.
 
-NaN stands for "this image says nothing about this column".
+The unit that varies is the image: what one image says of several attributes is not independent, so everything here
+takes a matrix with one row per image and never treats its columns as more images. NaN stands for "this image says
+nothing about this column".
 """
 
 from __future__ import annotations
@@ -62,39 +63,46 @@ def wilson(successes: float, n: float) -> tuple[float, float]:
     return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))
 
 
-def share(values: ArrayLike) -> Estimate:
-    """The mean over columns of each column's share of ones.
+def share(values: ArrayLike, weights: ArrayLike | None = None) -> Estimate:
+    """The weighted mean over columns of each column's share of ones.
 
     One column gives the plain Wilson interval. Several, of attributes or classes, give Wilson's with the number of
     independent images that would have the same standard error, images being the independent units.
 
     Args:
         values: (N,) or (N, M) of 0, 1 and NaN; every column says something.
+        weights: (M,) of the columns; all the same when None.
+
+    Raises:
+        ValueError: a column says nothing.
     """
     matrix, counts, means = _columns(values)
-    value = float(means.mean())
-    weights = np.isfinite(matrix) / (counts * matrix.shape[1])
-    error = float((np.nan_to_num((matrix - means) * weights).sum(1) ** 2).sum())
-    if error > 0:
-        effective = value * (1 - value) / error
-    else:
-        # No spread to judge by (all columns at 0 or 1): let what an image says of several columns be one statement.
-        effective = 1 / float((weights.sum(1) ** 2).sum())
+    parts = _weights(weights, matrix.shape[1])
+    value = min(float(means @ parts), 1.0)
+    each = np.isfinite(matrix) * (parts / counts)
+    error = float((np.nan_to_num((matrix - means) * each).sum(1) ** 2).sum())
+    # Without a spread to judge by (all columns at 0 or 1), what an image says of several columns is one statement.
+    effective = value * (1 - value) / error if error > 0 else 1 / float((each.sum(1) ** 2).sum())
     low, high = wilson(value * effective, effective)
     return Estimate(value, low, high, int(counts.sum()))
 
 
-def bootstrap_mean(values: ArrayLike, seed: int = 0) -> Estimate:
-    """The mean over columns of each column's mean, with the percentile interval of 1000 resamplings of the images.
+def bootstrap_mean(values: ArrayLike, seed: int = 0, weights: ArrayLike | None = None) -> Estimate:
+    """The weighted mean over columns of each column's mean, with a percentile interval over 1000 resamples of images.
 
     Args:
         values: (N,) or (N, M) of numbers and NaN; every column says something.
         seed: Same seed, same interval.
+        weights: (M,) of the columns; all the same when None.
 
     Returns:
         The estimate; without an interval from a single image, which does not say how much images differ.
+
+    Raises:
+        ValueError: a column says nothing.
     """
     matrix, counts, means = _columns(values)
+    parts = _weights(weights, matrix.shape[1])
     known = np.isfinite(matrix).astype(np.float64)
     filled = np.nan_to_num(matrix)
     random = np.random.default_rng(seed)
@@ -105,8 +113,8 @@ def bootstrap_mean(values: ArrayLike, seed: int = 0) -> Estimate:
             drawn.append((times @ filled) / (times @ known))
     found = np.concatenate(drawn)
     # A resample that misses all of a rare column's images says nothing of it.
-    found = found[np.isfinite(found).all(1)].mean(1)
-    value, n = float(means.mean()), int(counts.sum())
+    found = found[np.isfinite(found).all(1)] @ parts
+    value, n = float(means @ parts), int(counts.sum())
     if len(matrix) < 2 or not len(found):
         return Estimate(value, None, None, n)
     low, high = np.quantile(found, (0.025, 0.975))
@@ -121,6 +129,13 @@ def _columns(values: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64],
     if matrix.size == 0 or not counts.all():
         raise ValueError("a column without numbers has no mean")
     return matrix, counts, np.nansum(matrix, 0) / counts
+
+
+def _weights(weights: ArrayLike | None, columns: int) -> NDArray[np.float64]:
+    """Weights of columns that sum to 1."""
+    given = np.ones(columns) if weights is None else np.asarray(weights, np.float64)
+    parts: NDArray[np.float64] = given / given.sum()
+    return parts
 
 
 def _resampled(random: np.random.Generator, n: int, times: int) -> NDArray[np.float64]:

@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from attredit.checkpoint import RunConfig
-from attredit.recipe import resolve
-from attredit.registry import Registry
+from attredit.recipe import presets_of, resolve
+from attredit.registry import Component, Registry
 
 
-def train_command(registry: Registry, config: RunConfig) -> str:
+def train_command(registry: Registry, config: RunConfig, run_dir: Path | None = None) -> str:
     """A command that trains the same model again; only what differs from the defaults is spelt out.
 
-    Raises:
-        UsageError: the method or preset is not installed.
+    A run outlives its method: without the method's plugin this is a shell comment that says so.
+
+    Args:
+        registry: Where the method is.
+        config: Of the run.
+        run_dir: Named in the command, if given.
     """
+    method = method_of(registry, config)
+    if method is None or config.preset not in presets_of(method):
+        return f"# {config.method}:{config.preset} is not installed here; config.json has the whole recipe."
     words = ["attredit", "train", "--method", config.method]
     if config.preset != "default":
         words += ["--preset", config.preset]
@@ -33,7 +41,14 @@ def train_command(registry: Registry, config: RunConfig) -> str:
         words += ["--batch-size", str(config.batch_size)]
     if config.precision != "fp32":
         words += ["--precision", config.precision]
+    if run_dir is not None:
+        words += ["--run-dir", str(run_dir)]
     return shlex.join(words)
+
+
+def method_of(registry: Registry, config: RunConfig) -> Component | None:
+    """The run's method, if it is installed."""
+    return next((c for c in registry.components("method") if config.method in (c.id, c.name)), None)
 
 
 def _data(config: RunConfig) -> list[str]:
@@ -48,6 +63,9 @@ def _differences(base: Any, actual: Any, path: str = "") -> Iterator[tuple[str, 
     if not isinstance(base, Mapping) or not isinstance(actual, Mapping) or not base or not actual:
         if base != actual:
             yield path, actual
+        return
+    if base.get("use") != actual.get("use"):
+        yield path, actual  # another component: nothing of this one's options applies to it
         return
     for key in {**base, **actual}:
         below = f"{path}.{key}".lstrip(".")

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attredit.attributes import Attribute
+from attredit.attributes import BINARY, Attribute
 from attredit.images import to_bytes
 from attredit.interfaces import CounterfactualSource
 from attredit.report.grid import Pixels
@@ -27,7 +27,7 @@ ORIGINAL, RECONSTRUCTION, EDIT = "original", "reconstruction", "edit"
 TRUTH, CHANGE, MISS = "true edit", "changed", "off the truth"
 
 EXPLAINED = {
-    ORIGINAL: "a test image the model has never seen",
+    ORIGINAL: "the image as it is",
     RECONSTRUCTION: "encoded and decoded, with the attributes the encoder predicts",
     EDIT: "the opposite of what the face has, blended into its own pixels",
     TRUTH: "what the edit should have been, drawn by the data set",
@@ -71,8 +71,18 @@ class Edits:
 
 
 def value_title(attribute: Attribute, value: int) -> str:
-    """What a value is called above its column."""
-    return ("without", "with")[value] if attribute.values == ("0", "1") else attribute.values[value]
+    """What a value is called above its column: "without Smiling", "Hair blond"."""
+    if attribute.values == BINARY:
+        return f"{('without', 'with')[value]} {attribute.name}"
+    return f"{attribute.name} {attribute.values[value]}"
+
+
+def task(attribute: Attribute, face: Face) -> str:
+    """What a face is and becomes, as a heading."""
+    if attribute.values != BINARY:
+        return f"{face.before}, edited to {face.after}"
+    does = "puts it on" if face.after == value_title(attribute, 1) else "takes it off"
+    return f"{face.before[:1].upper()}{face.before[1:]}: the edit {does}"
 
 
 def edits_of(editor: Editor, store: Store, source: DataSource, split: str, attribute: Attribute, count: int) -> Edits:
@@ -138,7 +148,7 @@ def _truth(
     drawn: dict[int, Pixels] = {}
     for value in np.unique(after):
         rows = np.flatnonzero(after == value)
-        images = source.counterfactual(split, indices[rows], {attribute.name: int(value)}, styles=1)
+        images = source.counterfactual(split, indices[rows].tolist(), {attribute.name: int(value)}, styles=1)
         drawn |= {int(row): images[i, 0] for i, row in enumerate(rows)}
     return np.stack([drawn[row] for row in range(len(indices))])
 
@@ -184,6 +194,6 @@ def sample_columns(editor: Editor, images: Tensor) -> tuple[list[str], Sequence[
     for attribute in editor.schema:
         for value in range(len(attribute.values)):
             changed = editor.changed(attrs, editor.schema.wanted({attribute.name: value}), 1.0)
-            headings.append(f"{attribute.name}\n{value_title(attribute, value)}")
+            headings.append(value_title(attribute, value))
             columns.append(_arrays(editor.decode(z, changed, code)))
     return headings, columns

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from attredit.checkpoint import RunDirectory
-from attredit.errors import RunError
 
 Better = Literal["higher", "lower", ""]
+Unit = Literal["share", "error", "dB", ""]
 
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
+
+# What says most of a model in the fewest figures.
+_HEADLINE = ("composite_edit_success", "edit_success", "composite_off_target", "leakage_mean", "psnr")
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,13 @@ class Meaning:
         group: Under which it is listed.
         label: What it is called.
         better: Which direction is good.
+        unit: How it is written: shares in percent, small errors with enough digits.
     """
 
     group: str
     label: str
     better: Better
+    unit: Unit
 
 
 @dataclass(frozen=True)
@@ -35,22 +39,53 @@ class Row:
     """One figure, ready to be shown.
 
     Attributes:
+        name: As evaluation.json has it.
         group: Under which it is listed.
-        label: What it is called, with an arrow that says what is good.
+        label: What it is called.
+        arrow: Which direction is good, if any is.
         value: The figure.
         interval: Its 95 % interval, or a dash.
         n: On how many images, or verdicts, it rests.
     """
 
+    name: str
     group: str
     label: str
+    arrow: str
     value: str
     interval: str
     n: str
 
 
-MEANINGS: dict[str, Meaning] = {}
-OTHER = "Other"
+_FIDELITY, _EDITING, _TRUTH, _LEAKAGE, _OTHER = "Fidelity", "Editing", "Against the true edit", "Leakage", "Other"
+
+# In the order in which they are shown. docs/metrics.md defines them.
+MEANINGS = {
+    "mse": Meaning(_FIDELITY, "squared error of the reconstruction", "lower", "error"),
+    "psnr": Meaning(_FIDELITY, "peak signal-to-noise ratio", "higher", "dB"),
+    "ssim": Meaning(_FIDELITY, "structural similarity", "higher", ""),
+    "class0": Meaning(_EDITING, "decoded without it, judged without", "higher", "share"),
+    "class1": Meaning(_EDITING, "decoded with it, judged with", "higher", "share"),
+    "edit_success": Meaning(_EDITING, "decoded edits, judged as asked", "higher", "share"),
+    "edit_success_off": Meaning(_EDITING, "of these, taken off", "higher", "share"),
+    "edit_success_on": Meaning(_EDITING, "of these, put on", "higher", "share"),
+    "composite_edit_success": Meaning(_EDITING, "composite edits, judged as asked", "higher", "share"),
+    "composite_edit_success_off": Meaning(_EDITING, "of these, taken off", "higher", "share"),
+    "composite_edit_success_on": Meaning(_EDITING, "of these, put on", "higher", "share"),
+    "off_target": Meaning(_EDITING, "other attributes flipped, decoded", "lower", "share"),
+    "composite_off_target": Meaning(_EDITING, "other attributes flipped, composite", "lower", "share"),
+    "judge_accuracy": Meaning(_EDITING, "the judge's accuracy on the images", "higher", "share"),
+    "counterfactual_mse": Meaning(_TRUTH, "taken off, decoded: squared error", "lower", "error"),
+    "composite_counterfactual_mse": Meaning(_TRUTH, "taken off, composite: squared error", "lower", "error"),
+    "counterfactual_floor": Meaning(_TRUTH, "for comparison, truth reconstructed", "", "error"),
+    "copy_mse": Meaning(_TRUTH, "for comparison, unedited image", "", "error"),
+    "counterfactual_mse_on": Meaning(_TRUTH, "put on, decoded: squared error", "lower", "error"),
+    "composite_counterfactual_mse_on": Meaning(_TRUTH, "put on, composite: squared error", "lower", "error"),
+    "counterfactual_floor_on": Meaning(_TRUTH, "for comparison, truth reconstructed", "", "error"),
+    "copy_mse_on": Meaning(_TRUTH, "for comparison, unedited image", "", "error"),
+    "leakage_mean": Meaning(_LEAKAGE, "attribute read off latent mean", "lower", "share"),
+    "leakage_sample": Meaning(_LEAKAGE, "attribute read off latent sample", "lower", "share"),
+}
 
 
 def read_evaluation(run: RunDirectory) -> dict[str, Any] | None:
@@ -59,45 +94,53 @@ def read_evaluation(run: RunDirectory) -> dict[str, Any] | None:
     Raises:
         RunError: the file is damaged.
     """
-    path = run.path / "evaluation.json"
-    if not path.exists():
+    from attredit.evaluation.result import Evaluation
+
+    if not (run.path / "evaluation.json").exists():
         return None
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        if not isinstance(data["metrics"], dict):
-            raise ValueError("its metrics are no table")
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged: {error}.", "Evaluate the run again.") from None
-    return dict(data)
+    return Evaluation.read(run).to_json()
 
 
 def rows(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
     """Figures by group and in a fixed order; those of plugins come last."""
-    order = list(MEANINGS)
-    for name in sorted(figures, key=lambda n: order.index(n) if n in MEANINGS else len(order)):
-        meaning = MEANINGS.get(name, Meaning(OTHER, name.replace("_", " "), ""))
-        yield row(meaning, figures[name])
+    order = {name: i for i, name in enumerate(MEANINGS)}
+    for name in sorted(figures, key=lambda n: order.get(n, len(order))):
+        meaning, figure = _meaning(name), figures[name]
+        low, high = figure.get("low"), figure.get("high")
+        interval = "–"
+        if low is not None and high is not None:
+            interval = f"{written(low, meaning.unit)} – {written(high, meaning.unit)}"
+        value = written(figure["value"], meaning.unit)
+        yield Row(name, meaning.group, meaning.label, ARROWS[meaning.better], value, interval, f"{figure['n']:,}")
 
 
-def row(meaning: Meaning, figure: Mapping[str, Any]) -> Row:
-    """One figure as it is shown."""
-    label = f"{meaning.label} {ARROWS[meaning.better]}".strip()
-    low, high = figure.get("low"), figure.get("high")
-    interval = "–" if low is None or high is None else f"{number(low)} to {number(high)}"
-    return Row(meaning.group, label, number(figure["value"]), interval, f"{figure['n']:,}")
+def headline(figures: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """The few figures that say most."""
+    found = {row.name: row for row in rows(figures)}
+    return [found[name] for name in _HEADLINE if name in found]
 
 
-def number(value: float | None) -> str:
-    """A figure with as many digits as say something."""
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+def written(value: float, unit: Unit) -> str:
+    """A figure as it is shown."""
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    if unit == "dB":
+        return f"{value:.2f} dB"
+    return f"{value:.5f}" if unit == "error" else f"{value:.4g}"
+
+
+def _meaning(name: str) -> Meaning:
+    """What a metric is about; of categorical attributes, the names of values are part of it."""
+    if name not in MEANINGS and name.startswith("class_"):
+        return Meaning(_EDITING, f"decoded as {name.removeprefix('class_')}, judged so", "higher", "share")
+    return MEANINGS.get(name, Meaning(_OTHER, name.replace("_", " "), "", ""))
 
 
 def markdown(evaluation: Mapping[str, Any]) -> str:
     """The evaluation as a table in Markdown."""
+    where = f"{evaluation['images']:,} images of the {evaluation['split']} split"
     lines = [
-        f"On {evaluation['images']:,} images of the {evaluation['split']} split; ↑ higher is better, ↓ lower is better.",
+        f"On {where}; ↑ higher is better, ↓ lower is better.",
         "",
         "| | Metric | Value | 95 % interval | n |",
         "| --- | --- | ---: | ---: | ---: |",
@@ -106,7 +149,7 @@ def markdown(evaluation: Mapping[str, Any]) -> str:
     for line in rows(evaluation["metrics"]):
         group = line.group if line.group != shown else ""
         shown = line.group
-        lines.append(f"| {group} | {line.label} | {line.value} | {line.interval} | {line.n} |")
+        lines.append(f"| {group} | {line.label} {line.arrow} | {line.value} | {line.interval} | {line.n} |")
     for name, reason in evaluation.get("not_measured", {}).items():
         lines.append(f"| | {name} | not measured: {reason} | | |")
     return "\n".join(lines)

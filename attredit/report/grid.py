@@ -36,23 +36,19 @@ def picture(pixels: Pixels, side: int) -> Image.Image:
     return image if image.size == (side, side) else image.resize((side, side), Image.Resampling.BICUBIC)
 
 
-def grid(
-    rows: Sequence[Sequence[Pixels]], *, columns: Sequence[str] = (), labels: Sequence[str] = (), cell: int | None = None
-) -> Image.Image:
+def grid(rows: Sequence[Sequence[Pixels]], *, columns: Sequence[str] = (), cell: int | None = None) -> Image.Image:
     """Images in rows and columns, on white.
 
     Args:
         rows: Images uint8 (H, W, C), all of one size, in rows of one length.
         columns: A heading for each column; wrapped to its width.
-        labels: A word on the left of each row.
         cell: Side of an image on the grid; well visible when None.
     """
     side = cell or cell_size(rows[0][0].shape[1])
     headings = [wrapped(text, side) for text in columns]
     size = heading_size(headings, side)
     top = _MARGIN + (max(text.count("\n") for text in headings) + 1) * round(1.3 * size) + _GAP if headings else _MARGIN
-    left = _MARGIN + (round(max(font(13).getlength(t) for t in labels)) + 10 if labels else 0)
-    step = side + _GAP
+    left, step = _MARGIN, side + _GAP
     width = left + len(rows[0]) * step - _GAP + _MARGIN
     canvas = Image.new("RGB", (width, top + len(rows) * step - _GAP + _MARGIN), PAPER)
     draw = ImageDraw.Draw(canvas)
@@ -60,8 +56,6 @@ def grid(
         middle = (left + x * step + side / 2, top - _GAP)
         draw.multiline_text(middle, heading, INK, font(size), anchor="md", align="center", spacing=round(0.3 * size))
     for y, row in enumerate(rows):
-        if labels:
-            draw.text((left - 10, top + y * step + side / 2), labels[y], MUTED, font(13), anchor="rm")
         for x, pixels in enumerate(row):
             canvas.paste(picture(pixels, side), (left + x * step, top + y * step))
     return canvas

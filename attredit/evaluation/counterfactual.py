@@ -1,0 +1,115 @@
+"""Scores against the image that an edit should have given, for sources that can draw it.
+
+Taking an attribute off has one truth. Putting it on has as many as there are ways of wearing it, so an edit is compared
+with the nearest of several, each score with its own nearest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attredit.attributes import Attribute
+from attredit.errors import PluginError
+from attredit.evaluation.data import EvaluationData, spread
+from attredit.evaluation.editing import Edits, Seen, squared_error
+from attredit.evaluation.table import Table
+from attredit.interfaces import CounterfactualSource
+
+if TYPE_CHECKING:
+    from attredit.editor import Editor
+
+STYLES = 16
+# Drawing takes milliseconds an image, and 16 styles are 16 images.
+MOST = {0: 500, 1: 200}
+NAMES = tuple(
+    score + suffix
+    for suffix in ("", "_on")
+    for score in ("counterfactual_mse", "counterfactual_floor", "copy_mse", "composite_counterfactual_mse")
+)
+_CHUNK = 32
+
+
+class Counterfactuals:
+    """Chooses images, draws their truths, and scores edits against them.
+
+    Args:
+        editor: The model.
+        data: What is evaluated.
+        tell: Told of (images done, images in all).
+    """
+
+    def __init__(self, editor: Editor, data: EvaluationData, tell: Callable[[int, int], None]) -> None:
+        self._editor, self._data, self._tell = editor, data, tell
+        self._attributes = scorable(data, editor.schema)
+        self._chosen = {(a.name, to): self._choose(a, to) for a in self._attributes for to in MOST}
+        self._done, self._total = 0, sum(int(mask.sum()) for mask in self._chosen.values())
+
+    def score(self, seen: Seen, attribute: Attribute, edits: Edits, table: Table) -> None:
+        """Score a chunk's edits of one attribute, in both directions; nothing where there is no truth to be had."""
+        if attribute not in self._attributes:
+            return
+        for name in NAMES:
+            table.put(name, attribute.name, seen.rows[:0], np.empty(0))  # known of, even when no image can be scored
+        for to, suffix in ((0, ""), (1, "_on")):
+            places = np.flatnonzero(self._chosen[attribute.name, to][seen.rows])
+            for part in _parts(places):
+                truths = self._draw(seen.rows[part], attribute.name, to).to(seen.images.device)
+                scores = {
+                    "counterfactual_mse": nearest(edits.decoded[part], truths),
+                    "counterfactual_floor": self._floor(truths[:, 0]),
+                    "copy_mse": nearest(seen.images[part], truths),
+                    "composite_counterfactual_mse": nearest(edits.composite[part], truths),
+                }
+                for name, values in scores.items():
+                    table.put(name + suffix, attribute.name, seen.rows[part], values)
+                self._done += len(part)
+                self._tell(self._done, self._total)
+
+    def _choose(self, attribute: Attribute, to: int) -> np.ndarray:
+        """(N,) which images to score, evenly spread among those of the other label."""
+        labels = self._data.labels[:, self._data.schema.index(attribute.name)].numpy()
+        other = np.flatnonzero(labels != to)
+        mask = np.zeros(len(labels), bool)
+        mask[other[spread(len(other), MOST[to])]] = True
+        return mask
+
+    def _draw(self, rows: np.ndarray, name: str, to: int) -> Tensor:
+        """(B, S, C, H, W) true counterfactuals in [0, 1]."""
+        source, data = self._data.source, self._data
+        assert isinstance(source, CounterfactualSource)
+        drawn = np.asarray(source.counterfactual(data.split, data.indices[rows], {name: to}, STYLES if to else 1))
+        shape = data.store.images.shape[1:]
+        if drawn.dtype != np.uint8 or drawn.ndim != 5 or len(drawn) != len(rows) or drawn.shape[2:] != shape:
+            raise PluginError(
+                f"The data source's counterfactuals are {drawn.dtype} {drawn.shape}.",
+                f"They must be uint8 of shape ({len(rows)}, styles, {', '.join(map(str, shape))}).",
+            )
+        return torch.from_numpy(drawn).permute(0, 1, 4, 2, 3).float() / 255.0
+
+    def _floor(self, truths: Tensor) -> Tensor:
+        """(B,) what the model loses by encoding and decoding the truth (B, C, H, W) itself."""
+        editor = self._editor
+        code = editor.encode(truths)
+        return squared_error(editor.decode(editor.latent(code), editor.attributes_of(code), code), truths)
+
+
+def scorable(data: EvaluationData, attributes: Iterable[Attribute]) -> tuple[Attribute, ...]:
+    """Those of the attributes of which the source can draw counterfactuals that have one truth to be taken off to."""
+    return tuple(a for a in attributes if a.binary) if isinstance(data.source, CounterfactualSource) else ()
+
+
+def nearest(images: Tensor, truths: Tensor) -> Tensor:
+    """(B,) squared errors of images (B, C, H, W) against the nearest of their truths (B, S, C, H, W)."""
+    errors = [squared_error(images, truths[:, style]) for style in range(truths.shape[1])]
+    return torch.stack(errors).amin(0)
+
+
+def _parts(places: np.ndarray) -> Iterator[np.ndarray]:
+    """Pieces whose drawings fit in memory."""
+    for start in range(0, len(places), _CHUNK):
+        yield places[start : start + _CHUNK]

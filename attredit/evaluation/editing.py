@@ -1,0 +1,194 @@
+"""Reconstruction and editing: what the judge reads off decoded and composite edits.
+
+Every image passes through each network once: latents, reconstructions and verdicts of a chunk are shared by all
+metrics, and an edit to what the decoder was told anyway is the reconstruction itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from attredit.attributes import Attribute
+from attredit.errors import RunError
+from attredit.evaluation.data import EvaluationData
+from attredit.evaluation.table import Table
+from attredit.interfaces import Code
+
+if TYPE_CHECKING:
+    from attredit.editor import Editor
+
+# Peak signal-to-noise ratios end here: a perfect copy would have an infinite one.
+_LARGEST_PSNR = 100.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A chunk of B images and what model and judge make of them.
+
+    Attributes:
+        rows: (B,) positions among the evaluated images.
+        images: (B, C, H, W).
+        labels: (B, n) true labels of all of the source's attributes.
+        code: The encoder's.
+        z: The latent that edits start from.
+        before: (B, A) what the decoder is told of the unedited images.
+        reconstruction: (B, C, H, W) decoded from the two.
+        verdicts: (B, n) the judge's, of the images.
+        verdicts_rec: (B, n) the judge's, of the reconstructions.
+    """
+
+    rows: np.ndarray
+    images: Tensor
+    labels: Tensor
+    code: Code
+    z: Tensor
+    before: Tensor
+    reconstruction: Tensor
+    verdicts: Tensor
+    verdicts_rec: Tensor
+
+
+@dataclass(frozen=True)
+class Edits:
+    """A chunk's edits of one attribute to another value than the true one.
+
+    Attributes:
+        asked: (B,) the wanted labels.
+        decoded: (B, C, H, W).
+        composite: (B, C, H, W).
+        verdicts: (B, n) the judge's, of the decoded edits.
+    """
+
+    asked: Tensor
+    decoded: Tensor
+    composite: Tensor
+    verdicts: Tensor
+
+
+def see(editor: Editor, data: EvaluationData, where: slice, images: Tensor) -> Seen:
+    """Encode, reconstruct and judge a chunk.
+
+    Raises:
+        RunError: the model decodes something that is no image.
+    """
+    images = images.to(editor.device)
+    code = editor.encode(images)
+    z, before = editor.latent(code), editor.attributes_of(code)
+    reconstruction = _image(editor.decode(z, before, code))
+    return Seen(
+        np.arange(where.start, where.stop),
+        images,
+        data.labels[where].to(editor.device),
+        code,
+        z,
+        before,
+        reconstruction,
+        data.judge.read(images),
+        data.judge.read(reconstruction),
+    )
+
+
+def reconstruction_scores(seen: Seen, table: Table) -> None:
+    """`mse`, `psnr` and `ssim` of the reconstruction with the predicted attributes."""
+    mse = squared_error(seen.reconstruction, seen.images)
+    ssim = structural_similarity_index_measure(seen.reconstruction, seen.images, data_range=1.0, reduction="none")
+    table.put("mse", None, seen.rows, mse)
+    table.put("psnr", None, seen.rows, (-10 * mse.log10()).clamp(max=_LARGEST_PSNR))
+    table.put("ssim", None, seen.rows, torch.as_tensor(ssim).reshape(-1))
+
+
+def edit_scores(editor: Editor, data: EvaluationData, seen: Seen, attribute: Attribute, table: Table) -> Edits:
+    """All that the judge says of one attribute's edits; see docs/metrics.md.
+
+    Returns:
+        The edits to another value, for what else they are compared with.
+    """
+    column = data.schema.index(attribute.name)
+    truth = seen.labels[:, column]
+    table.put("judge_accuracy", attribute.name, seen.rows, seen.verdicts[:, column] == truth, share=True)
+    edits = _edit(editor, data, seen, attribute, column, table)
+    composite = data.judge.read(edits.composite)
+    _success("edit_success", edits.verdicts[:, column] == edits.asked, seen, attribute, truth, table)
+    _success("composite_edit_success", composite[:, column] == edits.asked, seen, attribute, truth, table)
+    others = [i for i in range(len(data.schema)) if i != column]
+    if others:
+        flips = {
+            "off_target": edits.verdicts[:, others] != seen.verdicts_rec[:, others],
+            "composite_off_target": composite[:, others] != seen.verdicts[:, others],
+        }
+        for name, flipped in flips.items():
+            table.put(name, attribute.name, seen.rows, flipped.float().mean(1), units=len(others))
+    return edits
+
+
+def squared_error(a: Tensor, b: Tensor) -> Tensor:
+    """(B,) mean squared differences of images (B, C, H, W)."""
+    return (a - b).square().flatten(1).mean(1)
+
+
+def taken(code: Code, rows: Tensor) -> Code:
+    """Some rows of a code."""
+    return Code(
+        code.mean[rows],
+        None if code.logvar is None else code.logvar[rows],
+        None if code.attrs is None else code.attrs[rows],
+        tuple(skip[rows] for skip in code.skips),
+    )
+
+
+def class_metric(attribute: Attribute, value: int) -> str:
+    """Name of the share of edits to a value that the judge reads as asked: the paper's class 0 and 1, or by value."""
+    return f"class{value}" if attribute.binary else f"class_{attribute.values[value]}"
+
+
+def _edit(editor: Editor, data: EvaluationData, seen: Seen, attribute: Attribute, column: int, table: Table) -> Edits:
+    """Decode every value where any metric needs it; note the paper's scores; keep the edits to another value."""
+    count = len(attribute.values)
+    truth = seen.labels[:, column]
+    asked = (truth + 1) % count
+    # The paper scores a binary attribute on images that have it; no value of a categorical one is "having it".
+    scored = truth == 1 if attribute.binary else torch.ones_like(truth, dtype=torch.bool)
+    decoded, verdicts = seen.reconstruction.clone(), seen.verdicts_rec.clone()
+    for value in range(count):
+        other = asked == value
+        images, read = _decoded(editor, data, seen, attribute.name, value, scored | other)
+        hits = (read[:, column] == value)[scored]
+        table.put(class_metric(attribute, value), attribute.name, seen.rows[scored.cpu().numpy()], hits, share=True)
+        decoded[other], verdicts[other] = images[other], read[other]
+    return Edits(asked, decoded, editor.composite(seen.images, seen.reconstruction, decoded), verdicts)
+
+
+def _decoded(
+    editor: Editor, data: EvaluationData, seen: Seen, name: str, value: int, needed: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Images and verdicts (B, ...) with one value asked for; where it is not needed, those of the reconstruction."""
+    attrs = editor.changed(seen.before, editor.schema.wanted({name: value}), 1.0)
+    new = needed & (attrs != seen.before).any(1)
+    images, verdicts = seen.reconstruction.clone(), seen.verdicts_rec.clone()
+    if new.any():
+        images[new] = _image(editor.decode(seen.z[new], attrs[new], taken(seen.code, new)))
+        verdicts[new] = data.judge.read(images[new])
+    return images, verdicts
+
+
+def _image(images: Tensor) -> Tensor:
+    """Decoded images, if they are any: what is not a number would drop out of every mean unseen."""
+    if not images.isfinite().all():
+        raise RunError("The model decodes images of which pixels are no numbers.", "Its training diverged: train anew.")
+    return images
+
+
+def _success(name: str, hits: Tensor, seen: Seen, attribute: Attribute, truth: Tensor, table: Table) -> None:
+    """A share over all images and, of a binary attribute, over those it is taken off (`_off`) and put on (`_on`)."""
+    table.put(name, attribute.name, seen.rows, hits, share=True)
+    if attribute.binary:
+        for suffix, label in (("_off", 1), ("_on", 0)):
+            chosen = truth == label
+            rows = seen.rows[chosen.cpu().numpy()]
+            table.put(name + suffix, attribute.name, rows, hits[chosen], share=True)

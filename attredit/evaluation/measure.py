@@ -1,0 +1,165 @@
+"""Runs every metric over the evaluated images, in one pass, and then those of plugins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from attredit.errors import PluginError
+from attredit.evaluation.counterfactual import NAMES, Counterfactuals, scorable
+from attredit.evaluation.data import EvaluationData
+from attredit.evaluation.editing import edit_scores, reconstruction_scores, see
+from attredit.evaluation.leakage import Codes, leakage_scores, training_codes
+from attredit.evaluation.statistics import Estimate
+from attredit.evaluation.table import Table
+from attredit.interfaces import Code, CounterfactualSource
+from attredit.registry import Component
+
+if TYPE_CHECKING:
+    from attredit.editor import Editor
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Measured:
+    """What was measured, and what was not.
+
+    Attributes:
+        table: Every image's values.
+        accuracy: The judge's, by attribute of the source.
+        reasons: Why something was not measured, by metric or ``metric/attribute``.
+    """
+
+    table: Table
+    accuracy: dict[str, float] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> set[str]:
+        """Every metric that was or could not be measured."""
+        return {*self.table.figures, *(name.split("/")[0] for name in self.reasons)}
+
+
+def measure(editor: Editor, data: EvaluationData, progress: Progress) -> Measured:
+    """Everything but the metrics of plugins.
+
+    Args:
+        editor: The model.
+        data: What to evaluate it on.
+        progress: Told of (stage, done, total).
+    """
+    found = Measured(Table(len(data)))
+    codes = _images(editor, data, found, progress)
+    _leakage(editor, data, codes, found, progress)
+    names = editor.schema.names
+    found.reasons.update(_unmeasurable(editor, data, codes))
+    for name, figure in found.table.figures.items():
+        missing = [a for a in names if a in figure.values and figure.of(a) is None]
+        everywhere = figure.pooled() is None
+        for attribute in missing:
+            key = name if everywhere else f"{name}/{attribute}"
+            found.reasons[key] = f"The {len(data)} evaluated images have too few values of {attribute}."
+    return found
+
+
+def plugin_metrics(
+    components: list[Component],
+    editor: Editor,
+    data: EvaluationData,
+    progress: Progress,
+    taken: Collection[str] = (),
+) -> tuple[dict[str, Estimate], dict[str, str]]:
+    """Metrics that plugins registered: figures without intervals, and reasons for those that are no finite number.
+
+    Args:
+        components: The metrics.
+        editor: The model.
+        data: What to evaluate it on.
+        progress: Told of (stage, done, total).
+        taken: Names that are given already.
+
+    Raises:
+        PluginError: a metric fails, or gives a name that another one gave.
+    """
+    figures: dict[str, Estimate] = {}
+    reasons: dict[str, str] = {}
+    for done, component in enumerate(components):
+        for name, value in _called(component, editor, data).items():
+            if name in taken or name in figures or name in reasons:
+                raise PluginError(f"metric {component.id} gives {name!r}, which another metric gives too.")
+            if math.isfinite(value):
+                figures[name] = Estimate(value, None, None, len(data))
+            else:
+                reasons[name] = f"Metric {component.id} gives {value}."
+        progress("metrics of plugins", done + 1, len(components))
+    return figures, reasons
+
+
+def _called(component: Component, editor: Editor, data: EvaluationData) -> dict[str, float]:
+    """What a plugin's metric says; whatever goes wrong in it is the plugin's error."""
+    metric = component.load()
+    try:
+        given: Mapping[str, float] = metric(editor, data)
+        return {str(name): float(value) for name, value in given.items()}
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise PluginError(
+            f"metric {component.id} fails: {reason}.", f"Tell the authors of {component.plugin}."
+        ) from error
+
+
+def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Progress) -> Codes:
+    """The one pass over the evaluated images; returns their codes."""
+    counterfactuals = Counterfactuals(editor, data, lambda done, total: progress("counterfactuals", done, total))
+    right, codes = torch.zeros(len(data.schema), dtype=torch.float64), list[Code]()
+    with torch.inference_mode():
+        for where, images in data.chunks():
+            seen = see(editor, data, where, images)
+            reconstruction_scores(seen, found.table)
+            for attribute in editor.schema:
+                edits = edit_scores(editor, data, seen, attribute, found.table)
+                counterfactuals.score(seen, attribute, edits, found.table)
+            right += (seen.verdicts == seen.labels).sum(0).cpu()
+            codes.append(seen.code._replace(attrs=None, skips=()))
+            progress("edits", where.stop, len(data))
+        joined = Codes.of(codes)
+    found.accuracy = dict(zip(data.schema.names, (right / len(data)).tolist(), strict=True))
+    # Tensors of inference mode cannot take part in training; probes train on clones.
+    return Codes(joined.mean.clone(), None if joined.logvar is None else joined.logvar.clone())
+
+
+def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured, progress: Progress) -> None:
+    """Train a probe per attribute on codes of training images."""
+    train, rows = training_codes(editor, data.train, lambda done, total: progress("training codes", done, total))
+    for done, attribute in enumerate(editor.schema):
+        column = data.schema.index(attribute.name)
+        labels = torch.from_numpy(np.asarray(data.train.labels[rows, column], np.int64))
+        reason = leakage_scores(
+            attribute.name, len(attribute.values), train, labels, test, data.labels[:, column], found.table
+        )
+        if reason is not None:
+            alone = len(editor.schema) == 1
+            names = ("leakage_mean",) if train.logvar is None else ("leakage_mean", "leakage_sample")
+            found.reasons.update({n if alone else f"{n}/{attribute.name}": reason for n in names})
+        progress("leakage", done + 1, len(editor.schema))
+
+
+def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[str, str]:
+    """Metrics that this model or data set cannot have."""
+    reasons: dict[str, str] = {}
+    if len(data.schema) == 1:
+        reason = "The data set has no other attribute that could change."
+        reasons.update(off_target=reason, composite_off_target=reason)
+    if not isinstance(data.source, CounterfactualSource):
+        reasons.update(dict.fromkeys(NAMES, "The data set cannot draw what an edited image should have been."))
+    elif not scorable(data, editor.schema):
+        reasons.update(dict.fromkeys(NAMES, "Counterfactual scores are of binary attributes."))
+    if codes.logvar is None:
+        reasons["leakage_sample"] = "The encoder does not sample its latent."
+    return reasons

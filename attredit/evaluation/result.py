@@ -1,0 +1,84 @@
+"""What an evaluation found: evaluation.json, and the same as an object."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from attredit.checkpoint import RunDirectory, write_text
+from attredit.errors import RunError
+from attredit.evaluation.statistics import Estimate
+
+
+class JudgeFacts(BaseModel):
+    """Which judge read the images, and how well.
+
+    Attributes:
+        hash: See `attredit.evaluation.judge.judge_hash`.
+        accuracy: Share of the evaluated, unedited images that it reads right, for all of the source's attributes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hash: str
+    accuracy: dict[str, float]
+
+
+class Evaluation(BaseModel):
+    """evaluation.json.
+
+    Attributes:
+        format: Of the file.
+        split: Which split was evaluated.
+        images: How many of its images.
+        judge: Which judge read them.
+        metrics: Figures by name, averaged over the run's attributes.
+        attributes: Each attribute's own figures.
+        not_measured: Reasons by name; by ``name/attribute`` where it concerns one attribute of several.
+        data: Name and fingerprint of the evaluated data.
+        run: Method, preset, recipe hash, step and seed of the model.
+        versions: Of the software that evaluated.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    split: str
+    images: int
+    judge: JudgeFacts
+    metrics: dict[str, Estimate]
+    attributes: dict[str, dict[str, Estimate]]
+    not_measured: dict[str, str]
+    data: dict[str, str]
+    run: dict[str, str | int]
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of evaluation.json."""
+        return self.model_dump()
+
+    def write(self, run: RunDirectory) -> None:
+        """Write evaluation.json, atomically.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        write_text(run.path / "evaluation.json", json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n")
+
+    @classmethod
+    def read(cls, run: RunDirectory) -> Evaluation:
+        """Read a run's evaluation.json.
+
+        Raises:
+            RunError: the run was not evaluated, or the file is damaged.
+        """
+        file = run.path / "evaluation.json"
+        if not file.is_file():
+            raise RunError(f"{run.path} was not evaluated.", f"Evaluate it: attredit evaluate {run.path}")
+        try:
+            return cls.model_validate_json(file.read_bytes())
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise RunError(f"{file} is damaged or of another version: {reason}.", "Evaluate the run again.") from None

@@ -1,0 +1,141 @@
+"""Evaluates a run directory."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from attredit.checkpoint import RunConfig, RunDirectory, read_tensors
+from attredit.data import Geometry, cache_dir, prepare
+from attredit.editor import load
+from attredit.errors import RunError, UsageError, nearest
+from attredit.evaluation.data import EvaluationData, spread
+from attredit.evaluation.judge import judge_of
+from attredit.evaluation.measure import Measured, Progress, measure, plugin_metrics
+from attredit.evaluation.result import Evaluation, JudgeFacts
+from attredit.evaluation.statistics import Estimate
+from attredit.launch import source_of
+from attredit.registry import Registry, installed
+
+if TYPE_CHECKING:
+    from attredit.data import Store
+
+
+def evaluate(
+    run_dir: str | Path,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure a run on images that it was not trained on, and write its evaluation.json.
+
+    Args:
+        run_dir: What `attredit train` wrote.
+        split: Which of the data set's splits.
+        limit: Use only so many of its images, evenly spread.
+        device: "cpu", "cuda" or "mps"; the best there is when None.
+        progress: Told of (stage, done, total); stages may take turns.
+
+    Returns:
+        What was written.
+
+    Raises:
+        RunError: the run cannot be read, its data changed, or the judge in the cache is damaged.
+        UsageError: an unknown split or device, or a limit below 1.
+        PluginError: a part's plugin is missing, or a plugin's metric fails.
+    """
+    run, registry, where = RunDirectory(run_dir), installed(), best_device(device)
+    config, tell = run.config(), progress or _silent
+    editor = load(run.path, str(where))
+    data = _data(registry, run, config, split, limit, where, tell)
+    found = measure(editor, data, tell)
+    figures, reasons = plugin_metrics(registry.components("metric"), editor, data, tell, found.names)
+    evaluation = _assembled(run, config, data, found, figures, reasons)
+    evaluation.write(run)
+    return evaluation
+
+
+def best_device(device: str | None) -> torch.device:
+    """The device of that name, or the fastest kind there is.
+
+    Raises:
+        UsageError: this machine has no such device.
+    """
+    usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    have = [name for name, here in usable.items() if here]
+    if device is not None and device.split(":")[0] not in have:
+        raise UsageError(f"Device {device!r} is not usable here.", f"Usable: {', '.join(have)}.")
+    return torch.device(device or have[0])
+
+
+def _data(
+    registry: Registry,
+    run: RunDirectory,
+    config: RunConfig,
+    split: str,
+    limit: int | None,
+    device: torch.device,
+    tell: Progress,
+) -> EvaluationData:
+    """Stores of both splits, and the judge."""
+    source = source_of(registry, config)
+    if split not in source.splits:
+        raise UsageError(f"{config.data.name} has no split {split!r}.", nearest(split, source.splits))
+
+    def stored(name: str) -> Store:
+        geometry, report = Geometry.from_json(config.geometry), _stage(tell, f"{name} images")
+        return prepare(source, name, geometry, name=config.data.name, progress=report)
+
+    train, store = stored("train"), stored(split)
+    if train.fingerprint != config.data.fingerprint:
+        raise RunError(f"The data of {run.path} have changed since it was trained.", "Restore them, or train anew.")
+    indices = spread(len(store), limit)
+    judge = judge_of(train, cache=cache_dir(), device=device, progress=_stage(tell, "judge"))
+    return EvaluationData(split, indices, store, train, source.schema, source, judge)
+
+
+def _assembled(
+    run: RunDirectory,
+    config: RunConfig,
+    data: EvaluationData,
+    found: Measured,
+    figures: dict[str, Estimate],
+    reasons: dict[str, str],
+) -> Evaluation:
+    """Everything that was found, and where it came from."""
+    _, metadata = read_tensors(run.model_file)
+    own = found.table.metrics()
+    return Evaluation(
+        split=data.split,
+        images=len(data),
+        judge=JudgeFacts(hash=data.judge.hash, accuracy=found.accuracy),
+        metrics={**own, **figures},
+        attributes=found.table.attributes(config.schema_.names),
+        not_measured={**found.reasons, **reasons},
+        data={"name": config.data.name, "fingerprint": data.store.fingerprint},
+        run={
+            "method": config.method,
+            "preset": config.preset,
+            "recipe": config.recipe.hash,
+            "step": metadata["step"],
+            "seed": config.seed,
+        },
+        versions={n: version(n) for n in ("attredit", "torch", "torchmetrics", "numpy")}
+        | {"python": platform.python_version()},
+    )
+
+
+def _stage(tell: Progress, name: str) -> Callable[[int, int], None]:
+    """A callback of one stage."""
+    return lambda done, total: tell(name, done, total)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""

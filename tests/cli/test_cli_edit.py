@@ -1,0 +1,163 @@
+"""``attredit edit``: where results go, what is never overwritten, and broken pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageCms
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_one_picture_to_a_named_file(attredit: Any, run: Path, photos: Path, tmp_path: Path) -> None:
+    target = tmp_path / "new" / "out.png"
+    result = attredit("edit", run, photos / "a.png", "--set", "Smiling=1", "--set", "Eyeglasses=0.5", "-o", target)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"Wrote {target}\n"
+    with Image.open(target) as image:
+        assert (image.size, image.mode) == ((60, 48), "RGB")
+
+
+def test_decoded_pictures_have_the_size_of_the_model(attredit: Any, run: Path, photos: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.png"
+    attredit("edit", run, photos / "a.png", "--set", "Smiling=1", "--mode", "decoded", "-o", target)
+    with Image.open(target) as image:
+        assert image.size == (32, 32)
+
+
+def test_no_strength_is_no_change(attredit: Any, run: Path, photos: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.png"
+    attredit("edit", run, photos / "a.png", "--set", "Smiling=1", "--strength", 0, "-o", target)
+    with Image.open(target) as edited, Image.open(photos / "a.png") as original:
+        assert edited.tobytes() == original.tobytes()
+
+
+def test_a_folder_keeps_names_and_leaves_the_rest(attredit: Any, run: Path, photos: Path, tmp_path: Path) -> None:
+    before = snapshot(photos)
+    result = attredit("edit", run, photos, "--set", "Smiling=1", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.jpg"]
+    assert "Wrote 2 pictures" in result.stdout
+    assert snapshot(photos) == before
+
+
+def test_without_an_output_nothing_is_overwritten(attredit: Any, run: Path, photos: Path, tmp_path: Path) -> None:
+    before = snapshot(photos)
+    for expected in ("a-edited.png", "a-edited-2.png"):
+        result = attredit("edit", run, photos / "a.png", "--set", "Smiling=1")
+        assert result.stdout == f"Wrote {photos / expected}\n"
+    assert {k: v for k, v in snapshot(photos).items() if k in before} == before
+    attredit("edit", run, photos, "--set", "Smiling=1")
+    assert "a.png" in [p.name for p in (tmp_path / "photos-edited").iterdir()]
+
+
+def test_an_input_is_overwritten_only_when_it_is_the_stated_output(attredit: Any, run: Path, photos: Path) -> None:
+    before = snapshot(photos)
+    result = attredit("edit", run, photos, "--set", "Smiling=1", "-o", photos)
+    assert result.exit_code == 2
+    assert "is an input and would be replaced" in result.stderr
+    assert snapshot(photos) == before
+    assert attredit("edit", run, photos / "b.jpg", "--set", "Smiling=1", "-o", photos / "b.jpg").exit_code == 0
+
+
+def test_broken_pictures_are_named_after_the_others_are_done(
+    attredit: Any, run: Path, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "0broken.png").write_bytes((photos / "a.png").read_bytes()[:300])
+    (photos / "none.jpg").write_bytes(b"")
+    result = attredit("edit", run, photos, "--set", "Smiling=1", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.jpg"]
+    assert "0broken.png" in result.stderr
+    assert "none.jpg" in result.stderr
+    assert "2 of 4 pictures could not be edited" in result.stderr
+
+
+def test_a_single_broken_picture_is_an_error(attredit: Any, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_text("no picture")
+    result = attredit("edit", run, tmp_path / "broken.png", "--set", "Smiling=1", "-o", tmp_path / "out.png")
+    assert result.exit_code == 2
+    assert "broken.png cannot be read: it is no image" in result.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, code, message",
+    [
+        (["a.png", "--set", "Smilin=1"], 2, "Unknown attribute 'Smilin'. Did you mean Smiling?"),
+        (["a.png", "--set", "Smiling=very"], 2, "'very' is no value of Smiling."),
+        (["a.png", "--set", "Smiling=NaN"], 2, "is no value"),
+        (["a.png", "--set", "Smiling"], 2, "is not of the form key=value"),
+        (["a.png"], 2, "Nothing to change. Name it with --set ATTRIBUTE=VALUE: Smiling, Eyeglasses."),
+        (["nothing.png", "--set", "Smiling=1"], 2, "There is no file"),
+        (["a.png", "--set", "Smiling=1", "-o", "out.xyz"], 2, "does not end like an image file"),
+        (["a.png", "b.jpg", "--set", "Smiling=1", "-o", "notes.txt"], 2, "is a file"),
+        (["a.png", "a.png", "--set", "Smiling=1", "-o", "out"], 2, "Several inputs would be written to"),
+        (["a.png", "--set", "Smiling=1", "-o", "notes.txt/out.png"], 1, "Cannot write"),
+        (["a.png", "--set", "Smiling=1", "--device", "abacus"], 2, "Device 'abacus' is not usable here."),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    attredit: Any, run: Path, photos: Path, monkeypatch: Any, arguments: list[str], code: int, message: str
+) -> None:
+    monkeypatch.chdir(photos)
+    before = snapshot(photos)
+    result = attredit("edit", run, *arguments)
+    assert result.exit_code == code, result.output
+    assert result.stderr.startswith("Error: ")
+    assert message in result.stderr
+    assert snapshot(photos) == before
+
+
+def test_an_empty_folder_is_an_error(attredit: Any, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = attredit("edit", run, tmp_path / "empty", "--set", "Smiling=1")
+    assert result.exit_code == 2
+    assert "There is no image in" in result.stderr
+
+
+def test_a_missing_run_is_an_error(attredit: Any, photos: Path) -> None:
+    result = attredit("edit", "nowhere", photos / "a.png", "--set", "Smiling=1")
+    assert result.exit_code == 1
+    assert "nowhere is no run" in result.stderr
+
+
+def test_outputs_are_whole_or_absent(
+    attredit: Any, run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.png"
+    target.write_bytes(b"what was there before")
+
+    def full(source: Any, destination: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("attredit.report.files.os.replace", full)
+    result = attredit("edit", run, photos / "a.png", "--set", "Smiling=1", "-o", target)
+    assert result.exit_code == 1
+    assert "Cannot write" in result.stderr
+    assert "No space left on device" in result.stderr
+    assert snapshot(tmp_path) == {**snapshot(tmp_path), "out.png": b"what was there before"}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.png", "photos"]
+
+
+def test_transparency_and_colour_profile_survive(attredit: Any, run: Path, tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    source, target = tmp_path / "in.png", tmp_path / "out.png"
+    Image.new("RGBA", (40, 40), (200, 150, 100, 90)).save(source, icc_profile=profile)
+    attredit("edit", run, source, "--set", "Smiling=1", "-o", target)
+    with Image.open(target) as image:
+        assert image.mode == "RGBA"
+        assert image.getchannel("A").getextrema() == (90, 90)
+        assert image.info["icc_profile"] == profile
+
+
+def test_a_format_that_cannot_hold_the_picture_is_an_error(attredit: Any, run: Path, tmp_path: Path) -> None:
+    Image.new("RGBA", (40, 40), (200, 150, 100, 90)).save(tmp_path / "in.png")
+    result = attredit("edit", run, tmp_path / "in.png", "--set", "Smiling=1", "-o", tmp_path / "out.jpg")
+    assert result.exit_code == 1
+    assert "Use another format, such as .png." in result.stderr
+    assert not (tmp_path / "out.jpg").exists()

@@ -1,0 +1,140 @@
+"""What reports are made of: commands, faces, grids, curves."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from attredit.build import build
+from attredit.card import write_card
+from attredit.checkpoint import RunConfig, RunDirectory
+from attredit.editor import Editor
+from attredit.recipe import resolve
+from attredit.registry import installed
+from attredit.report import write_report
+from attredit.report.commands import train_command
+from attredit.report.curves import series_of, svg
+from attredit.report.faces import EDIT, MISS, TRUTH, edits_of, pick
+from attredit.report.figures import headline, markdown, rows
+from attredit.report.grid import cell_size, grid, wrapped
+
+
+@pytest.fixture
+def config(run: Path) -> RunConfig:
+    return RunDirectory(run).config()
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {},
+        {"players.autoencoder.terms.penalty": None, "players.autoencoder.clip": 2.5},
+        {"parts.factorizer": {"use": "confusion", "options": {"width": 16}}, "ema": 0.99},
+        {
+            "players.autoencoder.optimizer.lr": 0.001,
+            "players.autoencoder.terms.kl.weight": {"kind": "cosine", "end": 0.1},
+        },
+    ],
+)
+def test_the_command_of_a_run_asks_for_the_same_run(
+    attredit: Any, config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, overrides: dict[str, Any]
+) -> None:
+    recipe = config.recipe.overridden(overrides)
+    data = config.data.model_copy(update={"options": {"train": 100, "correlation": {"Smiling": {"Male": 0.5}}}})
+    config = config.model_copy(update={"recipe": recipe, "data": data, "seed": 3, "batch_size": 8})
+    asked = []
+    monkeypatch.setattr("attredit.launch.train", lambda request, **_: asked.append(request) or tmp_path)
+    command, *words = shlex.split(train_command(installed(), config))
+    assert command == "attredit"
+    assert attredit(*words).exit_code == 0
+    request = asked[0]
+    assert resolve(installed(), request.method, request.preset, request.overrides) == recipe
+    assert request.data_options == data.options
+    assert (request.seed, request.steps, request.batch_size, request.image_size) == (3, 6, 8, 32)
+    assert request.attributes == ("Smiling", "Eyeglasses")
+
+
+def test_a_run_whose_method_is_gone_still_has_a_card_and_a_report(run: Path, tmp_path: Path) -> None:
+    copy = RunDirectory(shutil.copytree(run, tmp_path / "run"))
+    config = copy.config().model_copy(update={"method": "lost"})
+    copy.write_config(config)
+    write_card(copy, config)
+    page, _ = write_report(copy.path)
+    for text in (copy.card_file.read_text(), page.read_text()):
+        assert "# lost:default is not installed here; config.json has the whole recipe." in text
+
+
+def test_categorical_attributes_are_edited_to_their_next_value(config: RunConfig) -> None:
+    values = ["black", "blond", "red"]
+    config = config.model_copy(update={"attributes": [{"name": "Hair", "values": values}]})
+    built = build(installed(), config.recipe, config.schema_, channels=3, image_size=32)
+    editor = Editor(config, built.parts["encoder"], built.parts["decoder"], torch.device("cpu"))
+    images = torch.randint(0, 256, (9, 3, 32, 32), dtype=torch.uint8)
+    labels = np.arange(9) % 3
+    store: Any = SimpleNamespace(label_columns=lambda names: labels[:, None], batch=lambda indices: images[indices])
+    edits = edits_of(editor, store, SimpleNamespace(), "test", config.schema_.attributes[0], 6)  # type: ignore[arg-type]
+    assert [(f.before, f.after) for f in edits.faces[::2]] == [
+        ("Hair black", "Hair blond"),
+        ("Hair blond", "Hair red"),
+        ("Hair red", "Hair black"),
+    ]
+    assert edits.sweeps == ()
+    assert {TRUTH, MISS}.isdisjoint(edits.columns)
+    assert edits.faces[0].images[EDIT].shape == (32, 32, 3)
+
+
+def test_faces_are_picked_evenly_as_far_as_there_are_any() -> None:
+    assert pick(np.array([1, 0, 1, 1, 0, 1]), 2, 4).tolist() == [1, 4, 0, 2]
+    assert pick(np.array([1, 1, 1]), 2, 4).tolist() == [0, 1]
+
+
+def test_grids_place_images_and_fit_their_headings() -> None:
+    black, grey = np.zeros((16, 16, 1), np.uint8), np.full((16, 16, 1), 128, np.uint8)
+    assert [cell_size(s) for s in (16, 32, 64, 128)] == [112, 128, 128, 128]
+    image = grid([[black, grey]], columns=["without Wearing_Lipstick", "b"], cell=50)
+    assert image.getpixel((14 + 25, image.height - 30)) == (0, 0, 0)
+    assert image.getpixel((14 + 56 + 25, image.height - 30)) == (128, 128, 128)
+    assert wrapped("with Wearing_Hat", 10) == "with\nWearing\nHat"
+
+
+def test_a_loss_that_starts_late_has_its_own_steps() -> None:
+    lines = [{"step": 1, "a/x": 1.0, "images_per_second": 9.0}, {"step": 2, "a/x": 2.0, "b/y": 3.0}]
+    assert series_of(lines) == {"a/x": ([1, 2], [1.0, 2.0]), "b/y": ([2], [3.0])}
+
+
+def test_curves_take_the_colours_of_their_page() -> None:
+    drawn = svg("a/x", [1, 2], [1.0, 2.0])
+    assert drawn.startswith("<svg")
+    assert "currentColor" in drawn
+    assert "var(--accent)" in drawn
+    assert "#010203" not in drawn
+    assert drawn == svg("a/x", [1, 2], [1.0, 2.0])
+
+
+def test_figures_are_grouped_ordered_and_written_by_unit() -> None:
+    def figure(value: float, low: float | None = None) -> dict[str, Any]:
+        return {"value": value, "low": low, "high": low, "n": 1200}
+
+    figures = {
+        "sharpness": figure(2.5),
+        "leakage_mean": figure(0.612, 0.6),
+        "class_blond": figure(1),
+        "psnr": figure(20),
+    }
+    found = list(rows(figures))
+    assert [(r.group, r.value, r.interval, r.arrow) for r in found] == [
+        ("Fidelity", "20.00 dB", "–", "↑"),
+        ("Leakage", "61.2 %", "60.0 % – 60.0 %", "↓"),
+        ("Other", "2.5", "–", ""),
+        ("Editing", "100.0 %", "–", "↑"),
+    ]
+    assert [r.name for r in headline(figures)] == ["leakage_mean", "psnr"]
+    text = markdown({"images": 9, "split": "test", "metrics": figures, "not_measured": {"ssim": "No reason."}})
+    assert "| ssim | not measured: No reason. |" in text

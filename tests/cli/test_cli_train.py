@@ -1,0 +1,183 @@
+"""``attredit train``: happy path, options, resuming, interruption, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attredit.cli.options import nested
+from attredit.errors import UsageError
+
+FACES = ["--data-option", "train=100", "--data-option", "valid=20", "--data-option", "test=40"]
+
+
+def test_training_says_what_it_does_and_what_comes_next(trained: Any) -> None:
+    run, result = trained
+    assert f"Run: {run}" in result.stdout
+    assert f"attredit evaluate {run}" in result.stdout
+    assert f"attredit edit {run}" in result.stdout
+    assert "Training ifcvaegan:default on 100 images of synthfaces at 32x32, 6 steps of 8." in result.stderr
+    assert "step 6 of 6" in result.stderr
+    assert {p.name for p in run.iterdir()} >= {"config.json", "model.safetensors", "metrics.jsonl", "README.md"}
+    assert [p.name for p in (run / "samples").iterdir()] == ["step-000006.png"]
+
+
+def test_options_reach_the_run(run: Path) -> None:
+    config = json.loads((run / "config.json").read_text())
+    assert [a["name"] for a in config["attributes"]] == ["Smiling", "Eyeglasses"]
+    assert config["data"]["options"] == {"train": 100, "valid": 20, "test": 40}
+    assert config["recipe"]["parts"]["encoder"]["options"]["width"] == 4
+    assert (config["steps"], config["batch_size"], config["log_every"], config["save_every"]) == (6, 8, 2, 4)
+
+
+def test_the_card_names_data_attributes_commands_and_misuse(run: Path) -> None:
+    card = (run / "README.md").read_text()
+    assert card.startswith("# ifcvaegan on synthfaces: Smiling, Eyeglasses\n")
+    for needed in (
+        "100 training images", "`Smiling`, `Eyeglasses`", "attredit edit run photo.png --set Smiling=1",
+        "without their consent", "surveillance", "cartoons", "--set parts.encoder.options.width=4",
+        "6 of 6 steps", "samples/step-000006.png", "autoencoder/rec",
+    ):  # fmt: skip
+        assert needed in card, needed
+
+
+@pytest.mark.parametrize(
+    "arguments, code, message",
+    [
+        (["--method", "ifcvaegn"], 2, "Unknown method 'ifcvaegn'. Did you mean ifcvaegan?"),
+        (["--dataset", "synthface"], 2, "Unknown dataset 'synthface'. Did you mean synthfaces?"),
+        (["--preset", "papr"], 2, "has no preset 'papr'. Did you mean paper?"),
+        (["--attr", "Smilling"], 2, "Unknown attribute 'Smilling'. Did you mean Smiling?"),
+        (["--set", "latent_dims=8"], 2, "Unknown key 'latent_dims' in the recipe. Did you mean latent_dim?"),
+        (["--set", "latent_dim"], 2, "'latent_dim' is not of the form key=value."),
+        (["--set", "latent_dim=-1"], 2, "Recipe: latent_dim:"),
+        (["--data-option", "tran=100"], 2, "options of data set synthfaces has no 'tran'"),
+        (["--device", "abacus"], 2, "Device 'abacus' is not usable here."),
+        (["--steps", "4", "--epochs", "1"], 2, "Both steps and epochs are given."),
+    ],
+)
+def test_impossible_requests_are_refused_in_one_line(
+    attredit: Any, tmp_path: Path, arguments: list[str], code: int, message: str
+) -> None:
+    target = tmp_path / "run"
+    attribute = [] if "--attr" in arguments else ["--attr", "Smiling"]
+    result = attredit("train", *attribute, *FACES, "--image-size", 32, "--run-dir", target, *arguments)
+    assert result.exit_code == code
+    assert result.stderr.startswith("Error: ")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not target.exists()
+
+
+def test_without_an_attribute_they_are_listed(attredit: Any) -> None:
+    result = attredit("train", *FACES, "--image-size", 32)
+    assert result.exit_code == 2
+    assert "Smiling" in result.stderr
+    assert "Wearing_Hat" in result.stderr
+
+
+def test_a_run_directory_that_is_taken_is_refused(attredit: Any, train_arguments: list[str], run: Path) -> None:
+    result = attredit(*train_arguments, "--steps", 2, "--run-dir", run)
+    assert result.exit_code == 1
+    assert "already holds a run. Continue it with --resume" in result.stderr
+
+
+def test_a_run_directory_that_cannot_be_made_is_an_error(
+    attredit: Any, train_arguments: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    result = attredit(*train_arguments, "--steps", 2, "--run-dir", tmp_path / "file" / "run")
+    assert result.exit_code == 1
+    assert "Cannot create" in result.stderr
+
+
+def test_resume_goes_on_where_the_run_stopped(attredit: Any, run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    result = attredit("train", "--resume", copy, "--steps", 8, "--device", "cpu", "--log", "tensorboard")
+    assert result.exit_code == 0, result.output
+    assert "8 steps of 8 from step 6." in result.stderr
+    assert json.loads((copy / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 8
+    assert list((copy / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize("option", [("--attr", "Male"), ("--seed", "0"), ("--set", "ema=0.9"), ("--run-dir", "x")])
+def test_resume_takes_no_other_option(attredit: Any, run: Path, option: tuple[str, str]) -> None:
+    before = (run / "config.json").read_bytes()
+    result = attredit("train", "--resume", run, *option)
+    assert result.exit_code == 2
+    assert f"{option[0]} cannot be changed on resuming" in result.stderr
+    assert (run / "config.json").read_bytes() == before
+
+
+def test_resuming_nothing_is_an_error(attredit: Any, tmp_path: Path) -> None:
+    result = attredit("train", "--resume", tmp_path / "nowhere")
+    assert result.exit_code == 1
+    assert "is no run" in result.stderr
+
+
+@pytest.mark.parametrize("saved, told", [(40, "last checkpoint is at step 40; continue with: attredit train --resume"),
+                                         (0, "No checkpoint of")])  # fmt: skip
+def test_an_interruption_tells_how_to_continue(
+    attredit: Any, run: Path, monkeypatch: pytest.MonkeyPatch, saved: int, told: str
+) -> None:
+    from attredit.checkpoint import RunDirectory
+
+    def interrupted(request: Any, *, observer: Any, progress: Any) -> Path:
+        observer.on_start(RunDirectory(run).config(), RunDirectory(run), 0)
+        observer.on_step(1)
+        if saved:
+            observer.on_save(saved)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("attredit.launch.train", interrupted)
+    result = attredit("train", "--attr", "Smiling")
+    assert result.exit_code == 130
+    assert told in result.stderr
+
+
+def test_an_interruption_of_the_preparation_says_so(attredit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(request: Any, *, observer: Any, progress: Any) -> Path:
+        progress(1, 100)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("attredit.launch.train", interrupted)
+    result = attredit("train", "--attr", "Smiling")
+    assert result.exit_code == 130
+    assert "Training had not started." in result.stderr
+
+
+def test_every_request_field_has_its_option(attredit: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = []
+    monkeypatch.setattr("attredit.launch.train", lambda request, **_: seen.append(request) or tmp_path)
+    attredit("train")
+    attredit(
+        "train", "--method", "m", "--preset", "p", "--set", "a.b=1", "--dataset", "d", "--attr", "x", "--attr", "y",
+        "--data-dir", "e", "--data-option", "correlation.Smiling.Blond_Hair=0.8", "--image-size", 16, "--steps", 3,
+        "--epochs", 2.5, "--batch-size", 4, "--seed", 7, "--run-dir", "r", "--precision", "bf16", "--device", "cpu",
+        "--log-every", 5, "--save-every", 6, "--log", "tensorboard",
+    )  # fmt: skip
+    from attredit.launch import Request
+
+    assert seen[0] == Request()
+    assert seen[1] == Request(
+        method="m", preset="p", overrides={"a.b": 1}, dataset="d", attributes=("x", "y"), data_dir="e",
+        data_options={"correlation": {"Smiling": {"Blond_Hair": 0.8}}}, image_size=16, steps=3, epochs=2.5,
+        batch_size=4, seed=7, run_dir="r", precision="bf16", device="cpu", log_every=5, save_every=6, tensorboard=True,
+    )  # fmt: skip
+
+
+def test_dotted_options_nest_and_contradictions_are_refused() -> None:
+    assert nested(["a.b=1", "a.c=x", "d=[1, 2]"]) == {"a": {"b": 1, "c": "x"}, "d": [1, 2]}
+    for items in (["a=1", "a.b=2"], ["a.b=2", "a=1"], ["a.b=1", "a.b.c=2"]):
+        with pytest.raises(UsageError, match="set"):
+            nested(items)
+
+
+def test_other_processes_of_a_launch_print_nothing(attredit: Any, monkeypatch: pytest.MonkeyPatch, run: Path) -> None:
+    monkeypatch.setattr("attredit.launch.train", lambda request, **_: run)
+    assert attredit("train", RANK="1").output == ""
+    assert attredit("train", RANK="0").stdout.startswith("Run: ")

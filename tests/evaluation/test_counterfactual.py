@@ -1,0 +1,121 @@
+"""Scores against true counterfactuals, worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import quadrants as q
+
+from attredit.errors import PluginError
+from attredit.evaluation.counterfactual import NAMES
+from attredit.evaluation.measure import measure
+
+QUADRANT = 0.25  # of the pixels
+
+
+def figures(editor, labels, source=None, limit=None, schema=q.BINARY):
+    source = source or q.DrawingSource(labels, schema)
+    found = measure(editor, q.data_of(labels, schema, source, limit), lambda stage, done, total: None)
+    return found.table.metrics(), found
+
+
+def test_a_perfect_editor():
+    labels = q.labels_of(100)
+    got, _ = figures(q.Quadrants(), labels)
+    copied = QUADRANT * (127 / 255) ** 2
+    for name in ("counterfactual_mse", "counterfactual_floor", "composite_counterfactual_mse"):
+        assert got[name].value == pytest.approx(0, abs=1e-9)
+    assert got["copy_mse"].value == pytest.approx(copied, rel=1e-4)
+    assert got["copy_mse"].n == labels[:, 0].sum()
+    assert got["copy_mse_on"].n == 100 - labels[:, 0].sum()
+
+
+def test_every_score_has_its_own_nearest_style():
+    def decoding(images, attrs):
+        """Puts on the third style, which is 10 levels darker than the first."""
+        levels = np.array([64, 181], np.float32) / 255
+        images[:, 0, *q.PLACES[0]] = images.new_tensor(levels)[attrs[:, 0].long()][:, None, None]
+        return images
+
+    got, _ = figures(q.Quadrants(decoding=decoding), q.labels_of(100))
+    assert got["counterfactual_mse_on"].value == pytest.approx(0, abs=1e-9)
+    assert got["composite_counterfactual_mse_on"].value == pytest.approx(0, abs=1e-9)
+    # The unedited 64 is nearest to the darkest of 16 styles, 191 - 75 = 116.
+    assert got["copy_mse_on"].value == pytest.approx(QUADRANT * (52 / 255) ** 2, rel=1e-4)
+    # The truth of the first style, 191, is reconstructed as 181.
+    assert got["counterfactual_floor_on"].value == pytest.approx(QUADRANT * (10 / 255) ** 2, rel=1e-4)
+
+
+def test_a_decoder_that_is_off_everywhere():
+    editor = q.Quadrants()
+    editor.decoding = lambda images, attrs: editor.perfect(images, attrs) + 0.1
+    got, _ = figures(editor, q.labels_of(100))
+    assert got["counterfactual_mse"].value == pytest.approx(0.01, rel=1e-3)
+    assert got["counterfactual_floor"].value == pytest.approx(0.01, rel=1e-3)
+    # A composite takes the decoder's word only around the edited quadrant.
+    assert 0.0025 <= got["composite_counterfactual_mse"].value < 0.005
+
+
+def test_an_editor_that_does_nothing_is_a_copy():
+    got, _ = figures(q.Quadrants(decoding=lambda images, attrs: images), q.labels_of(100))
+    for suffix in ("", "_on"):
+        assert got[f"counterfactual_mse{suffix}"].value == pytest.approx(got[f"copy_mse{suffix}"].value)
+
+
+def test_the_source_is_asked_for_rows_of_the_split_and_no_more_than_needed():
+    labels = q.labels_of(3000)
+    source = q.DrawingSource(labels)
+    got, _ = figures(q.Quadrants(), labels, source)
+    assert (got["counterfactual_mse"].n, got["counterfactual_mse_on"].n) == (500, 200)
+    off, on = ([i for a in source.asked if a[2] == {"Smiling": to} for i in a[1]] for to in (0, 1))
+    assert len(set(off)) == 500
+    assert len(set(on)) == 200
+    assert labels[off, 0].min() == 1
+    assert labels[on, 0].max() == 0
+    assert max(off) > 2900
+    assert {a[3] for a in source.asked if a[2] == {"Smiling": 0}} == {1}
+
+
+def test_rows_are_those_of_the_store_under_a_limit():
+    labels = q.labels_of(200)
+    source = q.DrawingSource(labels)
+    got, _ = figures(q.Quadrants(), labels, source, limit=50)
+    assert got["counterfactual_mse"].value == pytest.approx(0, abs=1e-9)
+    assert {i for a in source.asked for i in a[1]} == set(range(0, 200, 4))
+
+
+def test_progress_counts_images():
+    labels, told = q.labels_of(100), []
+    measure(q.Quadrants(), q.data_of(labels, source=q.DrawingSource(labels)), lambda *what: told.append(what))
+    assert [t for t in told if t[0] == "counterfactuals"][-1] == ("counterfactuals", 100, 100)
+    assert ("edits", 100, 100) in told
+
+
+def test_without_a_source_that_draws():
+    labels = q.labels_of(100)
+    got, found = figures(q.Quadrants(), labels, q.Source())
+    assert set(NAMES) <= set(found.reasons)
+    assert not set(NAMES) & set(got)
+
+
+def test_a_categorical_attribute_has_none():
+    labels = q.labels_of(100, q.MIXED)
+    _, found = figures(q.Quadrants(("Hair",), q.MIXED), labels, schema=q.MIXED)
+    assert "binary" in found.reasons["counterfactual_mse"]
+
+
+def test_images_that_all_have_the_attribute():
+    labels = q.labels_of(50)
+    labels[:, 0] = 1
+    got, found = figures(q.Quadrants(), labels)
+    assert got["counterfactual_mse"].n == 50
+    assert "counterfactual_mse_on" in found.reasons
+
+
+def test_a_source_that_draws_another_size():
+    labels = q.labels_of(20)
+    source = q.DrawingSource(labels)
+    right = source.counterfactual
+    source.counterfactual = lambda *asked: right(*asked)[:, :, ::2]
+    with pytest.raises(PluginError, match=r"must be uint8 of shape .* 16, 16, 1"):
+        figures(q.Quadrants(), labels, source)

@@ -1,0 +1,118 @@
+"""`evaluate` on a real run of seconds, and what becomes of its file."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+import pytest
+
+import attredit.evaluation
+from attredit.checkpoint import RunDirectory
+from attredit.errors import PluginError, RunError, UsageError
+from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge, evaluate
+from attredit.evaluation import judge as judging
+from attredit.evaluation.judge_training import JudgeSettings
+from attredit.evaluation.measure import plugin_metrics
+from attredit.launch import train
+from attredit.registry import Component
+
+
+@pytest.fixture
+def run(request_for, monkeypatch):
+    monkeypatch.setattr(judging, "JudgeSettings", functools.partial(JudgeSettings, width=4, epochs=1, steps=5))
+    return RunDirectory(train(request_for(attributes=("Smiling", "Male"))))
+
+
+def metric(name):
+    return Component("metric", name, "quadrants", f"quadrants:{name}")
+
+
+def test_a_run(run):
+    told = []
+    found = evaluate(run.path, limit=20, device="cpu", progress=lambda *what: told.append(what))
+    written = json.loads((run.path / "evaluation.json").read_text())
+    assert written == found.to_json()
+    assert Evaluation.read(run) == found
+    assert not list(run.path.glob(".*"))
+    assert list(written) == [
+        "format", "split", "images", "judge", "metrics", "attributes", "not_measured", "data", "run", "versions",
+    ]  # fmt: skip
+    assert (written["format"], written["split"], written["images"]) == (1, "test", 20)
+    assert len(written["judge"]["accuracy"]) == 10
+    assert set(written["attributes"]) == {"Smiling", "Male"}
+    everything = [written["metrics"], *written["attributes"].values()]
+    for figures in everything:
+        for name, figure in figures.items():
+            assert list(figure) == ["value", "low", "high", "n"], name
+            # Of a mean of few, coarse values the bootstrap may not hold the mean exactly, but nearly.
+            assert figure["low"] - 1e-9 <= figure["value"] <= figure["high"] + 1e-9
+    expected = {"mse", "psnr", "ssim", "class0", "class1", "edit_success", "edit_success_off", "edit_success_on"}
+    expected |= {"off_target", "counterfactual_mse", "counterfactual_floor", "copy_mse", "counterfactual_mse_on"}
+    expected |= {"counterfactual_floor_on", "copy_mse_on", "composite_counterfactual_mse", "judge_accuracy"}
+    expected |= {"composite_counterfactual_mse_on", "composite_edit_success", "composite_edit_success_off"}
+    expected |= {"composite_edit_success_on", "composite_off_target", "leakage_mean", "leakage_sample"}
+    assert expected <= set(written["metrics"]) | set(written["not_measured"])
+    config = run.config()
+    assert written["run"] == {
+        "method": config.method,
+        "preset": config.preset,
+        "recipe": config.recipe.hash,
+        "step": 8,
+        "seed": 0,
+    }
+    assert written["data"]["name"] == "synthfaces"
+    assert {"judge", "edits", "counterfactuals", "training codes", "leakage"} <= {stage for stage, _, _ in told}
+    assert all(0 < done <= total for _, done, total in told)
+    # Twice the same, this time with the judge from the cache.
+    assert evaluate(run.path, limit=20, device="cpu") == found
+
+
+def test_mistakes(run, tmp_path):
+    with pytest.raises(UsageError, match="no split 'tset'"):
+        evaluate(run.path, split="tset")
+    with pytest.raises(UsageError, match="0 images"):
+        evaluate(run.path, limit=0)
+    with pytest.raises(UsageError, match="not usable"):
+        evaluate(run.path, device="abacus")
+    with pytest.raises(RunError, match="no run"):
+        evaluate(tmp_path / "nowhere")
+    with pytest.raises(RunError, match="was not evaluated"):
+        Evaluation.read(run)
+    (run.path / "evaluation.json").write_text("{")
+    with pytest.raises(RunError, match="damaged"):
+        Evaluation.read(run)
+    config = run.config()
+    run.write_config(config.model_copy(update={"data": config.data.model_copy(update={"fingerprint": "other"})}))
+    with pytest.raises(RunError, match="have changed"):
+        evaluate(run.path)
+
+
+def test_metrics_of_plugins():
+    import quadrants as q
+
+    data, told = q.data_of(q.labels_of(8)), []
+    figures, reasons = plugin_metrics([metric("brightness")], q.Quadrants(), data, lambda *what: told.append(what))
+    assert figures == {"brightness": Estimate(pytest.approx(float(data.images(data.indices).mean())), None, None, 8)}
+    assert "quadrants/brightness gives nan" in reasons["nothing"]
+    assert told == [("metrics of plugins", 1, 1)]
+
+
+def test_a_plugins_metric_that_fails_is_named():
+    import quadrants as q
+
+    data = q.data_of(q.labels_of(8))
+    with pytest.raises(PluginError, match="quadrants/broken fails: KeyError"):
+        plugin_metrics([metric("broken")], q.Quadrants(), data, print)
+    with pytest.raises(PluginError, match="'brightness', which another"):
+        plugin_metrics([metric("brightness"), metric("brightness")], q.Quadrants(), data, print)
+    with pytest.raises(PluginError, match="'brightness', which another"):
+        plugin_metrics([metric("brightness")], q.Quadrants(), data, print, {"brightness"})
+
+
+def test_public_names():
+    assert attredit.evaluation.__all__ == ["Estimate", "Evaluation", "EvaluationData", "Judge", "evaluate"]
+    assert all(getattr(attredit.evaluation, name) for name in attredit.evaluation.__all__)
+    assert {EvaluationData.__name__, Judge.__name__} == {"EvaluationData", "Judge"}
+    with pytest.raises(AttributeError, match="nothing"):
+        attredit.evaluation.nothing  # noqa: B018

@@ -1,0 +1,167 @@
+"""The judge: learns, is kept, and is not used when it is damaged."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import quadrants as q
+import torch
+
+from attredit.errors import DataError, RunError
+from attredit.evaluation import judge as judging
+from attredit.evaluation.judge import judge_hash, judge_of
+from attredit.evaluation.judge_training import JudgeNetwork, JudgeSettings, augmented, gaussian_rows
+
+CPU = torch.device("cpu")
+QUICK = JudgeSettings(width=4, epochs=1, steps=80, batch_size=32)
+
+
+def noisy_store(n, schema=q.MIXED, seed=0):
+    labels = q.labels_of(n, schema, seed)
+    noise = np.random.default_rng(seed).integers(-30, 30, (n, q.SIZE, q.SIZE, 1))
+    return q.store_of(labels, schema, (q.draw(labels, schema) + noise).clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def fail(*_):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(judging, "fit", fail)
+
+
+def test_it_learns_binary_and_categorical_attributes(tmp_path):
+    told = []
+    judge = judge_of(noisy_store(300), cache=tmp_path, device=CPU, settings=QUICK, progress=lambda *n: told.append(n))
+    held_out = noisy_store(200, seed=9)
+    images = held_out.batch(np.arange(200)).float() / 255
+    labels = judge.read(images)
+    assert (labels.numpy() == held_out.labels).mean(0).min() > 0.97
+    assert labels.shape == (200, 2)
+    assert judge.logits(images).shape == (200, 4)
+    assert told[-1] == (80, 80)
+
+
+def test_it_is_trained_once(tmp_path, monkeypatch):
+    store, seen = noisy_store(100), torch.rand(5, 1, q.SIZE, q.SIZE)
+    first = judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
+    monkeypatch.setattr(judging, "fit", None)
+    second = judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
+    assert torch.equal(first.logits(seen), second.logits(seen))
+    assert sorted(p.name for p in (tmp_path / "judges" / first.hash).iterdir()) == ["judge.json", "judge.safetensors"]
+
+
+def test_it_is_repeatable_and_leaves_randomness_alone(tmp_path):
+    state = torch.get_rng_state()
+    files = []
+    for name in ("a", "b"):
+        judge = judge_of(noisy_store(100), cache=tmp_path / name, device=CPU, settings=QUICK)
+        files.append((tmp_path / name / "judges" / judge.hash / "judge.safetensors").read_bytes())
+    assert files[0] == files[1]
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_its_hash_is_of_data_and_settings():
+    store = noisy_store(50)
+    hashes = {judge_hash(store, QUICK), judge_hash(store, JudgeSettings()), judge_hash(noisy_store(60), QUICK)}
+    assert len(hashes) == 3
+
+
+def test_two_evaluations_train_it_once(tmp_path, monkeypatch):
+    calls, right = [], judging.fit
+
+    def slow(*given):
+        calls.append(1)
+        return right(*given)
+
+    monkeypatch.setattr(judging, "fit", slow)
+    store = noisy_store(100)
+    run = [
+        threading.Thread(target=judge_of, args=(store,), kwargs={"cache": tmp_path, "device": CPU, "settings": QUICK})
+        for _ in range(2)
+    ]
+    for thread in run:
+        thread.start()
+    for thread in run:
+        thread.join()
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("judge.safetensors", lambda b: b[:-4] + bytes(4)),
+        ("judge.safetensors", lambda b: b[: len(b) // 2]),
+        ("judge.json", lambda b: b[: len(b) // 2]),
+        ("judge.json", lambda b: b'{"hash": "another", "sha256": ""}'),
+        ("judge.json", lambda b: b"[]"),
+    ],
+)
+def test_a_damaged_judge_is_named_and_not_used(tmp_path, no_training, monkeypatch, name, spoil):
+    store = noisy_store(50)
+    network = JudgeNetwork(1, q.SIZE, 4, QUICK)
+    with monkeypatch.context() as patch:
+        patch.setattr(judging, "fit", lambda *_: network)
+        judge = judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
+    file = tmp_path / "judges" / judge.hash / name
+    file.write_bytes(spoil(file.read_bytes()))
+    with pytest.raises(RunError, match=name) as error:
+        judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
+    assert error.value.hint == f"Delete {file.parent} and evaluate again."
+
+
+def test_missing_weights_are_damage(tmp_path, monkeypatch):
+    store = noisy_store(50)
+    monkeypatch.setattr(judging, "fit", lambda *_: JudgeNetwork(1, q.SIZE, 4, QUICK))
+    judge = judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
+    (tmp_path / "judges" / judge.hash / "judge.safetensors").unlink()
+    with pytest.raises(RunError, match="damaged"):
+        judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
+
+
+def test_training_that_is_stopped_leaves_no_judge(tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    store = noisy_store(50)
+    with monkeypatch.context() as patch:
+        patch.setattr(judging, "fit", stop)
+        with pytest.raises(KeyboardInterrupt):
+            judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
+    monkeypatch.setattr(judging, "fit", lambda *_: JudgeNetwork(1, q.SIZE, 4, QUICK))
+    assert judge_of(store, cache=tmp_path, device=CPU, settings=QUICK).hash == judge_hash(store, QUICK)
+
+
+def test_one_image_is_too_few(tmp_path):
+    with pytest.raises(DataError, match="one image"):
+        judge_of(noisy_store(1), cache=tmp_path, device=CPU, settings=QUICK)
+
+
+@pytest.mark.parametrize("size", [16, 32, 48, 64, 96, 128])
+def test_any_image_size(size):
+    network = JudgeNetwork(3, size, 5, QUICK).eval()
+    assert network(torch.rand(2, 3, size, size)).shape == (2, 5)
+
+
+def test_augmentation_is_mild_and_stays_in_range():
+    images = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    changed = augmented(images, JudgeSettings(), torch.Generator().manual_seed(0))
+    assert changed.shape == images.shape
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+    assert (changed.mean((1, 2, 3)) - images.mean((1, 2, 3))).abs().max() < 0.2
+
+
+def test_resampling_moves_and_blurs_lines():
+    line = torch.zeros(1, 16, 1)
+    line[0, 5] = 1
+    one, zero = torch.ones(1), torch.zeros(1)
+    same = gaussian_rows(16, 0.1 * one, one, zero) @ line
+    moved = gaussian_rows(16, 0.1 * one, one, 2 * one) @ line
+    soft = gaussian_rows(16, 1.0 * one, one, zero) @ line
+    assert torch.allclose(same, line, atol=1e-6)
+    assert moved.argmax() == 3
+    assert soft[0, 5].item() == pytest.approx(0.3989, abs=1e-3)
+    assert soft.sum().item() == pytest.approx(1, abs=1e-3)
