@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from attredit.attributes import Attribute, AttributeSchema
     from attredit.editor import Editor, load
-    from attredit.errors import AttrEditError, DivergenceError, PluginError, UsageError
+    from attredit.errors import AttrEditError, DataError, DivergenceError, PluginError, RunError, UsageError
     from attredit.hookspecs import hookimpl
     from attredit.interfaces import Code, DataSource, Decoder, Discriminator, Encoder, Factorizer, Metric, Verdict
+    from attredit.launch import train
     from attredit.recipe import Optimizer, Part, Player, Recipe, Schedule, Term
     from attredit.registry import Registry
-    from attredit.launch import train
     from attredit.view import BatchView
 
 __version__ = "0.1.0"
@@ -68,9 +68,11 @@ __all__ = [
     "AttributeSchema",
     "BatchView",
     "Code",
+    "DataError",
     "DataSource",
     "Decoder",
     "Discriminator",
+    "DivergenceError",
     "Editor",
     "Encoder",
     "Factorizer",
@@ -78,10 +80,13 @@ __all__ = [
     "Optimizer",
     "Part",
     "Player",
+    "PluginError",
     "Recipe",
     "Registry",
+    "RunError",
     "Schedule",
     "Term",
+    "UsageError",
     "Verdict",
     "__version__",
     "hookimpl",

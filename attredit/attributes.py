@@ -8,6 +8,7 @@ without it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -213,6 +214,8 @@ def _columns_of(attribute: Attribute, value: Any) -> list[float]:
         value = attribute.values.index(value)
     try:
         number = float(value)
+        if not math.isfinite(number):
+            raise ValueError(value)
     except (TypeError, ValueError):
         hint = nearest(str(value), attribute.values) if not attribute.binary else "Use a number, such as 0 or 1."
         raise UsageError(f"{value!r} is no value of {attribute.name}.", hint) from None

@@ -29,7 +29,7 @@ from attredit.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 
 
 class DataConfig(BaseModel):
@@ -111,7 +111,8 @@ class RunDirectory:
         """
         if self.config_file.exists():
             raise RunError(
-                f"{self.path} already holds a run.", f"Continue it with --resume {self.path}, or name another --run-dir."
+                f"{self.path} already holds a run.",
+                f"Continue it with --resume {self.path}, or name another --run-dir.",
             )
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
@@ -120,8 +121,8 @@ class RunDirectory:
         self.write_config(config)
 
     def write_config(self, config: RunConfig) -> None:
-        """Replace config.json."""
-        write_text(self.config_file, json.dumps(config.model_dump(), indent=2, sort_keys=True) + "\n")
+        """Replace config.json. Key order is kept: it is the order in which losses are added, to the last bit."""
+        write_text(self.config_file, json.dumps(config.model_dump(), indent=2) + "\n")
 
     def config(self) -> RunConfig:
         """Read config.json.
@@ -130,7 +131,9 @@ class RunDirectory:
             RunError: there is none, or it is damaged or of another format.
         """
         if not self.config_file.is_file():
-            raise RunError(f"{self.path} is no run: it has no config.json.", "Name a directory that attredit train made.")
+            raise RunError(
+                f"{self.path} is no run: it has no config.json.", "Name a directory that attredit train made."
+            )
         try:
             return RunConfig.model_validate_json(self.config_file.read_text("utf-8"))
         except (ValidationError, UnicodeDecodeError) as error:
@@ -256,7 +259,7 @@ def _replace(path: Path, write: Callable[[str], Any]) -> None:
             raise
 
 
-class _explained:  # noqa: N801
+class _explained:
     """Turns an operating system's refusal to write into one sentence."""
 
     def __init__(self, path: Path) -> None:

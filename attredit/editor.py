@@ -158,7 +158,13 @@ class Editor:
         return write(result, many, output)
 
     def sample(
-        self, n: int = 16, changes: Mapping[str, Any] | None = None, *, seed: int = 0, output: Output = "pil", **attributes: Any
+        self,
+        n: int = 16,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        seed: int = 0,
+        output: Output = "pil",
+        **attributes: Any,
     ) -> Any:
         """Images from the prior N(0, I); attributes that are not asked for are drawn evenly.
 

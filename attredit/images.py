@@ -91,7 +91,7 @@ def as_dtype(pixels: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def to_bytes(pixels: np.ndarray) -> np.ndarray:
-    """float in [0, 1] to uint8, rounded to the nearest."""
+    """Float in [0, 1] to uint8, rounded to the nearest."""
     return np.rint(pixels.clip(0.0, 1.0) * 255.0).astype(np.uint8)
 
 

@@ -55,7 +55,8 @@ class Verdict(NamedTuple):
 class Encoder(Protocol):
     """Images (B, C, H, W) to a code; labels (B, A) only for encoders that read the class (CVAE-GAN)."""
 
-    def __call__(self, images: Tensor, labels: Tensor | None) -> Code: ...
+    def __call__(self, images: Tensor, labels: Tensor | None) -> Code:
+        """See the class."""
 
 
 class Decoder(Protocol):
@@ -65,13 +66,15 @@ class Decoder(Protocol):
     when the latent comes from the prior.
     """
 
-    def __call__(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor: ...
+    def __call__(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor:
+        """See the class."""
 
 
 class Discriminator(Protocol):
     """Images (B, C, H, W) to a verdict; also what a separate classifier is."""
 
-    def __call__(self, images: Tensor) -> Verdict: ...
+    def __call__(self, images: Tensor) -> Verdict:
+        """See the class."""
 
 
 class Factorizer(Protocol):
@@ -87,7 +90,8 @@ class Factorizer(Protocol):
 class TermFunction(Protocol):
     """A loss term: a function of the view, or a module when it keeps state."""
 
-    def __call__(self, view: BatchView) -> Tensor: ...
+    def __call__(self, view: BatchView) -> Tensor:
+        """See the class."""
 
 
 class DataSource(Protocol):
@@ -123,4 +127,5 @@ class CounterfactualSource(Protocol):
 class Metric(Protocol):
     """A figure that `attredit evaluate` adds to its own."""
 
-    def __call__(self, editor: Editor, data: EvaluationData) -> Mapping[str, float]: ...
+    def __call__(self, editor: Editor, data: EvaluationData) -> Mapping[str, float]:
+        """See the class."""

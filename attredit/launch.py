@@ -226,9 +226,7 @@ def _trainer(
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        built = build(
-            registry, config.recipe, config.schema_, channels=config.channels, image_size=config.image_size
-        )
+        built = build(registry, config.recipe, config.schema_, channels=config.channels, image_size=config.image_size)
     return Trainer(built, config, store, accelerator, run)
 
 

@@ -84,7 +84,7 @@ def penalty_(view: BatchView, part: str = "factorizer") -> Tensor:
 def fit_(view: BatchView, part: str = "factorizer") -> Tensor:
     """What the strategy's own network minimises (equation 7); 0 for one that has none."""
     loss = view.part(part).fit(view)  # type: ignore[operator]
-    return view.real.new_zeros(()) if loss is None else loss  # type: ignore[no-any-return]
+    return view.real.new_zeros(()) if loss is None else torch.as_tensor(loss)
 
 
 _FAKES: tuple[Of, ...] = ("reconstruction", "prior")

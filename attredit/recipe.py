@@ -33,7 +33,7 @@ class Part(_Frozen):
 
 
 class Schedule(_Frozen):
-    """A number that changes: from `start` to `end` over `steps` steps from step `begin` on; 0 steps: to the run's end."""
+    """A number that changes: `start` to `end` over `steps` steps from step `begin`; 0 steps: to the run's end."""
 
     kind: Literal["constant", "linear", "cosine"] = "linear"
     start: float = 0.0
@@ -74,7 +74,6 @@ class Term(_Frozen):
     only: tuple[str, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
     limit: float | None = None
-
 
 
 class Optimizer(_Frozen):
@@ -154,7 +153,9 @@ class Recipe(_Frozen):
         return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def resolve(registry: Registry, method: str, preset: str = "default", overrides: Mapping[str, Any] | None = None) -> Recipe:
+def resolve(
+    registry: Registry, method: str, preset: str = "default", overrides: Mapping[str, Any] | None = None
+) -> Recipe:
     """The complete recipe of a registered method.
 
     Raises:
@@ -170,7 +171,7 @@ def presets_of(component: Component) -> tuple[str, ...]:
 
 
 def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
-    """Command-line overrides: ``["a.b=1", "c=text"]`` to ``{"a.b": 1, "c": "text"}``; values are JSON where they can be.
+    """Command-line overrides: ``["a.b=1", "c=text"]`` to ``{"a.b": 1, "c": "text"}``; values are JSON if they can.
 
     Raises:
         UsageError: an item without ``=``.
@@ -202,7 +203,8 @@ def _layers(registry: Registry, reference: str, seen: tuple[str, ...]) -> dict[s
     own = recipe.model_dump(exclude_unset=True)
     if recipe.extends is None:
         return own
-    return _merge(_layers(registry, recipe.extends, (*seen, reference)), own)
+    merged: dict[str, Any] = _merge(_layers(registry, recipe.extends, (*seen, reference)), own)
+    return merged
 
 
 def _merge(base: Any, top: Any) -> Any:
@@ -212,7 +214,7 @@ def _merge(base: Any, top: Any) -> Any:
     if not isinstance(base, dict) or not isinstance(top, dict):
         return top
     if top.get("use") and base.get("use") and top["use"] != base["use"]:
-        base = {k: v for k, v in base.items() if k != "options"}  # another component's options mean nothing to this one
+        base = {**base, "options": {}}  # another component's options mean nothing to this one
     return {**base, **{k: _merge(base.get(k), v) for k, v in top.items()}}
 
 
@@ -223,7 +225,7 @@ def _nested(data: Any, path: Sequence[str], value: Any, done: str = "") -> Any:
     key = path[0]
     if not isinstance(data, dict):
         raise UsageError(f"{done!r} is a value: it has no key {key!r}.", f"Set {done} itself.")
-    if key not in data and done.rpartition(".")[2] not in _OPEN:
+    if key not in data and key not in _OPEN and done.rpartition(".")[2] not in _OPEN:
         raise UsageError(f"Unknown key {key!r} {f'in {done!r}' if done else 'in the recipe'}.", nearest(key, data))
     fallback = Term().model_dump() if done.endswith(".terms") else {}
     return {key: _nested(data.get(key, fallback), path[1:], value, f"{done}.{key}".lstrip("."))}

@@ -19,7 +19,7 @@ from typing import Any
 
 import pluggy
 
-from attredit import API, hookspecs
+from attredit import API, __version__, hookspecs
 from attredit.errors import PluginError, UsageError, nearest
 
 KINDS = ("encoder", "decoder", "discriminator", "factorizer", "term", "metric", "dataset", "method")
@@ -94,7 +94,7 @@ class Registry:
     def add(self, entry: EntryPoint) -> PluginInfo:
         """Load one plugin. A failure is recorded, or raised when ATTREDIT_STRICT_PLUGINS is set."""
         distribution = entry.dist.name if entry.dist else "attredit"
-        info = PluginInfo(entry.name, distribution, entry.dist.version if entry.dist else "")
+        info = PluginInfo(entry.name, distribution, entry.dist.version if entry.dist else __version__)
         started = time.perf_counter()
         try:
             module = entry.load()
@@ -127,10 +127,14 @@ class Registry:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise UsageError(f"Several plugins have a {kind} {name!r}.", f"Say which: {', '.join(c.id for c in matches)}.")
+            raise UsageError(
+                f"Several plugins have a {kind} {name!r}.", f"Say which: {', '.join(c.id for c in matches)}."
+            )
         broken = [p for p in self.plugins if p.error and name.split("/")[0] == p.name]
         if broken:
-            raise PluginError(f"{kind} {name!r} belongs to plugin {broken[0].name}, which is broken: {broken[0].error}.")
+            raise PluginError(
+                f"{kind} {name!r} belongs to plugin {broken[0].name}, which is broken: {broken[0].error}."
+            )
         short = [c.name for c in known]
         choices = [c.id if "/" in name or short.count(c.name) > 1 else c.name for c in known]
         raise UsageError(f"Unknown {kind} {name!r}.", nearest(name, choices))

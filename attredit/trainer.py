@@ -3,19 +3,18 @@
 One step: one `BatchView`; every player's backward passes run on its shared graph, each reaching only the parameters it
 is for; then all optimisers step. Hugging Face accelerate is the engine for devices, precision and processes. Gradients
 are averaged over processes once per player and step, on one flat buffer: several backward passes that each reach other
-parameters do not fit the bookkeeping of DistributedDataParallel, and these networks are too small for overlap to matter.
+parameters do not fit the bookkeeping of DistributedDataParallel, and networks this small gain nothing from overlap.
 
 Exact resume needs no random state: noise, data order and dropout are functions of seed and step.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -152,7 +151,9 @@ class Trainer:
         """Write a checkpoint, on the main process."""
         if self.accelerator.is_main_process:
             kept = self.average if self.average is not None else self.parts
-            model = prefixed("encoder", kept["encoder"].state_dict()) | prefixed("decoder", kept["decoder"].state_dict())
+            model = prefixed("encoder", kept["encoder"].state_dict()) | prefixed(
+                "decoder", kept["decoder"].state_dict()
+            )
             self.run_directory.save(model, self.state(), self.step_count)
             observer.on_save(self.step_count)
         self.accelerator.wait_for_everyone()
@@ -170,7 +171,9 @@ class Trainer:
     def _view(self, step: int) -> BatchView:
         """The step's share of the batch, on the device."""
         config, device = self.config, self.accelerator.device
-        indices = indices_of_step(len(self.store), config.batch_size, config.seed, step)[self.rows.start : self.rows.stop]
+        indices = indices_of_step(len(self.store), config.batch_size, config.seed, step)[
+            self.rows.start : self.rows.stop
+        ]
         images = self.store.batch(indices).to(device, non_blocking=True).float().div_(255)
         return BatchView(
             self.parts,  # type: ignore[arg-type]
@@ -268,13 +271,18 @@ class _Health:
             for name, term in player.spec.terms.items():
                 value = metrics.get(f"{player.name}/{name}")
                 if term.limit is not None and value is not None and abs(value) > term.limit:
-                    raise _diverged(f"{player.name}/{name} ran away: {value:.3g}, over its limit of {term.limit:g}",
-                                    f"{player.name}/{name}", run)
+                    raise _diverged(
+                        f"{player.name}/{name} ran away: {value:.3g}, over its limit of {term.limit:g}",
+                        f"{player.name}/{name}",
+                        run,
+                    )
 
 
 def _diverged(what: str, term: str, run: RunDirectory) -> DivergenceError:
     player, _, name = term.partition("/")
-    kept = f"The last good checkpoint is in {run.path}." if run.model_file.exists() else "No checkpoint had been written."
+    kept = (
+        f"The last good checkpoint is in {run.path}." if run.model_file.exists() else "No checkpoint had been written."
+    )
     return DivergenceError(
         f"Training diverged: {what}. {kept}",
         f"Lower players.{player}.optimizer.lr or players.{player}.terms.{name}.weight, or set players.{player}.clip=1; "
@@ -284,7 +292,7 @@ def _diverged(what: str, term: str, run: RunDirectory) -> DivergenceError:
 
 def _on_device(parts: nn.ModuleDict, accelerator: Accelerator) -> nn.ModuleDict:
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-        parts = nn.SyncBatchNorm.convert_sync_batchnorm(parts)
+        parts = nn.SyncBatchNorm.convert_sync_batchnorm(parts)  # type: ignore[no-untyped-call]
     return parts.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 

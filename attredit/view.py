@@ -107,7 +107,7 @@ class BatchView:
 
     @property
     def decoding_attrs(self) -> Tensor:
-        """(B, A) what the decoder is told of the batch: true labels or the encoder's prediction (Algorithm 1, line 7)."""
+        """(B, A) what the decoder is told of the batch: true labels or the encoder's prediction (Algorithm 1)."""
         if self.decode_with == "true":
             return self.targets
         attrs = self.code("real").attrs
@@ -117,10 +117,11 @@ class BatchView:
     def code(self, of: Of = "real") -> Code:
         """The encoder's code of some images."""
         labels = self.edited_targets if of == "edited" else self.targets
-        return self.once("code", lambda: _floats(self.part("encoder")(self.images(of), labels)), of)
+        code: Code = self.once("code", lambda: _floats(self.part("encoder")(self.images(of), labels)), of)
+        return code
 
     def z(self, of: Of = "real", draw: int = 0) -> Tensor:
-        """(B, Z) a sample of the latent, z = mu + sigma * eps; `draw` counts independent samples. N(0, I) for "prior"."""
+        """(B, Z) a sample of the latent, mu + sigma * eps, or N(0, I) for "prior"; `draw` counts samples."""
         return self.once("z", lambda: self._sample(of, draw), of, draw)
 
     def logits(self, of: Of) -> Tensor:
@@ -133,7 +134,8 @@ class BatchView:
 
     def verdict(self, part: str, of: Of) -> Verdict:
         """What a discriminator or classifier says of some images."""
-        return self.once("verdict", lambda: _floats(self.part(part)(self.images(of))), part, of)
+        verdict: Verdict = self.once("verdict", lambda: _floats(self.part(part)(self.images(of))), part, of)
+        return verdict
 
     def noise(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """Standard normal noise for this process's rows: drawn for the global batch, so its number does not matter.
@@ -169,9 +171,8 @@ class BatchView:
         """Rows of all processes, in order, with gradients to all: for statistics over the global batch."""
         if len(self.rows) == self.rows.total:
             return tensor
-        from torch.distributed.nn.functional import all_gather
-
-        return torch.cat(all_gather(tensor.contiguous()))  # type: ignore[no-untyped-call]
+        gathered: Tensor = _Gather.apply(tensor)
+        return gathered
 
     # --- what the trainer asks ------------------------------------------------------------------------------------
 
@@ -203,14 +204,30 @@ class BatchView:
         return code.mean + (0.5 * code.logvar).exp() * eps
 
     def _decode(self, of: Of) -> Tensor:
-        decoder = self.part("decoder")
-        if of == "prior":
-            return _floats(decoder(self.z("prior"), self.targets, None))
-        if of == "edited":
-            return _floats(decoder(self.z("real"), self.edited_targets, self.code("real")))
-        if of == "cycle":
-            return _floats(decoder(self.z("edited"), self.targets, self.code("edited")))
-        return _floats(decoder(self.z("real"), self.decoding_attrs, self.code("real")))
+        origin: Of = "edited" if of == "cycle" else "prior" if of == "prior" else "real"
+        told = {"reconstruction": "decoding_attrs", "edited": "edited_targets"}
+        attrs: Tensor = getattr(self, told.get(of, "targets"))
+        code = None if of == "prior" else self.code(origin)
+        logits: Tensor = _floats(self.part("decoder")(self.z(origin), attrs, code))
+        return logits
+
+
+class _Gather(torch.autograd.Function):
+    """Concatenate rows of all processes; each gets back the sum of all processes' gradients to its own rows."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        ctx.rows = len(tensor)
+        parts = [torch.empty_like(tensor) for _ in range(torch.distributed.get_world_size())]
+        torch.distributed.all_gather(parts, tensor.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        whole = gradient.contiguous().clone()
+        torch.distributed.all_reduce(whole)
+        first = torch.distributed.get_rank() * ctx.rows
+        return whole[first : first + ctx.rows]
 
 
 @dataclass(frozen=True)
@@ -234,6 +251,6 @@ def _map(function: Callable[[Tensor], Tensor], value: Any) -> Any:
     return value
 
 
-def _floats(value: T) -> T:
+def _floats(value: Any) -> Any:
     """Networks may run in bfloat16; losses never do."""
-    return _map(lambda t: t.float(), value)  # type: ignore[no-any-return]
+    return _map(lambda t: t.float(), value)

@@ -2,10 +2,10 @@
 
     python benchmarks/bench_step.py --width 16 --width 64
 
-The literal loop follows the structure of the authors' public code: the discriminator and the auxiliary network run twice
-each (once detached), the prior is decoded twice, the label head reads the reconstruction whatever its weight, and every
-`backward` fills in gradients that the next `zero_grad` throws away. Ours evaluates the same losses on one graph. Both use
-the same networks, optimisers and batch; they alternate, and the ratio is taken pair by pair.
+The literal loop follows the structure of the authors' public code: the discriminator and the auxiliary network run
+twice each (once detached), the prior is decoded twice, the label head reads the reconstruction whatever its weight, and
+every `backward` fills in gradients that the next `zero_grad` throws away. Ours evaluates the same losses on one graph.
+Both use the same networks, optimisers and batch; they alternate, and the ratio is taken pair by pair.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Centre square crop of the shorter side, then an antialiased resize. (CelebA's 178x178 crop is exactly this.)
+    """Centre square crop of the shorter side, then an antialiased resize; of CelebA's 178x218, its 178x178 crop.
 
     Attributes:
         size: H = W of the result.

@@ -15,4 +15,8 @@ attredit_api = 1
 @hookimpl
 def register_datasets(register: Register) -> None:
     """The data set."""
-    register("celeba", "attredit_celeba.source:CelebA", summary="202,599 photographs of faces, 40 attributes; needs --data-dir")
+    register(
+        "celeba",
+        "attredit_celeba.source:CelebA",
+        summary="202,599 photographs of faces, 40 attributes; needs --data-dir",
+    )

@@ -29,7 +29,9 @@ def load(source: str | Path) -> dict[str, Any]:
             loaded = datasets.load_dataset(source)
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{source} cannot be loaded: {first}.", "Check the name, the files and the connection.") from error
+        raise DataError(
+            f"{source} cannot be loaded: {first}.", "Check the name, the files and the connection."
+        ) from error
     known = {_SPLITS[name]: data for name, data in loaded.items() if name in _SPLITS}
     if not known:
         raise DataError(f"{source} has the splits {', '.join(loaded)}.", "Expected train, valid and test.")
@@ -42,7 +44,7 @@ def parquet_files(folder: Path) -> list[Path]:
 
 
 def fingerprint(source: str | Path, data: Mapping[str, Any]) -> str:
-    """Of parquet files' names, sizes and contents' first and last 64 KiB (which hold the footer); or as datasets says."""
+    """Of parquet files' names, sizes and first and last 64 KiB (with the footer); or as datasets says."""
     digest = hashlib.sha256()
     if isinstance(source, Path):
         for path in parquet_files(source):
@@ -76,8 +78,10 @@ def image_column(data: Any) -> str:
     if "image" in found:
         return "image"
     if len(found) != 1:
-        raise DataError(f"Expected one column of images, found {len(found)}.", f"Columns: {', '.join(data.column_names)}.")
-    return found[0]
+        raise DataError(
+            f"Expected one column of images, found {len(found)}.", f"Columns: {', '.join(data.column_names)}."
+        )
+    return str(found[0])
 
 
 def as_labels(values: Any, name: str) -> list[int]:
@@ -87,7 +91,7 @@ def as_labels(values: Any, name: str) -> list[int]:
         DataError: any other value.
     """
     array = np.asarray(values)
-    if array.dtype == object or not set(np.unique(array).tolist()) <= {-1, 0, 1, False, True}:
+    if array.dtype == object or not set(np.unique(array).tolist()) <= {-1, 0, 1}:
         wrong = next((v for v in array.tolist() if v not in (-1, 0, 1)), None)
         raise DataError(f"Attribute {name} has the value {wrong!r}.", "Labels are booleans, 0 and 1, or -1 and 1.")
     return [int(v) for v in (array > 0)]

@@ -56,7 +56,8 @@ def read_attributes(path: Path) -> tuple[list[str], list[str], np.ndarray]:
     names, rows = lines[1].split(), [line.split() for line in lines[2:]]
     if int(lines[0]) != len(rows):
         raise DataError(
-            f"{path} announces {int(lines[0])} images and lists {len(rows)}.", "It was cut short or edited; get it again."
+            f"{path} announces {int(lines[0])} images and lists {len(rows)}.",
+            "It was cut short or edited; get it again.",
         )
     for number, row in enumerate(rows, start=3):
         if len(row) != len(names) + 1:
@@ -104,11 +105,13 @@ def check_images(layout: Layout, files: list[str]) -> None:
             "Unpack img_align_celeba.zip again.",
         )
     if extra:
-        raise DataError(f"{len(extra)} images in {layout.images} have no labels, the first is {extra[0]}.", "Remove them.")
+        raise DataError(
+            f"{len(extra)} images in {layout.images} have no labels, the first is {extra[0]}.", "Remove them."
+        )
 
 
 def fingerprint(layout: Layout) -> str:
-    """Of both text files' contents and of the images' names and sizes (reading 1.4 GB to be surer would take minutes)."""
+    """Of both text files' contents and of the images' names and sizes (reading 1.4 GB would take minutes)."""
     digest = hashlib.sha256()
     for path in (layout.attributes, layout.partition):
         digest.update(path.read_bytes())

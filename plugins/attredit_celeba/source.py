@@ -23,9 +23,9 @@ NAMES = (
 )  # fmt: skip
 
 _HOW = (
-    "Get img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from the CelebA project page, unpack the "
-    "archive beside the text files and name their folder with --data-dir; or name a folder of parquet files; or a hub "
-    "copy with --data-option hub=flwrlabs/celeba."
+    "Get img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from the CelebA project page, unpack "
+    "the archive beside the text files and name their folder with --data-dir; or name a folder of parquet files; or "
+    "a hub copy with --data-option hub=flwrlabs/celeba."
 )
 
 
@@ -85,7 +85,9 @@ class CelebA:
         splits = official.read_partition(self.layout.partition)
         unplaced = [f for f in files if f not in splits]
         if unplaced:
-            raise DataError(f"{self.layout.partition} does not say to which split {unplaced[0]} belongs.", "Get it again.")
+            raise DataError(
+                f"{self.layout.partition} does not say to which split {unplaced[0]} belongs.", "Get it again."
+            )
         official.check_images(self.layout, files)
         return (names, labels), files, splits
 

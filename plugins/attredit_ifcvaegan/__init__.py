@@ -24,7 +24,9 @@ def register_factorizers(register: Register) -> None:
         "flip": "make the adversary wrong: cross-entropy with 1 - y (Fader Networks)",
     }.items():
         register(name, f"attredit_ifcvaegan.adversarial:{name.capitalize()}", summary=summary)
-    register("mmd", "attredit_ifcvaegan.mmd:KernelMMD", summary="match the latent's distribution across labels, no adversary")
+    register(
+        "mmd", "attredit_ifcvaegan.mmd:KernelMMD", summary="match the latent's distribution across labels, no adversary"
+    )
     register("none", "attredit_ifcvaegan.mmd:NoFactorization", summary="no factorization, for ablations")
 
 

@@ -36,7 +36,8 @@ class Minimax(nn.Module):
 
     def logits(self, view: BatchView) -> Tensor:
         """A's prediction for the batch, computed once a step for both players."""
-        return view.once("factorizer/logits", lambda: view.part("factorizer")(self._input(view)))
+        logits: Tensor = view.once("factorizer/logits", lambda: view.part("factorizer")(self._input(view)))
+        return logits
 
     def fit(self, view: BatchView) -> Tensor:
         """Equation 7: A's cross-entropy with the true labels."""

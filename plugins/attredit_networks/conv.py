@@ -6,6 +6,8 @@ image and data-parallel training equal to training on one process.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +36,7 @@ class ConvEncoder(nn.Module):
         super().__init__()
         sizes = [channels, *widths(width, image_size)]
         layers: list[nn.Module] = []
-        for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for i, (a, b) in enumerate(pairwise(sizes)):
             layers += [nn.Conv2d(a, b, 4, 2, 1), *([_norm(b)] if i else []), nn.SiLU(inplace=True)]
         self.trunk = nn.Sequential(*layers, nn.Flatten())
         features = sizes[-1] * _SMALLEST**2
@@ -65,7 +67,7 @@ class ConvDecoder(nn.Module):
         self.top = sizes[0]
         self.linear = nn.Linear(latent_dim + attr_dim, self.top * _SMALLEST**2)
         layers: list[nn.Module] = [_norm(self.top), nn.SiLU(inplace=True)]
-        for a, b in zip(sizes, sizes[1:], strict=False):
+        for a, b in pairwise(sizes):
             layers += [nn.ConvTranspose2d(a, b, 4, 2, 1), _norm(b), nn.SiLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(sizes[-1], channels, 4, 2, 1))
         assert len(sizes) == stages(image_size)

@@ -1,11 +1,13 @@
 """The networks of the paper, as its authors built them, with their width a parameter.
 
 For 64x64: encoder and discriminator are four 5x5 stride-2 convolutions of 64, 128, 256, 512 channels, ReLU, no batch
-norm, then linear heads; the decoder is linear to 512 x 4 x 4, then four 3x3 stride-2 transposed convolutions, batch norm
-and ReLU on all but the last. Other sizes get one stage more or less, so that the smallest feature map stays 4 x 4.
+norm, then linear heads; the decoder is linear to 512 x 4 x 4, then four 3x3 stride-2 transposed convolutions, batch
+norm and ReLU on all but the last. Other sizes get one stage more or less, so that the smallest feature map stays 4 x 4.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +40,7 @@ class _Trunk(nn.Sequential):
 
     def __init__(self, channels: int, image_size: int, width: int) -> None:
         sizes = [channels, *widths(width, image_size)]
-        super().__init__(*(nn.Conv2d(a, b, 5, stride=2, padding=2) for a, b in zip(sizes, sizes[1:], strict=False)))
+        super().__init__(*(nn.Conv2d(a, b, 5, stride=2, padding=2) for a, b in pairwise(sizes)))
         self.out_features = sizes[-1] * _SMALLEST**2
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -63,7 +65,14 @@ class PaperEncoder(nn.Module):
     """
 
     def __init__(
-        self, *, channels: int, image_size: int, latent_dim: int, attr_dim: int, width: int = 64, detach_head: bool = False
+        self,
+        *,
+        channels: int,
+        image_size: int,
+        latent_dim: int,
+        attr_dim: int,
+        width: int = 64,
+        detach_head: bool = False,
     ) -> None:
         super().__init__()
         self.trunk = _Trunk(channels, image_size, width)
@@ -95,7 +104,7 @@ class PaperDecoder(nn.Module):
         self.top = sizes[0]
         self.linear = nn.Linear(latent_dim + attr_dim, self.top * _SMALLEST**2)
         layers: list[nn.Module] = [nn.BatchNorm2d(self.top), nn.ReLU(inplace=True)]
-        for a, b in zip(sizes, sizes[1:], strict=False):
+        for a, b in pairwise(sizes):
             layers += [_up(a, b), nn.BatchNorm2d(b), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, _up(sizes[-1], channels))
 

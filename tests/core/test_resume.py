@@ -48,10 +48,23 @@ def test_killed_and_resumed_gives_the_same_bytes(tmp_path: Path, train_command: 
 
 
 def test_every_checkpoint_resumes_exactly(request_for: Any, tmp_path: Path) -> None:
-    whole = train(request_for(run_dir=str(tmp_path / "whole"), method="ifcvaegan", preset="reference",
-                              overrides={"parts.discriminator.options.width": 4, "parts.factorizer.options.width": 8}))
-    part = train(request_for(run_dir=str(tmp_path / "part"), method="ifcvaegan", preset="reference", steps=4,
-                             overrides={"parts.discriminator.options.width": 4, "parts.factorizer.options.width": 8}))
+    whole = train(
+        request_for(
+            run_dir=str(tmp_path / "whole"),
+            method="ifcvaegan",
+            preset="reference",
+            overrides={"parts.discriminator.options.width": 4, "parts.factorizer.options.width": 8},
+        )
+    )
+    part = train(
+        request_for(
+            run_dir=str(tmp_path / "part"),
+            method="ifcvaegan",
+            preset="reference",
+            steps=4,
+            overrides={"parts.discriminator.options.width": 4, "parts.factorizer.options.width": 8},
+        )
+    )
     resume(part, steps=8, device="cpu")
     assert (whole / "model.safetensors").read_bytes() == (part / "model.safetensors").read_bytes()
 

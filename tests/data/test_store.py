@@ -76,7 +76,7 @@ def test_a_damaged_store_is_made_again(cache: Path) -> None:
 
 
 def test_labels_are_checked(cache: Path) -> None:
-    with pytest.raises(DataError, match="Row 1 of split train of numbers has .*7.* for odd"):
+    with pytest.raises(DataError, match=r"Row 1 of split train of numbers has .*7.* for odd"):
         prepare(Numbers(2, labels=[0, 7]), "train", Geometry(8), name="numbers")
     with pytest.raises(DataError, match="Split train of numbers has no images"):
         prepare(Numbers(0), "train", Geometry(8), name="numbers")

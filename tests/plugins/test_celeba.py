@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from attredit_celeba.official import read_attributes
-from attredit_celeba.source import NAMES, CelebA
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from attredit.data import Geometry, prepare
 from attredit.errors import DataError
+from attredit_celeba.official import read_attributes
+from attredit_celeba.source import NAMES, CelebA
 
 N = 6
 LABELS = np.random.default_rng(0).integers(0, 2, (N, 40))
@@ -35,7 +35,9 @@ def official(folder: Path, *, newline: str = "\n", bom: str = "", zero: str = "-
     images.mkdir(parents=True)
     for i, name in enumerate(FILES):
         picture(i).save(images / name, quality=95)
-    rows = [f"{name} " + " ".join("1" if v else zero for v in row) + " " for name, row in zip(FILES, LABELS, strict=True)]
+    rows = [
+        f"{name} " + " ".join("1" if v else zero for v in row) + " " for name, row in zip(FILES, LABELS, strict=True)
+    ]
     text = newline.join([str(N), " ".join(NAMES) + " ", *rows, ""])
     (folder / "list_attr_celeba.txt").write_text(bom + text, newline="")
     lines = [f"{name} {part}" for name, part in zip(FILES, PARTITION, strict=True)]
@@ -83,7 +85,11 @@ def test_every_layout_gives_the_same_labels_and_images(layout: str, tmp_path: Pa
 
 def test_the_downloads_own_folders(tmp_path: Path) -> None:
     folder = official(tmp_path / "x")
-    for name, item in (("Anno", "list_attr_celeba.txt"), ("Eval", "list_eval_partition.txt"), ("Img", "img_align_celeba")):
+    for name, item in (
+        ("Anno", "list_attr_celeba.txt"),
+        ("Eval", "list_eval_partition.txt"),
+        ("Img", "img_align_celeba"),
+    ):
         (folder / name).mkdir()
         shutil.move(folder / item, folder / name / item)
     assert len(CelebA(image_size=32, data_dir=folder).open("train")) == 3
@@ -160,7 +166,7 @@ def test_label_without_image_and_broken_image(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Image 1 of split train of celeba \(.*000002\.jpg\) cannot be read"):
         prepare(source, "train", Geometry(32), name="celeba", workers=1)
     image.unlink()
-    with pytest.raises(DataError, match="1 images of .* are not in .*, the first is 000002.jpg"):
+    with pytest.raises(DataError, match=r"1 images of .* are not in .*, the first is 000002.jpg"):
         CelebA(image_size=32, data_dir=folder).open("train")
 
 
@@ -169,8 +175,12 @@ def test_label_without_image_and_broken_image(tmp_path: Path) -> None:
     st.data(),
     st.sampled_from(["\n", "\r\n"]),
 )
-def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, names: list[str], data: st.DataObject, newline: str) -> None:
-    rows = data.draw(st.lists(st.lists(st.sampled_from([-1, 1]), min_size=len(names), max_size=len(names)), min_size=1, max_size=4))
+def test_what_is_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], data: st.DataObject, newline: str
+) -> None:
+    rows = data.draw(
+        st.lists(st.lists(st.sampled_from([-1, 1]), min_size=len(names), max_size=len(names)), min_size=1, max_size=4)
+    )
     lines = [str(len(rows)), "  ".join(names), *(f"{i}.jpg " + "  ".join(map(str, r)) for i, r in enumerate(rows))]
     path = tmp_path_factory.mktemp("x") / "attr.txt"
     path.write_text(newline.join(lines) + newline, newline="")

@@ -117,7 +117,7 @@ def literal_paper(m: Literal, beta: float = 0.0) -> tuple[dict[str, torch.Tensor
 
 
 def check(recipe: Recipe, literal: object, **options: float) -> None:
-    terms, gradients, built = ours(recipe)
+    terms, gradients, _ = ours(recipe)
     fresh = built_of(recipe)
     wanted, losses = literal(Literal(fresh), **options)  # type: ignore[operator]
     for name, value in wanted.items():
