@@ -16,7 +16,7 @@ DEFAULT = Recipe(
             trains=("encoder", "decoder"),
             terms={
                 "penalty": Term(weight=0.1),
-                "class_edit": Term(weight=0.05, only=("decoder",)),
+                "class_edit": Term(weight=0.01, only=("decoder",)),
             },
         ),
         "auxiliary": Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="adam", lr=1e-3)),

@@ -19,16 +19,16 @@ DEFAULT = Recipe(
             trains=("encoder", "decoder"),
             terms={
                 "rec": Term(weight=1.0),
-                "kl": Term(weight=0.01, limit=1e4),
+                "kl": Term(weight=0.003, limit=1e4),
                 "class": Term(weight=RHO),
             },
             optimizer=_ADAM,
             clip=1.0,
         ),
     },
-    latent_dim=64,
+    latent_dim=128,
     batch_size=32,
-    steps=4000,
+    steps=2400,
 )
 
 PAPER = Recipe(

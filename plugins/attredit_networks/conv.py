@@ -37,7 +37,7 @@ class ConvEncoder(nn.Module):
         sizes = [channels, *widths(width, image_size)]
         layers: list[nn.Module] = []
         for i, (a, b) in enumerate(pairwise(sizes)):
-            layers += [nn.Conv2d(a, b, 4, 2, 1), *([_norm(b)] if i else []), nn.SiLU(inplace=True)]
+            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=not i), *([_norm(b)] if i else []), nn.SiLU(inplace=True)]
         self.trunk = nn.Sequential(*layers, nn.Flatten())
         features = sizes[-1] * _SMALLEST**2
         self.latent = nn.Linear(features, 2 * latent_dim)
@@ -68,7 +68,7 @@ class ConvDecoder(nn.Module):
         self.linear = nn.Linear(latent_dim + attr_dim, self.top * _SMALLEST**2)
         layers: list[nn.Module] = [_norm(self.top), nn.SiLU(inplace=True)]
         for a, b in pairwise(sizes):
-            layers += [nn.ConvTranspose2d(a, b, 4, 2, 1), _norm(b), nn.SiLU(inplace=True)]
+            layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), _norm(b), nn.SiLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(sizes[-1], channels, 4, 2, 1))
         assert len(sizes) == stages(image_size)
 
