@@ -2,14 +2,15 @@
 
     python benchmarks/bench_recipes.py --seconds 180
 
-Each preset trains for the same seconds on drawn faces. Every `--every` steps the clock stops and the judge scores class0,
-class1 and edit_success on held-out faces; the time at which all three first reach `--threshold` is reported, or the best
-that was reached.
+Each preset trains for the same seconds on drawn faces. Every `--every` steps the clock stops and the judge scores
+class0, class1 and edit_success on held-out faces; the time at which all three first reach `--threshold` is reported,
+or the best that was reached.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import tempfile
 import time
 from pathlib import Path
@@ -30,7 +31,8 @@ class Stopwatch(Silent):
 
     def __init__(self, run: str, threshold: float, seconds: float, limit: int) -> None:
         self.run, self.threshold, self.seconds, self.limit = run, threshold, seconds, limit
-        self.spent, self.best, self.reached, self.since = 0.0, 0.0, None, 0.0
+        self.spent, self.best, self.since = 0.0, 0.0, 0.0
+        self.reached: float | None = None
 
     def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
         """Start the clock."""
@@ -57,10 +59,8 @@ def time_to(preset: str, options: argparse.Namespace, folder: Path) -> Stopwatch
     request = Request(
         preset=preset, attributes=[options.attr], run_dir=run, save_every=options.every, steps=options.steps
     )
-    try:
+    with contextlib.suppress(_Enough):
         train(request, observer=watch)
-    except _Enough:
-        pass
     return watch
 
 
@@ -80,9 +80,8 @@ def main() -> None:
         print(f"{name}: {what} to {options.threshold}")
     if ours.reached:
         later = reference.reached or reference.spent
-        print(
-            f"ratio: reference takes {'' if reference.reached else 'more than '}{later / ours.reached:.1f} times as long"
-        )
+        bound = "" if reference.reached else "more than "
+        print(f"ratio: reference takes {bound}{later / ours.reached:.1f} times as long")
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def test_a_broken_plugin_breaks_only_itself(fault: str, tmp_path: Path, monkeypa
     assert info.error
     assert {c.id for c in registry.components("term")} == before
     (tmp_path / f"good_{fault}.py").write_text(
-        "from attredit import hookimpl\nattredit_api = 1\n@hookimpl\ndef register_terms(register): register('fine', 'a:b')"
+        BROKEN["twice"].replace("register('x', 'a:b'); register('x', 'a:c')", "register('fine', 'a:b')")
     )
     assert not registry.add(EntryPoint(f"good-{fault}", f"good_{fault}", "attredit")).error
     with pytest.raises(PluginError, match="cannot be loaded"):
