@@ -32,6 +32,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     del os.environ["ATTREDIT_CACHE"]
 
 
+@pytest.fixture(scope="session")
+def tiny() -> tuple[dict[str, int], dict[str, object]]:
+    """Data options and recipe overrides of the smallest useful training."""
+    return FACES, TINY
+
+
 @pytest.fixture
 def request_for(tmp_path: Path) -> Any:
     """Make training requests of seconds: 32x32, width 4, batches of 8."""

@@ -19,18 +19,22 @@ from attredit.launch import train
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from conftest import FACES, TINY
-
+def run(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> Path:
     from attredit.launch import Request
 
     folder = tmp_path_factory.mktemp("editor")
     return train(
         Request(
-            attributes=("Smiling", "Male"), image_size=32, steps=4, batch_size=8, data_options=FACES, overrides=TINY,
-            run_dir=str(folder / "run"), device="cpu",
+            attributes=("Smiling", "Male"),
+            image_size=32,
+            steps=4,
+            batch_size=8,
+            data_options=tiny[0],
+            overrides=tiny[1],
+            run_dir=str(folder / "run"),
+            device="cpu",
         )
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
