@@ -44,9 +44,10 @@ class Geometry:
 
         image = convert(ImageOps.exif_transpose(image), self.channels)
         box = self.box(*image.size)
-        if box == (0, 0, self.size, self.size):
+        if image.size == (self.size, self.size):
             return image
-        return image.resize((self.size, self.size), PIL.Resampling.BICUBIC, box=box)
+        # Cropped first: resize with box= lets the filter reach pixels outside the box.
+        return image.crop(box).resize((self.size, self.size), PIL.Resampling.BICUBIC)
 
 
 def convert(image: Image, channels: int) -> Image:
