@@ -65,6 +65,9 @@ def read_attributes(path: Path) -> tuple[list[str], list[str], np.ndarray]:
         wrong = [v for v in row[1:] if v not in _LABELS]
         if wrong:
             raise DataError(f"Line {number} of {path} has the label {wrong[0]!r}.", "Labels are -1 or 1, or 0 or 1.")
+    used = {v for row in rows for v in row[1:]}
+    if {"0", "-1"} <= used:
+        raise DataError(f"{path} mixes the labels 0 and -1.", "Use -1 and 1, or 0 and 1.")
     labels = np.array([[_LABELS[v] for v in row[1:]] for row in rows], np.int64).reshape(len(rows), len(names))
     files = [row[0] for row in rows]
     _require_unique(files, path)

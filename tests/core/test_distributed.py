@@ -51,7 +51,9 @@ def checked(running, *rest):
     flat = torch.cat([p.detach().flatten() for p in running.parts.parameters()])
     both = accelerator.gather(flat[None])
     assert torch.equal(both[0], both[1]), "ranks ended with different parameters"
-    print("checked", accelerator.process_index, flush=True)
+    # One write: the processes share the pipe, and pieces of two lines would mix.
+    sys.stdout.write(f"checked {accelerator.process_index}\\n")
+    sys.stdout.flush()
     return path
 launch._finish = checked
 import attredit.cli

@@ -137,6 +137,7 @@ ATTR, PART = "list_attr_celeba.txt", "list_eval_partition.txt"
         (ATTR, lambda x: [*x[:3], x[2], *x[4:]], "lists 000001.jpg twice"),
         (ATTR, lambda x: ["5", *x[1:-1]], "1 images in .* have no labels, the first is 000006.jpg"),
         (ATTR, lambda x: [*x[:-1], x[-1].replace("000006", "../secret")], "does not say to which split ../secret"),
+        (ATTR, lambda x: [*x[:3], x[3].replace("-1", "0", 1), *x[4:]], "mixes the labels 0 and -1"),
         (ATTR, lambda x: [], "has 0 lines"),
         (PART, lambda x: [*x[:-1], "000006.jpg 3"], "Line 6 of .* is '000006.jpg 3'"),
         (PART, lambda x: x[:-1], "does not say to which split 000006.jpg belongs"),
