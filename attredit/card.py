@@ -148,7 +148,7 @@ def _reproduce(config: RunConfig) -> str:
 
 
 def _biases(data: str) -> str:
-    return f"## Biases and limits\n\n{_BIASES.get(data, _OTHER_DATA).strip()}\n\n{_LIMITS.strip()}"
+    return f"## Biases and limits\n\n{_source_says(data).strip()}\n\n{_LIMITS.strip()}"
 
 
 _INTENDED = """
@@ -168,21 +168,12 @@ agreed.
 - Any decision about a person.
 """
 
-_BIASES = {
-    "synthfaces": """
-The images are cartoons drawn by code. A model of them knows nothing of photographs and should not be tried on people;
-its figures say how a method does where the right answer is known, not how well it would do elsewhere. What varies and
-how often was chosen by the authors of the drawings: every attribute is present in half of them and, unless asked
-otherwise, independent of all others, which no real data are. `Male` and `Pale_Skin` are drawn as plain conventions.
-""",
-    "celeba": """
-CelebA shows celebrities, photographed for the press: mostly young, mostly with light skin, made up and well lit. Its
-attributes were ticked by annotators and are subjective (`Attractive`, `Big_Nose`), inconsistent, and entangled with
-each other: a model of `Smiling` may also have learnt of make-up, and one of `Male` of hair and age. It will do worse on
-faces that CelebA has few of. The people shown were not asked. CelebA is for non-commercial research only, and so is
-what is made from it.
-""",
-}
+
+def _source_says(data: str) -> str:
+    """What the data set's own plugin says of its biases; a warning where it says nothing."""
+    text: str = getattr(installed().load("dataset", data), "biases", _OTHER_DATA)
+    return text
+
 
 _OTHER_DATA = """
 Nothing is known here of how these images were collected. Before you rely on the model, find out who is in them and who

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from attredit.data.geometry import eight_bit
 from attredit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -113,10 +114,7 @@ def _from_pil(image: Image.Image) -> Picture:
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         alpha = np.asarray(image.getchannel("A"))
-    if image.mode.startswith(("I", "F")):
-        # 16-bit grey and the like: PIL's own conversion clips instead of scaling.
-        grey = np.asarray(image, np.float32)
-        image = Image.fromarray(to_bytes(grey / max(float(grey.max()), 255.0)))
+    image = eight_bit(image)
     mode = "L" if image.mode in ("1", "L") else "RGB"
     pixels = np.asarray(image.convert(mode))
     return Picture(pixels[..., None] if pixels.ndim == 2 else pixels, alpha)

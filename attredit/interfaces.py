@@ -101,6 +101,9 @@ class DataSource(Protocol):
         schema: Every attribute it has.
         channels: 1 or 3.
         splits: Those it has of train, valid and test.
+
+    A source may also have ``biases``, a text for the model card on who is in the data, who labelled them and what the
+    licence allows.
     """
 
     schema: AttributeSchema

@@ -285,8 +285,8 @@ def _diverged(what: str, term: str, run: RunDirectory) -> DivergenceError:
     )
     return DivergenceError(
         f"Training diverged: {what}. {kept}",
-        f"Lower players.{player}.optimizer.lr or players.{player}.terms.{name}.weight, or set players.{player}.clip=1; "
-        "of the factorizers, minimax is unbounded: confusion and mmd are not.",
+        f"Lower players.{player}.optimizer.lr or players.{player}.terms.{name}.weight, or set players.{player}.clip=1, "
+        "and prefer terms that are bounded.",
     )
 
 

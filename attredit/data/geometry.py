@@ -57,13 +57,19 @@ def convert(image: Image, channels: int) -> Image:
     mode = "L" if channels == 1 else "RGB"
     if image.mode == mode:
         return image
-    if image.mode.startswith("I"):
-        import numpy as np
-
-        # PIL's own conversion of 16-bit grey clips at 255.
-        image = PIL.fromarray((np.asarray(image, np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    image = eight_bit(image)
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         white = PIL.new("RGBA", image.size, "white")
         image = PIL.alpha_composite(white, image)
     return image.convert(mode)
+
+
+def eight_bit(image: Image) -> Image:
+    """16-bit grey scaled to 8 bits, because PIL's own conversion clips at 255; any other image as it is."""
+    if not image.mode.startswith("I"):
+        return image
+    import numpy as np
+    from PIL import Image as PIL
+
+    return PIL.fromarray((np.asarray(image, np.int64) >> 8).clip(0, 255).astype(np.uint8))

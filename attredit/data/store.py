@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _CHUNK = 128
+_GUARD = "In a script, put what it does under: if __name__ == '__main__':"
 
 Progress = Callable[[int, int], None]
 
@@ -108,6 +110,9 @@ def prepare(
     path = home / f"{name}-{split}-{geometry.size}-{fingerprint}"
     if (store := _open(path)) is not None:
         return store
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # A worker that is importing the user's script: going on would wait for the parent's lock, which waits for us.
+        raise RunError("This script prepares data while a worker process imports it.", _GUARD)
     from filelock import FileLock
 
     with _explained(home):
@@ -188,6 +193,7 @@ def _write(
     shape = (n, geometry.size, geometry.size, geometry.channels)
     _require_space(path, int(np.prod(shape)))
     np.lib.format.open_memmap(path / "images.npy", "w+", np.uint8, shape).flush()
+    _reserve(path / "images.npy")
     job = _Job(source, split, geometry, name, str(path / "images.npy"))
     done = 0
     for count in _decode_all(job, n, min(workers or os.cpu_count() or 1, 16)):
@@ -245,6 +251,7 @@ def _decode_all(job: _Job, n: int, workers: int) -> Iterator[int]:
         yield from map(_decode, ranges)
         return
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     # Forking a process whose libraries run threads may hang the child.
@@ -252,6 +259,8 @@ def _decode_all(job: _Job, n: int, workers: int) -> Iterator[int]:
     with ProcessPoolExecutor(min(workers, len(ranges)), context, initializer=_begin, initargs=(job,)) as pool:
         try:
             yield from pool.map(_decode, ranges)
+        except BrokenProcessPool as error:
+            raise RunError(f"The processes that decode {job.name} ended early.", _GUARD) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -312,6 +321,13 @@ def _pixels(image: Any, geometry: Geometry) -> np.ndarray:
         image = Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array)
     array = np.asarray(geometry.apply(image))
     return array[..., None] if array.ndim == 2 else array
+
+
+def _reserve(path: Path) -> None:
+    """Take the disk space now: a disk that fills under a memory map kills the process instead of raising."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _require_space(path: Path, needed: int) -> None:

@@ -42,6 +42,13 @@ class CelebA:
     """
 
     channels = 3
+    biases = """
+CelebA shows celebrities, photographed for the press: mostly young, mostly with light skin, made up and well lit. Its
+attributes were ticked by annotators and are subjective (`Attractive`, `Big_Nose`), inconsistent, and entangled with
+each other: a model of `Smiling` may also have learnt of make-up, and one of `Male` of hair and age. It will do worse on
+faces that CelebA has few of. The people shown were not asked. CelebA is for non-commercial research only, and so is
+what is made from it.
+"""
 
     def __init__(self, *, image_size: int, data_dir: Path | None = None, hub: str | None = None) -> None:
         if data_dir is None and hub is None:

@@ -50,6 +50,12 @@ class SynthFaces:
     """
 
     channels = 3
+    biases = """
+The images are cartoons drawn by code. A model of them knows nothing of photographs and should not be tried on people;
+its figures say how a method does where the right answer is known, not how well it would do elsewhere. What varies and
+how often was chosen by the authors of the drawings: every attribute is present in half of them and, unless asked
+otherwise, independent of all others, which no real data are. `Male` and `Pale_Skin` are drawn as plain conventions.
+"""
     splits = SPLITS
 
     def __init__(

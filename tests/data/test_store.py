@@ -101,6 +101,10 @@ def test_full_disk_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(RunError, match=r"No space left on device.*ATTREDIT_CACHE"):
         prepare(Numbers(tag="full"), "train", Geometry(8), name="numbers", workers=1)
     monkeypatch.undo()
+    monkeypatch.setattr(store.os, "posix_fallocate", lambda *a: full(None))
+    with pytest.raises(RunError, match="No space left on device"):
+        prepare(Numbers(tag="full"), "train", Geometry(8), name="numbers", workers=1)
+    monkeypatch.undo()
     monkeypatch.setattr(store.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10})())
     with pytest.raises(RunError, match="0 MB are free"):
         prepare(Numbers(tag="full"), "train", Geometry(8), name="numbers", workers=1)
@@ -123,6 +127,23 @@ made = prepare(Numbers(300, slow=0.004, tag=sys.argv[2]), "train", Geometry(8), 
                progress=lambda a, b: print(a, flush=True))
 print("sum", int(made.images.astype(int).sum()), flush=True)
 """
+
+
+UNGUARDED = """
+import sys
+sys.path.insert(0, {here!r})
+from test_store import Numbers
+from attredit.data import Geometry, prepare
+prepare(Numbers(300, tag="unguarded"), "train", Geometry(8), name="numbers", workers=2)
+"""
+
+
+def test_a_script_without_a_guard_is_told_so(cache: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED.format(here=str(Path(__file__).parent)))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert "RunError: The processes that decode numbers ended early. In a script, put what it does under" in done.stderr
 
 
 def start(tag: str) -> subprocess.Popen[str]:
