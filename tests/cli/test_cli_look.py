@@ -176,3 +176,10 @@ def test_the_report_cannot_be_written_into_a_file(attredit: Any, run: Path, tmp_
     result = attredit("report", run, "-o", tmp_path / "file")
     assert result.exit_code == 1
     assert "Cannot write" in result.stderr
+
+
+def test_the_card_carries_what_the_data_set_says_of_itself(evaluated: Any) -> None:
+    from attredit_synthfaces.source import SynthFaces
+
+    card = (evaluated[0] / "README.md").read_text()
+    assert f"## Biases and limits\n\n{SynthFaces.biases.strip()}" in card

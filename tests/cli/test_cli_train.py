@@ -181,10 +181,3 @@ def test_other_processes_of_a_launch_print_nothing(attredit: Any, monkeypatch: p
     monkeypatch.setattr("attredit.launch.train", lambda request, **_: run)
     assert attredit("train", RANK="1").output == ""
     assert attredit("train", RANK="0").stdout.startswith("Run: ")
-
-
-def test_the_card_carries_what_the_data_set_says_of_itself(evaluated: Any) -> None:
-    from attredit_synthfaces.source import SynthFaces
-
-    card = (evaluated[0] / "README.md").read_text()
-    assert f"## Biases and limits\n\n{SynthFaces.biases.strip()}" in card
