@@ -76,6 +76,16 @@ def class_edit_(view: BatchView) -> Tensor:
     return view.schema.loss(_attrs(view, "edited"), view.edited_targets)
 
 
+def z_edit_(view: BatchView) -> Tensor:
+    """The latent that the encoder reads in the edit, against the one that it was decoded from: what was not asked for
+    stays (a latent cycle, as in Zhu et al. 2017, BicycleGAN).
+
+    Give it ``only=("decoder",)``, as `class_edit`.
+    """
+    code = view.code("real")
+    return F.mse_loss(view.code("edited").mean, code.mean.detach())
+
+
 def penalty_(view: BatchView, part: str = "factorizer") -> Tensor:
     """What the factorization strategy asks of the encoder (the encoder's side of equation 11)."""
     return view.part(part).penalty(view)  # type: ignore[operator, no-any-return]

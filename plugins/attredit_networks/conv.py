@@ -39,10 +39,10 @@ class PixelsToLatent(nn.Linear):
 
 
 class LatentToPixels(nn.Linear):
-    """The linear path's second half: (B, Z + A) to image logits (B, C, H, W), enlarged from S x S."""
+    """The linear path's second half: (B, Z) to image logits (B, C, H, W), enlarged from S x S."""
 
-    def __init__(self, inputs: int, channels: int, size: int, image_size: int) -> None:
-        super().__init__(inputs, channels * size**2)
+    def __init__(self, latent_dim: int, channels: int, size: int, image_size: int) -> None:
+        super().__init__(latent_dim, channels * size**2)
         self.shape, self.image_size = (channels, size, size), image_size
         nn.init.normal_(self.weight, std=1e-3)  # starts as (almost) nothing, and learns first
 
@@ -128,11 +128,11 @@ class ConvDecoder(nn.Module):
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(sizes[-1], channels, 4, 2, 1))
         assert len(sizes) == stages(image_size)
         size = min(linear_size, image_size)
-        self.linear = LatentToPixels(latent_dim + attr_dim, channels, size, image_size) if size else None
+        self.linear = LatentToPixels(latent_dim, channels, size, image_size) if size else None
 
     def forward(self, z: Tensor, attrs: Tensor, code: Code | None = None) -> Tensor:
         """Decode; `code` is not read."""
         # Centred attributes: 0 and 1 push equally far, and an untrained column costs nothing.
         told = torch.cat([z, 2 * attrs - 1], 1)
         logits: Tensor = self.layers(self.start(told).unflatten(1, (self.top, _SMALLEST, _SMALLEST)))
-        return logits if self.linear is None else logits + self.linear(told)
+        return logits if self.linear is None else logits + self.linear(z)
