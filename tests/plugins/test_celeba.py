@@ -96,9 +96,9 @@ def test_the_downloads_own_folders(tmp_path: Path) -> None:
 
 
 def test_parallel_workers_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from attredit.data import store
+    from attredit.data import workers
 
-    monkeypatch.setattr(store, "_CHUNK", 1)
+    monkeypatch.setattr(workers, "_CHUNK", 1)
     source = CelebA(image_size=16, data_dir=official(tmp_path / "x"))
     two = prepare(source, "train", Geometry(16), name="celeba", workers=2)
     assert [int(image.mean().round(-1)) for image in two.images] == [10, 50, 90]
