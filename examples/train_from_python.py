@@ -31,6 +31,5 @@ def main(folder: Path) -> None:
     print(f"The run is in {run}, an edited face in {folder / 'smiling.png'}.")
 
 
-# Preparing data starts worker processes, which import this file: without this guard they would start it again.
 if __name__ == "__main__":
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp()))

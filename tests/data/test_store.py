@@ -1,186 +1,273 @@
-"""The store: complete or absent, whatever happens while it is made."""
+"""What a store holds, and what is refused."""
 
 from __future__ import annotations
 
 import errno
 import os
-import signal
-import subprocess
-import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from number_images import SIZE, Numbers
 
-from attredit.attributes import AttributeSchema
-from attredit.data import Geometry, indices_of_step, prepare, require_classes, store
-from attredit.errors import DataError, RunError
+from attredit.attributes import Attribute, AttributeSchema
+from attredit.data import Geometry, Store, decoding, prepare, require_classes, store, workers
+from attredit.errors import DataError, RunError, UsageError
+
+Left = Callable[[], list[str]]
 
 
-class Numbers:
-    """Images of one value each; a label that is their parity. `slow` waits a little at every image."""
+def made(source: Any = None, **options: Any) -> Store:
+    return prepare(source or Numbers(), "train", Geometry(SIZE), name="numbers", **{"workers": 1, **options})
 
-    channels = 3
-    splits = ("train",)
 
-    def __init__(self, n: int = 300, slow: float = 0.0, labels: list[int] | None = None, tag: str = "") -> None:
-        self.n, self.slow, self.tag = n, slow, tag
-        self.schema = AttributeSchema.of_binary(["odd"])
-        self.values = labels if labels is not None else [i % 2 for i in range(n)]
+def test_batches_are_views_in_channels_last() -> None:
+    numbers = made()
+    batch = numbers.batch(np.array([5, 2, 5]))
+    assert batch.shape == (3, 3, SIZE, SIZE)
+    assert batch.dtype == torch.uint8
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    assert batch[:, 0, 0, 0].tolist() == [5, 2, 5]
+    assert numbers.label_columns(["odd"])[[5, 2]].tolist() == [[1], [0]]
+    assert numbers.label_columns(["odd"]).dtype == np.int64
+    assert len(numbers) == 600
 
-    def fingerprint(self, split: str) -> str:
-        return f"{self.n}{self.tag}"
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_prepared_once_and_found_again(processes: int) -> None:
+    seen: list[tuple[int, int]] = []
+    source = Numbers()
+    first = made(source, workers=processes, progress=lambda a, b: seen.append((a, b)))
+    assert seen[0] == (256, 600)
+    assert seen[-1] == (600, 600)
+    assert len(seen) == 3
+    np.testing.assert_array_equal(first.images[:, 0, 0, 0], np.arange(600) % 256)
+    assert (first.images == first.images[:, :1, :1, :1]).all()
+    source.open = None  # type: ignore[method-assign, assignment]
+    again = made(source, progress=lambda a, b: pytest.fail("prepared twice"))
+    assert again.path == first.path
+
+
+def test_few_images_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "decode_in_processes", lambda *a: pytest.fail("not worth it"))
+    made(workers=None)
+
+
+def test_many_or_slow_images_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(workers, "_WORTH_WORKERS", 0.0)
+    monkeypatch.setattr(workers, "_cores", lambda: 64)
+    monkeypatch.setattr(workers, "decode_in_processes", lambda job, ranges, n: asked.append(n) or [])
+    made(workers=None)
+    assert asked == [16]
+
+
+META = "meta.json"
+
+
+@pytest.mark.parametrize(
+    "file, damage",
+    [
+        ("images.npy", lambda content: content[:999]),
+        ("images.npy", lambda content: b""),
+        ("labels.npy", lambda content: b""),
+        ("images.npy", lambda content: content.replace(b"}", b"(")),
+        ("labels.npy", lambda content: b"PK\x03\x04"),
+        ("labels.npy", lambda content: content.replace(b"<i2", b"<u2")),
+        ("labels.npy", lambda content: content.replace(b"(600, 1)", b"(300, 2)")),
+        (META, lambda content: b""),
+        (META, lambda content: b"\xff\xfe"),
+        (META, lambda content: content[:-1]),
+        (META, lambda content: b"{}"),
+        (META, lambda content: b"[]"),
+        (META, lambda content: content.replace(b'"schema": [', b'"schema": [1, ')),
+        (META, lambda content: content.replace(b'"values"', b'"x"')),
+        (META, lambda content: content.replace(b'"size": 8', b'"size": "8"')),
+        (META, lambda content: content.replace(b'"fingerprint": "', b'"fingerprint": "x')),
+    ],
+)
+def test_a_damaged_store_is_made_again(file: str, damage: Callable[[bytes], bytes], left: Left) -> None:
+    path = made().path
+    whole = (path / file).read_bytes()
+    (path / file).write_bytes(damage(whole))
+    assert made().images[599, 0, 0, 0] == 599 % 256
+    assert (path / file).read_bytes() == whole
+    assert left() == [path.name]
+
+
+@pytest.mark.parametrize("file", ["images.npy", "labels.npy", META])
+def test_a_missing_file_is_made_again(file: str) -> None:
+    (made().path / file).unlink()
+    assert len(made()) == 600
+
+
+def test_another_fingerprint_size_or_format_is_another_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = {made().path, made(Numbers(tag="x")).path}
+    paths.add(prepare(Numbers(), "train", Geometry(16), name="numbers", workers=1).path)
+    paths.add(prepare(Numbers(), "train", Geometry(SIZE, 1), name="numbers", workers=1).path)
+    monkeypatch.setattr(store, "FORMAT", 2)
+    paths.add(made().path)
+    assert len(paths) == 5
+
+
+def test_a_full_id_may_be_the_name(stores: Path) -> None:
+    prepared = prepare(Numbers(), "train", Geometry(SIZE), name="plugin/numbers", workers=1)
+    assert prepared.path.parent == stores
+
+
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        ([0, 7], r"Row 1 of split train of numbers has 7 for odd\. Labels are whole numbers from 0 to 1"),
+        ([-1, 1], r"Row 0 of split train of numbers has -1 for odd"),
+        ([0, None], r"Row 1 of split train of numbers has None for odd"),
+        (["0", "1"], r"Row 0 of split train of numbers has '0' for odd"),
+        ([1.0, 0.5], r"Row 1 of split train of numbers has 0\.5 for odd"),
+        ([], r"There are no images in split train of numbers"),
+    ],
+)
+def test_labels_are_checked(labels: list[Any], message: str, left: Left) -> None:
+    with pytest.raises(DataError, match=message):
+        made(Numbers(len(labels), labels=labels))
+    assert left() == []
+
+
+def test_booleans_are_labels() -> None:
+    assert made(Numbers(2, labels=[True, False])).labels.tolist() == [[1], [0]]
+
+
+class Rows(Numbers):
+    """A source of given columns."""
+
+    def __init__(self, columns: dict[str, Any], **options: Any) -> None:
+        super().__init__(**options)
+        self.columns = columns
 
     def open(self, split: str) -> Any:
         from datasets import Dataset
 
-        return Dataset.from_dict({"index": list(range(self.n)), "odd": self.values}).with_transform(self._draw)
-
-    def _draw(self, rows: dict[str, list[int]]) -> dict[str, Any]:
-        time.sleep(self.slow * len(rows["index"]))
-        return {"image": [np.full((8, 8, 3), i % 256, np.uint8) for i in rows["index"]]}
+        return Dataset.from_dict(self.columns)
 
 
-def test_batches_are_views_in_channels_last(cache: Path) -> None:
-    made = prepare(Numbers(), "train", Geometry(8), name="numbers", workers=1)
-    batch = made.batch(np.array([5, 2]))
-    assert batch.shape == (2, 3, 8, 8)
-    assert batch.dtype == torch.uint8
-    assert batch.is_contiguous(memory_format=torch.channels_last)
-    assert batch[:, 0, 0, 0].tolist() == [5, 2]
-    assert made.label_columns(["odd"])[[5, 2]].tolist() == [[1], [0]]
+def test_columns_are_checked() -> None:
+    with pytest.raises(DataError, match=r"There is no column odd in split train of numbers\. Its columns: image"):
+        made(Rows({"image": [0, 1]}))
+    with pytest.raises(DataError, match=r"There is no column image in split train of numbers\. Its columns: odd"):
+        made(Rows({"odd": [0, 1]}))
+    with pytest.raises(DataError, match=r"numbers has no split 'test'\. It has train"):
+        prepare(Numbers(), "test", Geometry(SIZE), name="numbers")
 
 
-def test_prepared_once_and_found_again(cache: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    source = Numbers(tag="once")
-    first = prepare(source, "train", Geometry(8), name="numbers", workers=2, progress=lambda a, b: seen.append((a, b)))
-    assert seen == [(128, 300), (256, 300), (300, 300)]
-    source.open = None  # type: ignore[method-assign, assignment]
-    again = prepare(source, "train", Geometry(8), name="numbers", progress=lambda a, b: pytest.fail("prepared twice"))
-    assert again.path == first.path
-    np.testing.assert_array_equal(again.images[:, 0, 0, 0], np.arange(300) % 256)
+def test_images_may_be_lists_or_grey_or_of_any_size() -> None:
+    grey = np.full((6, 20), 9, np.uint8)
+    assert made(Rows({"image": [grey.tolist(), (grey + 1).tolist()], "odd": [0, 1]})).images[1].tolist() == (
+        np.full((SIZE, SIZE, 3), 10).tolist()
+    )
 
 
-def test_a_damaged_store_is_made_again(cache: Path) -> None:
-    made = prepare(Numbers(tag="cut"), "train", Geometry(8), name="numbers", workers=1)
-    data = (made.path / "images.npy").read_bytes()
-    (made.path / "images.npy").write_bytes(data[: len(data) // 2])
-    again = prepare(Numbers(tag="cut"), "train", Geometry(8), name="numbers", workers=1)
-    assert again.images[299, 0, 0, 0] == 299 % 256
+@pytest.mark.parametrize(
+    "image, message",
+    [
+        (None, "it is missing"),
+        (np.zeros((4, 4, 3), np.float32), r"an array of float32 \(4, 4, 3\) is no image, uint8 \(H, W, C\) is"),
+        (np.zeros(4, np.uint8), r"an array of uint8 \(4,\) is no image"),
+        ([[300]], "OverflowError"),
+    ],
+)
+def test_what_is_no_image_is_named(image: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Numbers, "_draw", lambda self, rows: {"image": [image for _ in rows["index"]]})
+    with pytest.raises(DataError, match=rf"Image 0 of split train of numbers cannot be read: {message}.*\. Replace or"):
+        made(Numbers(2))
 
 
-def test_labels_are_checked(cache: Path) -> None:
-    with pytest.raises(DataError, match=r"Row 1 of split train of numbers has .*7.* for odd"):
-        prepare(Numbers(2, labels=[0, 7]), "train", Geometry(8), name="numbers")
-    with pytest.raises(DataError, match="Split train of numbers has no images"):
-        prepare(Numbers(0), "train", Geometry(8), name="numbers")
-    with pytest.raises(DataError, match="has no split 'test'"):
-        prepare(Numbers(2), "test", Geometry(8), name="numbers")
-    one_sided = prepare(Numbers(3, labels=[1, 1, 1], tag="ones"), "train", Geometry(8), name="numbers")
-    with pytest.raises(DataError, match="odd has no example with value 0 among 3 images"):
+def test_every_value_needs_an_example() -> None:
+    one_sided = made(Numbers(3, labels=[1, 1, 1]))
+    with pytest.raises(DataError, match=r"odd has no example with value 0 among 3 images"):
         require_classes(one_sided, ["odd"])
+    with pytest.raises(UsageError, match="Unknown attribute 'even'"):
+        require_classes(one_sided, ["even"])
+    require_classes(made(), ["odd"])
 
 
-def leftovers(cache: Path) -> list[str]:
-    return [p.name for p in (cache / "stores").iterdir() if not p.name.endswith(".lock") and "numbers" in p.name]
+def test_categorical_labels() -> None:
+    source = Numbers(4, labels=[0, 1, 3, 1])
+    source.schema = AttributeSchema((Attribute("odd", ("a", "b", "c", "d")),))
+    numbers = made(source)
+    with pytest.raises(DataError, match="odd has no example with value c"):
+        require_classes(numbers, ["odd"])
 
 
-def test_full_disk_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = leftovers(cache)
+def full(*arguments: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def full(job: Any) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(store, "_begin", full)
-    with pytest.raises(RunError, match=r"No space left on device.*ATTREDIT_CACHE"):
-        prepare(Numbers(tag="full"), "train", Geometry(8), name="numbers", workers=1)
-    monkeypatch.undo()
-    monkeypatch.setattr(store.os, "posix_fallocate", lambda *a: full(None))
-    with pytest.raises(RunError, match="No space left on device"):
-        prepare(Numbers(tag="full"), "train", Geometry(8), name="numbers", workers=1)
-    monkeypatch.undo()
+FULL = r"Cannot write prepared images below .*: No space left on device; 0\.1 MB are needed\. Make room.*ATTREDIT_CACHE"
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system cannot reserve space")
+def test_space_is_reserved_before_anything_is_decoded(monkeypatch: pytest.MonkeyPatch, left: Left) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr(decoding.Decoder, "decode", lambda *a: pytest.fail("decoded"))
+    with pytest.raises(RunError, match=FULL):
+        made()
+    assert left() == []
+
+
+def test_too_little_space_is_said_at_once(monkeypatch: pytest.MonkeyPatch, left: Left) -> None:
     monkeypatch.setattr(store.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10})())
-    with pytest.raises(RunError, match="0 MB are free"):
-        prepare(Numbers(tag="full"), "train", Geometry(8), name="numbers", workers=1)
-    assert leftovers(cache) == before
+    with pytest.raises(RunError, match=r"only 0\.0 MB are free; 0\.1 MB are needed"):
+        made()
+    assert left() == []
+
+
+@pytest.mark.parametrize("call", ["np.save", "os.fsync"])
+def test_a_disk_that_fills_at_the_beginning_or_the_end(call: str, monkeypatch: pytest.MonkeyPatch, left: Left) -> None:
+    monkeypatch.setattr(np if call == "np.save" else os, call.split(".")[1], full)
+    with pytest.raises(RunError, match=FULL):
+        made()
+    assert left() == []
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_disk_that_fills_while_decoding(processes: int, stores: Path, left: Left) -> None:
+    """The kernel itself refuses to write, beyond a limit on the size of files."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(done: int, total: int) -> None:
+        # After the first range; the workers inherit it.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+
+    try:
+        with pytest.raises(RunError, match=r"File too large; 0\.1 MB are needed\. Make room") as caught:
+            made(progress=limit, workers=processes)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(caught.value)
+    assert left() == []
+    assert len(made()) == 600
 
 
 def test_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("ATTREDIT_CACHE", str(tmp_path / "file"))
-    with pytest.raises(RunError, match="Cannot write prepared images below"):
-        prepare(Numbers(), "train", Geometry(8), name="numbers")
+    with pytest.raises(RunError, match=r"Cannot write prepared images below .*file.*Not a directory"):
+        made()
 
 
-SCRIPT = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from test_store import Numbers
-from attredit.data import Geometry, prepare
-made = prepare(Numbers(300, slow=0.004, tag=sys.argv[2]), "train", Geometry(8), name="numbers", workers=1,
-               progress=lambda a, b: print(a, flush=True))
-print("sum", int(made.images.astype(int).sum()), flush=True)
-"""
+@pytest.mark.parametrize("method", ["open", "fingerprint"])
+def test_a_source_that_cannot_be_read_is_not_taken_for_a_cache_that_cannot_be_written(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(self: Numbers, split: str) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "labels.txt")
 
-
-UNGUARDED = """
-import sys
-sys.path.insert(0, {here!r})
-from test_store import Numbers
-from attredit.data import Geometry, prepare
-prepare(Numbers(300, tag="unguarded"), "train", Geometry(8), name="numbers", workers=2)
-"""
-
-
-def test_a_script_without_a_guard_is_told_so(cache: Path, tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(UNGUARDED.format(here=str(Path(__file__).parent)))
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 1
-    assert "RunError: The processes that decode numbers ended early. In a script, put what it does under" in done.stderr
-
-
-def start(tag: str) -> subprocess.Popen[str]:
-    here = str(Path(__file__).parent)
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, here, tag], stdout=subprocess.PIPE, text=True)
-
-
-def test_killed_while_preparing_leaves_nothing_that_looks_finished(cache: Path) -> None:
-    process = start("killed")
-    assert process.stdout is not None
-    assert process.stdout.readline().strip() == "128"
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not [name for name in leftovers(cache) if not name.startswith(".") and _fingerprint_of("killed") in name]
-    made = prepare(Numbers(300, tag="killed"), "train", Geometry(8), name="numbers", workers=1)
-    assert made.images[299, 0, 0, 0] == 299 % 256
-    assert not [name for name in leftovers(cache) if name.startswith(f".{made.path.name}")]
-
-
-def _fingerprint_of(tag: str) -> str:
-    return store._fingerprint(Numbers(300, tag=tag), "train", Geometry(8))
-
-
-def test_two_processes_at_once_make_one_store(cache: Path) -> None:
-    processes = [start("both") for _ in range(2)]
-    outputs = [p.communicate(timeout=60)[0].split() for p in processes]
-    assert [p.returncode for p in processes] == [0, 0]
-    expected = str(int((np.arange(300) % 256).sum() * 8 * 8 * 3))
-    assert all(o[-1] == expected for o in outputs)
-    # The second waited for the first: only one of them reported progress.
-    assert sorted(len(o) for o in outputs) == [2, 5]
-
-
-@given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 5))
-def test_every_epoch_sees_every_image_once(n: int, batch: int, seed: int) -> None:
-    steps = -(-3 * n // batch)
-    order = np.concatenate([indices_of_step(n, batch, seed, s) for s in range(steps)])[: 3 * n]
-    for epoch in order.reshape(3, n):
-        assert sorted(epoch) == list(range(n))
-    np.testing.assert_array_equal(indices_of_step(n, batch, seed, 2), indices_of_step(n, batch, seed, 2))
+    monkeypatch.setattr(Numbers, method, gone)
+    message = (
+        r"Cannot read split train of numbers: No such file or directory \(labels\.txt\)\. Make sure that its files"
+    )
+    with pytest.raises(DataError, match=message):
+        made()

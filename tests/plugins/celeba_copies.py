@@ -1,0 +1,86 @@
+"""CelebA in miniature, in the layouts in which people have it, and ways to damage it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from attredit_celeba.official import ATTRIBUTES, IMAGES, PARTITION
+from attredit_celeba.source import NAMES
+
+N = 6
+LABELS = np.random.default_rng(0).integers(0, 2, (N, 40))
+FILES = [f"{i + 1:06d}.jpg" for i in range(N)]
+PARTS = [0, 0, 0, 1, 2, 2]
+SPLITS = ("train", "valid", "test")
+
+
+def picture(i: int) -> Image.Image:
+    """178x218, another grey for each, with white bars (aligned to JPEG's blocks) that the centre crop removes."""
+    pixels = np.full((218, 178, 3), 40 * i + 10, np.uint8)
+    pixels[:16] = pixels[208:] = 255
+    return Image.fromarray(pixels)
+
+
+def official(folder: Path, *, newline: str = "\n", bom: str = "", zero: str = "-1") -> Path:
+    images = folder / IMAGES
+    images.mkdir(parents=True)
+    for i, name in enumerate(FILES):
+        picture(i).save(images / name, quality=95)
+    rows = [" ".join([name, *("1" if v else zero for v in row)]) + " " for name, row in zip(FILES, LABELS, strict=True)]
+    text = newline.join([str(N), " ".join(NAMES) + " ", *rows, ""])
+    (folder / ATTRIBUTES).write_text(bom + text, newline="")
+    lines = [f"{name} {part}" for name, part in zip(FILES, PARTS, strict=True)]
+    (folder / PARTITION).write_text(newline.join([*lines, ""]), newline="")
+    return folder
+
+
+def moved(folder: Path, *places: str) -> Path:
+    """The official files in other folders, in the order of labels, splits, images."""
+    for place, name in zip(places, (ATTRIBUTES, PARTITION, IMAGES), strict=True):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        shutil.move(folder / name, folder / "moving")
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        shutil.move(folder / "moving", folder / place / name)
+    return folder
+
+
+def parquet(
+    folder: Path,
+    convert: Callable[[np.ndarray], list[Any]] = lambda v: [bool(x) for x in v],
+    file: str = "data/{}-00000-of-00001.parquet",
+    valid: str = "valid",
+    image: str = "image",
+    names: Callable[[str], str] = str,
+) -> Path:
+    from datasets import Dataset
+
+    for part, split in enumerate(("train", valid, "test")):
+        rows = [i for i in range(N) if PARTS[i] == part]
+        columns: dict[str, list[Any]] = {image: [picture(i) for i in rows]}
+        columns |= {names(name): convert(LABELS[rows, j]) for j, name in enumerate(NAMES)}
+        columns |= {"prompt facial features": ["text"] * len(rows), "celeb_id": rows}
+        path = folder / file.format(split)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Dataset.from_dict(columns).to_parquet(path)
+    return folder
+
+
+def damage(path: Path, change: Callable[[list[str]], list[str]]) -> None:
+    path.write_text("".join(line + "\n" for line in change(path.read_text().splitlines())))
+
+
+def flipped(line: str) -> str:
+    """Its first label negated."""
+    name, value, *rest = line.split()
+    return " ".join([name, {"1": "-1", "-1": "1"}[value], *rest])
+
+
+def with_label(line: str, label: str) -> str:
+    name, _, *rest = line.split()
+    return " ".join([name, label, *rest])
