@@ -9,7 +9,7 @@ from attredit_synthfaces import features, hair, head, wear
 from attredit_synthfaces.factors import Face, Scene
 from attredit_synthfaces.shapes import Array, Frame
 
-VERSION = 2
+VERSION = 3
 """Number of the drawing: must grow with every change that could alter a pixel or a label of any face."""
 
 

@@ -171,6 +171,21 @@ def cut(d: Draws) -> Cut:
     )
 
 
+def rest(d: Draws) -> styles.Mouth:
+    """The mouth when it does not smile: closed, narrow to wide, level or a little down."""
+    return styles.Mouth("rest", d.between(0.14, 0.185), d.between(-0.03, 0.0), 0.0, 0.0, d.between(0.018, 0.03))
+
+
+def blush(d: Draws) -> styles.Blush | None:
+    """Rosy cheeks on every third face."""
+    return styles.blush(d) if d.chance(0.3) else None
+
+
+def lipstick(d: Draws) -> Colour | None:
+    """Lipstick on every third face."""
+    return styles.lipstick(d) if d.chance(0.3) else None
+
+
 NUISANCES: dict[str, Callable[[Draws], Any]] = {
     "scene": scene,
     "pose": pose,
@@ -178,6 +193,9 @@ NUISANCES: dict[str, Callable[[Draws], Any]] = {
     "eyes": eyes,
     "clothes": clothes,
     "cut": cut,
+    "rest": rest,
+    "blush": blush,
+    "lipstick": lipstick,
 }
 """Factors that no attribute decides, each with a stream of its own."""
 
@@ -192,16 +210,22 @@ class Face:
     eyes: Eyes
     clothes: Clothes
     cut: Cut
+    rest: styles.Mouth
+    blush: styles.Blush | None
+    lipstick: Colour | None
     build: styles.Build
-    mouth: styles.Mouth
+    smile: styles.Smile | None
     hair: Colour
     skin: Colour
     glasses: styles.Glasses | None
     hat: styles.Hat | None
     moustache: styles.Moustache | None
     fringe: styles.Fringe | None
-    blush: styles.Blush | None
-    lipstick: Colour | None
+
+    @property
+    def mouth(self) -> styles.Mouth:
+        """The mouth as it is drawn."""
+        return self.rest if self.smile is None else self.smile.on(self.rest)
 
 
 _STYLED = 1000

@@ -142,9 +142,6 @@ def mouth(frame: Frame, face: Face) -> None:
     """Lips and, where the mouth is open, what is between them."""
     own, x, y = face.mouth, face.pose.turn * 0.07, MOUTH + face.mouth.drop
     patch = frame.around(x, y, own.width + 0.09, 0.26)
-    if own.kind == "o":
-        _round_mouth(patch, face, x)
-        return
     _lips(patch, face, x, y)
     seam: Colour = mix((0.22, 0.06, 0.07), shadow(face.skin), 0.12)
     if own.lower > 0:
@@ -191,15 +188,6 @@ def _opening(patch: Patch, face: Face, x: float, seam: Colour) -> None:
     if own.kind == "grin":
         line = arc(patch.x, patch.y, (x, MOUTH + own.lower * 0.4), own.width * 0.8, -own.lift * 0.75, 0.0, 0.003)
         patch.paint(both(line, inner), (0.62, 0.56, 0.56), 0.7)
-
-
-def _round_mouth(patch: Patch, face: Face, x: float) -> None:
-    own, colour = face.mouth, lips(face)
-    ring = ellipse(patch.x, patch.y, x, MOUTH, own.width, own.lower)
-    patch.paint(ring - own.lip * 1.2, colour)
-    patch.paint(ring, (0.24, 0.06, 0.08))
-    low = ellipse(patch.x, patch.y, x, MOUTH + own.lower * 0.8, own.width * 0.6, own.lower * 0.5)
-    patch.paint(both(low, ring), (0.70, 0.28, 0.30), 0.9)
 
 
 def moustache(frame: Frame, face: Face) -> None:

@@ -30,25 +30,31 @@ class Mouth:
     drop: float = 0.0
 
 
-def smiling(d: Draws) -> Mouth:
+@dataclass(frozen=True)
+class Smile:
+    """What a smile does to a mouth: `stretch` widens it, the rest as in `Mouth`."""
+
+    kind: str
+    stretch: float
+    lift: float
+    upper: float
+    lower: float
+    dimples: bool
+
+    def on(self, rest: Mouth) -> Mouth:
+        """The smiling mouth; its size and lips stay those of the face, so that a smile taken off leaves one truth."""
+        # A closed smile has nothing but its curve and its lips to be seen by, so no moustache may cover them.
+        more = 1.0 if self.kind == "closed" else 0.0
+        width, lift, lip = rest.width + self.stretch, self.lift + 0.018 * more, rest.lip + 0.005 * more
+        return Mouth(self.kind, width, lift, self.upper, self.lower, lip, self.dimples, 0.045 * more)
+
+
+def smiling(d: Draws) -> Smile:
     """Closed, with a row of teeth, laughing or grinning; the corners are always clearly up."""
     kind = d.pick(("closed", "teeth", "laugh", "grin"))
-    width, lift = d.between(0.19, 0.25), d.between(0.07, 0.105)
+    stretch, lift = d.between(0.045, 0.075), d.between(0.07, 0.105)
     lower = {"closed": 0.0, "teeth": d.between(0.03, 0.05), "laugh": d.between(0.07, 0.1), "grin": 0.03}[kind]
-    upper = 0.012 if kind == "grin" else 0.0
-    # A closed smile has nothing but its curve and its lips to be seen by, so no moustache may cover them.
-    more = 1.0 if kind == "closed" else 0.0
-    lip = d.between(0.018, 0.027) + 0.007 * more
-    return Mouth(kind, width, lift + 0.018 * more, upper, lower, lip, d.chance(0.5), 0.045 * more)
-
-
-def neutral(d: Draws) -> Mouth:
-    """Flat, frowning a little, pursed, slightly open, or a small o."""
-    kind = d.pick(("flat", "frown", "pursed", "ajar", "o"))
-    width = {"pursed": d.between(0.085, 0.115), "o": d.between(0.055, 0.085)}.get(kind, d.between(0.13, 0.2))
-    lift = -d.between(0.03, 0.055) if kind == "frown" else d.between(-0.012, 0.004)
-    lower = {"ajar": 0.022, "o": width * d.between(0.7, 1.2)}.get(kind, 0.0)
-    return Mouth(kind, width, lift, lower * 0.5 if kind == "ajar" else lower, lower, d.between(0.018, 0.032))
+    return Smile(kind, stretch, lift, 0.012 if kind == "grin" else 0.0, lower, d.chance(0.5))
 
 
 @dataclass(frozen=True)

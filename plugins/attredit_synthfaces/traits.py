@@ -24,7 +24,7 @@ class Trait:
 
 
 TRAITS: dict[str, Trait] = {
-    "Smiling": Trait("mouth", styles.smiling, styles.neutral),
+    "Smiling": Trait("smile", styles.smiling, nothing),
     "Eyeglasses": Trait("glasses", styles.eyeglasses, nothing),
     "Male": Trait("build", styles.male, styles.female),
     "Blond_Hair": Trait("hair", styles.blond, styles.not_blond),
@@ -32,7 +32,5 @@ TRAITS: dict[str, Trait] = {
     "Mustache": Trait("moustache", styles.moustache, nothing),
     "Bangs": Trait("fringe", styles.bangs, nothing),
     "Pale_Skin": Trait("skin", styles.pale, styles.toned),
-    "Rosy_Cheeks": Trait("blush", styles.blush, nothing),
-    "Wearing_Lipstick": Trait("lipstick", styles.lipstick, nothing),
 }
 """Every attribute, in label order, under the name that CelebA gives it."""

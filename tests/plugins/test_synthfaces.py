@@ -159,8 +159,6 @@ LOOKS = {
     "Mustache": (0.4, 0.03),
     "Bangs": (0.6, 0.18),
     "Pale_Skin": (0.0, 0.35),
-    "Rosy_Cheeks": (0.1, 0.06),
-    "Wearing_Lipstick": (0.3, 0.03),
 }
 
 
@@ -333,4 +331,4 @@ def test_registered():
 
 
 def test_sheet():
-    assert sheet(32, 0).size == (12 * 32, 9 * 32 + 12)
+    assert sheet(32, 0).size == (12 * 32, 8 * 32 + 12)
