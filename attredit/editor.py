@@ -15,6 +15,7 @@ from attredit.build import build_part
 from attredit.checkpoint import RunConfig, RunDirectory, below, load_into, read_tensors
 from attredit.composite import blend, blend_batch
 from attredit.data import Geometry
+from attredit.devices import device_of
 from attredit.errors import UsageError
 from attredit.images import Output, Picture, as_dtype, as_float, read, to_bytes, write
 from attredit.interfaces import Code
@@ -31,13 +32,14 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
 
     Args:
         run_dir: What `attredit train` wrote.
-        device: Where to compute; the CPU when None.
+        device: Where to compute, such as cuda or cuda:1; the CPU when None.
 
     Raises:
+        UsageError: this machine has no such device.
         RunError: the directory is no run, or its files are damaged.
         PluginError: a part's plugin is not installed.
     """
-    run, registry = RunDirectory(run_dir), installed()
+    where, run, registry = device_of("cpu" if device is None else device), RunDirectory(run_dir), installed()
     config = run.config()
     run.check_plugins(registry, config)
     tensors, _ = read_tensors(run.model_file)
@@ -46,7 +48,7 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
     for name in ("encoder", "decoder"):
         parts[name] = build_part(registry, name, config.recipe.parts[name], geometry)
         load_into(parts[name], below(name, tensors), run.model_file)
-    return Editor(config, parts["encoder"], parts["decoder"], torch.device(device or "cpu"))
+    return Editor(config, parts["encoder"], parts["decoder"], where)
 
 
 class Editor:

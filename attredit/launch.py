@@ -6,9 +6,9 @@ calls it with the same arguments and they share the work.
 
 from __future__ import annotations
 
-import contextlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from attredit.build import build, build_source
 from attredit.checkpoint import DataConfig, PartOrigin, RunConfig, RunDirectory
 from attredit.data import Geometry, Store, prepare, require_classes
+from attredit.devices import device_of
 from attredit.errors import RunError, UsageError
+from attredit.observer import Observer, also_tensorboard
 from attredit.recipe import Recipe, resolve
 from attredit.registry import Registry, installed
-from attredit.trainer import Observer, Trainer
+from attredit.trainer import Trainer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -73,23 +75,7 @@ class Request:
     tensorboard: bool = False
 
 
-class Silent:
-    """An observer that does not look."""
-
-    def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
-        """Training is about to start or go on at a step."""
-
-    def on_step(self, step: int) -> None:
-        """A step was finished."""
-
-    def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Metrics of a log step."""
-
-    def on_save(self, step: int) -> None:
-        """A checkpoint was written."""
-
-
-def train(request: Request, *, observer: Silent | None = None, progress: Progress | None = None) -> Path:
+def train(request: Request, *, observer: Observer | None = None, progress: Progress | None = None) -> Path:
     """Train a model.
 
     Args:
@@ -146,7 +132,7 @@ def train(request: Request, *, observer: Silent | None = None, progress: Progres
     )
     run = _new_run(request, config, accelerator)
     trainer = _trainer(registry, config, store, accelerator, run)
-    return _finish(trainer, observer or Silent(), request.tensorboard)
+    return _finish(trainer, observer or Observer(), request.tensorboard)
 
 
 def resume(
@@ -155,7 +141,7 @@ def resume(
     steps: int | None = None,
     device: str | None = None,
     tensorboard: bool = False,
-    observer: Silent | None = None,
+    observer: Observer | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Continue a run from its last checkpoint, exactly as if it had never stopped.
@@ -186,7 +172,7 @@ def resume(
             run.write_config(config)
     trainer = _trainer(registry, config, store, accelerator, run)
     trainer.resume()
-    return _finish(trainer, observer or Silent(), tensorboard)
+    return _finish(trainer, observer or Observer(), tensorboard)
 
 
 def open_store(registry: Registry, config: RunConfig, split: str, progress: Progress | None = None) -> Store:
@@ -207,15 +193,23 @@ def accelerator_for(device: str | None, precision: str) -> Accelerator:
     """The engine.
 
     Raises:
-        UsageError: a device that this machine does not have.
+        UsageError: a device that this machine does not have, or bf16 on one that cannot compute with it.
     """
-    import torch
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import is_bf16_available
 
-    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device is not None and not usable.get(device, False):
-        have = ", ".join(name for name, here in usable.items() if here)
-        raise UsageError(f"Device {device!r} is not usable here.", f"Usable: {have}.")
+    wanted = device_of(device)
+    if wanted.index is not None:
+        raise UsageError(
+            f"Training on {device} alone cannot be asked for by name.",
+            f"Use --device {wanted.type}, and let CUDA_VISIBLE_DEVICES={wanted.index} choose.",
+        )
+    if precision == "bf16" and not is_bf16_available(ignore_tpu=True):
+        raise UsageError("bf16 is not usable on this machine.", "Use --precision fp32.")
+    # The engine's state is one for the whole process: without this, a second training would have to use the device and
+    # the precision of the first.
+    AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
 
 
@@ -230,50 +224,22 @@ def _trainer(
     return Trainer(built, config, store, accelerator, run)
 
 
-def _finish(trainer: Trainer, observer: Silent, tensorboard: bool) -> Path:
+def _finish(trainer: Trainer, observer: Observer, tensorboard: bool) -> Path:
     """Train to the end; then write what people look at first."""
     run, config = trainer.run_directory, trainer.config
-    if trainer.accelerator.is_main_process:
+    main = trainer.accelerator.is_main_process
+    if main:
         observer.on_start(config, run, trainer.step_count)
-    with _tensorboard(run, observer, tensorboard and trainer.accelerator.is_main_process) as watching:
+    writing = tensorboard and main
+    with also_tensorboard(observer, run, trainer.step_count) if writing else nullcontext(observer) as watching:
         trainer.run(watching)
-    if trainer.accelerator.is_main_process:
+    if main:
         from attredit.card import write_card, write_samples
 
         write_samples(run, trainer.store)
         write_card(run, config)
     trainer.accelerator.wait_for_everyone()
     return run.path
-
-
-@contextlib.contextmanager
-def _tensorboard(run: RunDirectory, observer: Silent, wanted: bool) -> Any:
-    """The observer, or one that also writes TensorBoard event files."""
-    if not wanted:
-        yield observer
-        return
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(run.path / "tensorboard")) as writer:
-        yield _Also(observer, writer)
-
-
-class _Also(Silent):
-    """Passes everything on, and metrics to TensorBoard as well."""
-
-    def __init__(self, observer: Observer, writer: Any) -> None:
-        self.observer, self.writer = observer, writer
-
-    def on_step(self, step: int) -> None:
-        self.observer.on_step(step)
-
-    def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
-        for name, value in metrics.items():
-            self.writer.add_scalar(name, value, step)
-        self.observer.on_log(step, metrics)
-
-    def on_save(self, step: int) -> None:
-        self.observer.on_save(step)
 
 
 def _steps(request: Request, recipe: Recipe, images: int, batch_size: int) -> int:
