@@ -137,7 +137,7 @@ def _evaluation(run: RunDirectory) -> str:
 
     evaluation = read_evaluation(run)
     if evaluation is None:
-        return "## Evaluation\n\nNot evaluated yet: `attredit evaluate` measures it."
+        return f"## Evaluation\n\nNot evaluated yet: `attredit evaluate {run.path.name}` measures it."
     return f"## Evaluation\n\n{markdown(evaluation)}"
 
 
