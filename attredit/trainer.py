@@ -47,7 +47,8 @@ class Trainer:
     ) -> None:
         self.config, self.store, self.accelerator, self.run_directory = config, store, accelerator, run
         self.schema = config.schema_
-        self.parts = _on_device(built.parts, accelerator)
+        parts = _synchronised(built.parts, accelerator)
+        self.parts: nn.ModuleDict = parts.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.players = built.players
         self.terms = dict(built.stateful_terms())
         for term in self.terms.values():
@@ -230,10 +231,11 @@ class Trainer:
             observer.on_log(self.step_count, metrics)
 
 
-def _on_device(parts: nn.ModuleDict, accelerator: Accelerator) -> nn.ModuleDict:
+def _synchronised(parts: nn.ModuleDict, accelerator: Accelerator) -> nn.ModuleDict:
+    """Batch statistics over all processes; torch has that for GPUs only, elsewhere they stay per process."""
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-        parts = nn.SyncBatchNorm.convert_sync_batchnorm(parts)  # type: ignore[no-untyped-call]
-    return parts.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return nn.SyncBatchNorm.convert_sync_batchnorm(parts)  # type: ignore[no-any-return, no-untyped-call]
+    return parts
 
 
 def _share(batch_size: int, accelerator: Accelerator) -> Slice:
