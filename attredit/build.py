@@ -157,9 +157,12 @@ def _term(registry: Registry, name: str, term: Term, player: Player, where: str)
 
 
 def _call(make: Callable[..., Any], where: str, options: dict[str, Any]) -> Any:
-    """Call a constructor with options, naming those that it does not know."""
+    """Call a constructor with options, naming those that it does not know; what it makes of their values, it says."""
     _check(make, where, options)
-    return make(**options)
+    try:
+        return make(**options)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{where} cannot be used: {' '.join(str(error).split())}.") from error
 
 
 def _check(make: Callable[..., Any], where: str, options: dict[str, Any], skip: int = 0) -> None:

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from attredit.build import Geometry as NetworkGeometry
 from attredit.build import build_part
-from attredit.checkpoint import RunConfig, RunDirectory, below, load_into, read_tensors
+from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.composite import blend, blend_batch
-from attredit.data import Geometry
 from attredit.devices import device_of
 from attredit.errors import UsageError
+from attredit.files import below, load_into, read_tensors
 from attredit.images import Output, Picture, as_dtype, as_float, read, to_bytes, write
 from attredit.interfaces import Code
 from attredit.registry import installed
@@ -68,7 +68,7 @@ class Editor:
     def __init__(self, config: RunConfig, encoder: nn.Module, decoder: nn.Module, device: torch.device) -> None:
         self.config, self.device = config, device
         self.schema = config.schema_
-        self.geometry = Geometry.from_json(config.geometry)
+        self.geometry = config.geometry
         layout = torch.channels_last
         self.encoder = encoder.to(device, memory_format=layout).eval().requires_grad_(False)  # type: ignore[call-overload]
         self.decoder = decoder.to(device, memory_format=layout).eval().requires_grad_(False)  # type: ignore[call-overload]

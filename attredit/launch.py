@@ -111,9 +111,9 @@ def train(request: Request, *, observer: Observer | None = None, progress: Progr
         method=request.method,
         preset=request.preset,
         recipe=recipe,
-        attributes=schema.to_json(),
+        attributes=schema.attributes,
         channels=source.channels,
-        geometry=geometry.to_json(),
+        geometry=geometry,
         data=DataConfig(
             name=request.dataset,
             directory=None if request.data_dir is None else str(Path(request.data_dir).resolve()),
@@ -178,7 +178,7 @@ def resume(
 def open_store(registry: Registry, config: RunConfig, split: str, progress: Progress | None = None) -> Store:
     """The prepared store of a run's data."""
     source = source_of(registry, config)
-    return prepare(source, split, Geometry.from_json(config.geometry), name=config.data.name, progress=progress)
+    return prepare(source, split, config.geometry, name=config.data.name, progress=progress)
 
 
 def source_of(registry: Registry, config: RunConfig) -> Any:

@@ -19,9 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from attredit.build import ActivePlayer, Built
-from attredit.checkpoint import RunConfig, RunDirectory, below, load_into, prefixed, read_tensors
+from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.data import Store, indices_of_step
 from attredit.errors import RunError
+from attredit.files import below, load_into, prefixed, read_tensors
 from attredit.health import Health
 from attredit.observer import Observer
 from attredit.recipe import at_step

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attredit.checkpoint import RunConfig, RunDirectory, read_tensors
-from attredit.data import Geometry, cache_dir, prepare
+from attredit.checkpoint import RunConfig, RunDirectory
+from attredit.data import cache_dir, prepare
 from attredit.devices import device_of
 from attredit.editor import load
 from attredit.errors import RunError, UsageError, nearest
@@ -18,6 +18,7 @@ from attredit.evaluation.judge import judge_of
 from attredit.evaluation.measure import Measured, Progress, measure, plugin_metrics
 from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
+from attredit.files import read_tensors
 from attredit.launch import source_of
 from attredit.registry import Registry, installed
 
@@ -78,8 +79,8 @@ def _data(
         raise UsageError(f"{config.data.name} has no split {split!r}.", nearest(split, source.splits))
 
     def stored(name: str) -> Store:
-        geometry, report = Geometry.from_json(config.geometry), _stage(tell, f"{name} images")
-        return prepare(source, name, geometry, name=config.data.name, progress=report)
+        report = _stage(tell, f"{name} images")
+        return prepare(source, name, config.geometry, name=config.data.name, progress=report)
 
     train, store = stored("train"), stored(split)
     if train.fingerprint != config.data.fingerprint:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from attredit import DivergenceError, load
-from attredit.checkpoint import read_tensors
+from attredit.files import read_tensors
 from attredit.launch import train
 
 

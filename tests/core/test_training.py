@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from attredit import load
-from attredit.checkpoint import below, read_tensors
+from attredit.files import below, read_tensors
 from attredit.launch import resume, train
 from attredit.observer import Observer
 from attredit.trainer import _synchronised
