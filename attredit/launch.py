@@ -14,7 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from attredit.build import build, build_source
+from attredit.attributes import AttributeSchema
+from attredit.build import Built, build, build_source
 from attredit.checkpoint import DataConfig, PartOrigin, RunConfig, RunDirectory
 from attredit.data import Geometry, Store, prepare, require_classes
 from attredit.devices import device_of
@@ -103,6 +104,8 @@ def train(request: Request, *, observer: Observer | None = None, progress: Progr
     schema = source.schema.select(request.attributes)
     accelerator = accelerator_for(request.device, request.precision)
     geometry = Geometry(size=request.image_size, channels=source.channels)
+    # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
+    built = _built(registry, recipe, schema, geometry, request.seed)
     with accelerator.main_process_first():
         store = prepare(source, "train", geometry, name=request.dataset, progress=progress)
     require_classes(store, schema.names)
@@ -130,8 +133,11 @@ def train(request: Request, *, observer: Observer | None = None, progress: Progr
         origins=_origins(registry, recipe),
         versions={n: version(n) for n in ("attredit", "torch", "accelerate")} | {"python": platform.python_version()},
     )
-    run = _new_run(request, config, accelerator)
-    trainer = _trainer(registry, config, store, accelerator, run)
+    run = RunDirectory(_agreed_path(request, accelerator))
+    trainer = Trainer(built, config, store, accelerator, run)
+    if accelerator.is_main_process:
+        run.create(config)
+    accelerator.wait_for_everyone()
     return _finish(trainer, observer or Observer(), request.tensorboard)
 
 
@@ -156,6 +162,7 @@ def resume(
 
     Raises:
         RunError: the run cannot be read, has no checkpoint, or its data changed.
+        UsageError: fewer steps than were done already.
         PluginError: a part's plugin is missing.
     """
     registry, run = installed(), RunDirectory(run_dir)
@@ -168,10 +175,13 @@ def resume(
         raise RunError(f"The data of {run.path} have changed since it was started.", "Restore them, or train anew.")
     if steps is not None:
         config = config.model_copy(update={"steps": steps})
-        if accelerator.is_main_process:
-            run.write_config(config)
-    trainer = _trainer(registry, config, store, accelerator, run)
+    built = _built(registry, config.recipe, config.schema_, config.geometry, config.seed)
+    trainer = Trainer(built, config, store, accelerator, run)
     trainer.resume()
+    if trainer.step_count > config.steps:
+        raise UsageError(f"{run.path} has done {trainer.step_count} steps.", "Ask for as many --steps, or more.")
+    if accelerator.is_main_process:
+        run.write_config(config)
     return _finish(trainer, observer or Observer(), tensorboard)
 
 
@@ -213,15 +223,13 @@ def accelerator_for(device: str | None, precision: str) -> Accelerator:
     return Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
 
 
-def _trainer(
-    registry: Registry, config: RunConfig, store: Store, accelerator: Accelerator, run: RunDirectory
-) -> Trainer:
+def _built(registry: Registry, recipe: Recipe, schema: AttributeSchema, geometry: Geometry, seed: int) -> Built:
+    """Networks whose first weights are a function of the seed."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        built = build(registry, config.recipe, config.schema_, channels=config.channels, image_size=config.image_size)
-    return Trainer(built, config, store, accelerator, run)
+        torch.manual_seed(seed)
+        return build(registry, recipe, schema, channels=geometry.channels, image_size=geometry.size)
 
 
 def _finish(trainer: Trainer, observer: Observer, tensorboard: bool) -> Path:
@@ -257,19 +265,15 @@ def _origins(registry: Registry, recipe: Recipe) -> dict[str, PartOrigin]:
     return {n: PartOrigin(id=c.id, distribution=c.distribution, version=c.version) for n, c in found.items()}
 
 
-def _new_run(request: Request, config: RunConfig, accelerator: Accelerator) -> RunDirectory:
-    """Create the run directory on the main process; all processes agree on its name."""
+def _agreed_path(request: Request, accelerator: Accelerator) -> str:
+    """Where the run goes; the processes of a launch, which may look at different times, take the main one's word."""
     name = "-".join([request.method, request.dataset, *request.attributes])
     paths = [request.run_dir or _free(Path("runs") / name)]
     if accelerator.num_processes > 1:
         from accelerate.utils import broadcast_object_list
 
         broadcast_object_list(paths)
-    run = RunDirectory(paths[0])
-    if accelerator.is_main_process:
-        run.create(config)
-    accelerator.wait_for_everyone()
-    return run
+    return paths[0]
 
 
 def _free(path: Path) -> str:
