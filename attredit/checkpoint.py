@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,8 +45,8 @@ class DataConfig(BaseModel):
     images: int = 0
 
 
-class PartOrigin(BaseModel):
-    """Where a part's code came from."""
+class Origin(BaseModel):
+    """Where a part's, a term's or the data set's code came from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -74,7 +74,7 @@ class RunConfig(BaseModel):
     precision: Literal["fp32", "bf16"] = "fp32"
     log_every: int = Field(50, gt=0)
     save_every: int = Field(500, gt=0)
-    origins: dict[str, PartOrigin] = Field(default_factory=dict)
+    origins: dict[str, Origin] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -149,20 +149,27 @@ class RunDirectory:
                 f"{self.config_file} is damaged or of another version: {reason}.", "Restore it or train again."
             ) from None
 
-    def check_plugins(self, registry: Registry, config: RunConfig) -> None:
-        """Make sure that every part's plugin is here.
+    def check_plugins(self, registry: Registry, config: RunConfig, needed: Collection[str] | None = None) -> None:
+        """Make sure that the plugins are here that a run came from.
+
+        Args:
+            registry: What is installed.
+            config: The run's configuration.
+            needed: Which of its `origins` are asked for; all when None.
 
         Raises:
             PluginError: one is missing or broken, with what to install.
         """
         present = {p.name: p for p in registry.plugins}
-        for part, origin in config.origins.items():
+        for what, origin in config.origins.items():
+            if needed is not None and what not in needed:
+                continue
             plugin = present.get(origin.id.split("/")[0])
-            install = f"pip install {origin.distribution}=={origin.version}"
+            install = f"Install it: pip install {origin.distribution}=={origin.version}"
             if plugin is None:
-                raise PluginError(f"The run's {part} is {origin.id}, whose plugin is not installed.", install)
+                raise PluginError(f"The run's {what} is {origin.id}, whose plugin is not installed.", install)
             if plugin.error:
-                raise PluginError(f"The run's {part} is {origin.id}, whose plugin is broken: {plugin.error}.", install)
+                raise PluginError(f"The run's {what} is {origin.id}, whose plugin is broken: {plugin.error}.", install)
 
     def save(self, model: Mapping[str, Tensor], training: Mapping[str, Tensor], step: int) -> None:
         """Write both weight files; the self-contained one for resuming first.

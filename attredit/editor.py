@@ -41,7 +41,7 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
     """
     where, run, registry = device_of("cpu" if device is None else device), RunDirectory(run_dir), installed()
     config = run.config()
-    run.check_plugins(registry, config)
+    run.check_plugins(registry, config, ("encoder", "decoder"))
     tensors, _ = read_tensors(run.model_file)
     geometry = NetworkGeometry(config.channels, config.image_size, config.recipe.latent_dim, config.schema_.width)
     parts = {}

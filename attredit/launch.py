@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attredit.attributes import AttributeSchema
-from attredit.build import Built, build, build_source
-from attredit.checkpoint import DataConfig, PartOrigin, RunConfig, RunDirectory
+from attredit.build import Built, build, build_source, kind_of_part
+from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
 from attredit.data import Geometry, Store, prepare, require_classes
 from attredit.devices import device_of
 from attredit.errors import RunError, UsageError
@@ -130,7 +130,7 @@ def train(request: Request, *, observer: Observer | None = None, progress: Progr
         precision=request.precision,
         log_every=request.log_every,
         save_every=request.save_every,
-        origins=_origins(registry, recipe),
+        origins=_origins(registry, recipe, request.dataset),
         versions={n: version(n) for n in ("attredit", "torch", "accelerate")} | {"python": platform.python_version()},
     )
     run = RunDirectory(_agreed_path(request, accelerator))
@@ -258,11 +258,12 @@ def _steps(request: Request, recipe: Recipe, images: int, batch_size: int) -> in
     return request.steps or recipe.steps
 
 
-def _origins(registry: Registry, recipe: Recipe) -> dict[str, PartOrigin]:
-    from attredit.build import kind_of_part
-
+def _origins(registry: Registry, recipe: Recipe, dataset: str) -> dict[str, Origin]:
     found = {name: registry.find(kind_of_part(name), part.use) for name, part in recipe.parts.items()}
-    return {n: PartOrigin(id=c.id, distribution=c.distribution, version=c.version) for n, c in found.items()}
+    for player in recipe.players.values():
+        found |= {f"term {name}": registry.find("term", term.use or name) for name, term in player.terms.items()}
+    found["data set"] = registry.find("dataset", dataset)
+    return {n: Origin(id=c.id, distribution=c.distribution, version=c.version) for n, c in found.items()}
 
 
 def _agreed_path(request: Request, accelerator: Accelerator) -> str:

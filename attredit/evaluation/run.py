@@ -74,6 +74,7 @@ def _data(
     tell: Progress,
 ) -> EvaluationData:
     """Stores of both splits, and the judge."""
+    run.check_plugins(registry, config, ("data set",))
     source = source_of(registry, config)
     if split not in source.splits:
         raise UsageError(f"{config.data.name} has no split {split!r}.", nearest(split, source.splits))
