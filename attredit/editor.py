@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -98,12 +99,14 @@ class Editor:
             **attributes: See `changes`.
 
         Raises:
-            UsageError: an unknown attribute, value, mode or output, or no image.
+            UsageError: an unknown attribute, value, mode or output, an endless strength, or no image.
             DataError: a file that is no image.
         """
         wanted = self.schema.wanted({**(changes or {}), **attributes})
         if mode not in ("composite", "decoded"):
             raise UsageError(f"Unknown mode {mode!r}.", "Use composite or decoded.")
+        if not math.isfinite(strength):
+            raise UsageError(f"A strength of {strength} is none.", "0 changes nothing, 1 goes all the way.")
         pictures, many = read(images)
         edited: list[Picture] = []
         for chunk in _chunks(pictures):
