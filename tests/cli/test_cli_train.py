@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attredit import files
 from attredit.cli.options import nested
 from attredit.errors import UsageError
 
@@ -94,6 +97,33 @@ def test_a_training_that_diverges_says_by_which_term_and_what_to_change(
     error = result.stderr.splitlines()[-1]
     assert error.startswith("Error: Training diverged: autoencoder/kl ran away")
     assert "Lower players.autoencoder.optimizer.lr or players.autoencoder.terms.kl.weight" in error
+
+
+def test_a_full_disk_is_an_error_after_which_the_run_goes_on_to_the_same_bytes(
+    attredit: Any, train_arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    length = ["--steps", 6, "--save-every", 2]
+    assert attredit(*train_arguments, *length, "--run-dir", tmp_path / "whole").exit_code == 0
+    replace, saved = files.os.replace, []
+
+    def full(source: Any, target: Any) -> None:
+        if str(target).endswith("training.safetensors"):
+            saved.append(target)
+            if len(saved) == 2:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    monkeypatch.setattr(files.os, "replace", full)
+    run = tmp_path / "full"
+    result = attredit(*train_arguments, *length, "--run-dir", run)
+    monkeypatch.undo()
+    assert result.exit_code == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"Error: Cannot write {run / 'training.safetensors'}: No space left on device.")
+    assert not list(run.glob(".*"))
+    assert attredit("train", "--resume", run, "--device", "cpu").exit_code == 0
+    for name in ("model.safetensors", "training.safetensors"):
+        assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def test_steps_that_are_done_already_cannot_be_asked_for(attredit: Any, run: Path) -> None:
