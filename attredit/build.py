@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -159,9 +159,14 @@ def _term(registry: Registry, name: str, term: Term, player: Player, where: str)
 
 
 def _call(make: Callable[..., Any], where: str, options: dict[str, Any]) -> Any:
-    """Call a constructor with options, naming those that it does not know."""
+    """Call a constructor with options, naming those that it does not know; what it makes of their values, it says."""
     _check(make, where, options)
-    return make(**options)
+    try:
+        return make(**options)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UsageError(f"{where} cannot be used: {reason}.", f"Given: {given or 'none'}.") from error
 
 
 def _check(make: Callable[..., Any], where: str, options: dict[str, Any], skip: int = 0) -> None:
@@ -172,9 +177,21 @@ def _check(make: Callable[..., Any], where: str, options: dict[str, Any], skip: 
     for option in options:
         if option not in known:
             raise UsageError(f"{where} has no {option!r}.", nearest(option, known))
+        allowed = _allowed(make, option)
+        if allowed and options[option] not in allowed:
+            raise UsageError(f"{where}.{option} is {options[option]!r}.", nearest(str(options[option]), allowed))
     missing = [n for n in known if signature[n].default is inspect.Parameter.empty and n not in options]
     if missing:
         raise UsageError(f"{where} needs {', '.join(missing)}.")
+
+
+def _allowed(make: Callable[..., Any], option: str) -> tuple[str, ...]:
+    """The words that an option may be, where its annotation, a Literal, says so."""
+    try:
+        hint = get_type_hints(make.__init__ if inspect.isclass(make) else make).get(option)
+    except (NameError, TypeError):  # annotations for type checkers alone, or a partial
+        return ()
+    return get_args(hint) if get_origin(hint) is Literal else ()
 
 
 def build_source(

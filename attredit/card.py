@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attredit.checkpoint import RunConfig, RunDirectory, write_text
+from attredit.checkpoint import RunConfig, RunDirectory
+from attredit.files import write_text
 from attredit.registry import installed
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def write_samples(run: RunDirectory, store: Store) -> None:
     Raises:
         RunError: the run cannot be read, or the picture not be written.
     """
-    from attredit.checkpoint import read_tensors
     from attredit.editor import load
+    from attredit.files import read_tensors
     from attredit.report.faces import sample_columns
     from attredit.report.files import write_image
     from attredit.report.grid import grid
@@ -137,7 +138,7 @@ def _evaluation(run: RunDirectory) -> str:
 
     evaluation = read_evaluation(run)
     if evaluation is None:
-        return "## Evaluation\n\nNot evaluated yet: `attredit evaluate` measures it."
+        return f"## Evaluation\n\nNot evaluated yet: `attredit evaluate {run.path.name}` measures it."
     return f"## Evaluation\n\n{markdown(evaluation)}"
 
 

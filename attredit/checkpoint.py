@@ -14,15 +14,16 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from attredit.attributes import AttributeSchema
+from attredit.attributes import Attribute, AttributeSchema
+from attredit.data.geometry import Geometry
 from attredit.errors import PluginError, RunError
+from attredit.files import explained, write_tensors, write_text
 from attredit.recipe import Recipe
 from attredit.registry import Registry
 
@@ -44,8 +45,8 @@ class DataConfig(BaseModel):
     images: int = 0
 
 
-class PartOrigin(BaseModel):
-    """Where a part's code came from."""
+class Origin(BaseModel):
+    """Where a part's, a term's or the data set's code came from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,28 +64,34 @@ class RunConfig(BaseModel):
     method: str
     preset: str
     recipe: Recipe
-    attributes: list[dict[str, Any]]
-    channels: int
-    geometry: dict[str, Any]
+    attributes: tuple[Attribute, ...] = Field(min_length=1)
+    channels: int = Field(gt=0)
+    geometry: Geometry
     data: DataConfig
     seed: int
-    steps: int
-    batch_size: int
+    steps: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
     precision: Literal["fp32", "bf16"] = "fp32"
-    log_every: int = 50
-    save_every: int = 500
-    origins: dict[str, PartOrigin] = Field(default_factory=dict)
+    log_every: int = Field(50, gt=0)
+    save_every: int = Field(500, gt=0)
+    origins: dict[str, Origin] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
     @property
     def schema_(self) -> AttributeSchema:
         """The attributes that the model edits."""
-        return AttributeSchema.from_json(self.attributes)
+        return AttributeSchema(self.attributes)
 
     @property
     def image_size(self) -> int:
         """H = W of the model's images."""
-        return int(self.geometry["size"])
+        return self.geometry.size
+
+    @model_validator(mode="after")
+    def _can_edit(self) -> RunConfig:
+        if not {"encoder", "decoder"} <= self.recipe.parts.keys():
+            raise ValueError("its recipe has no encoder or no decoder")
+        return self
 
 
 class RunDirectory:
@@ -137,25 +144,32 @@ class RunDirectory:
         try:
             return RunConfig.model_validate_json(self.config_file.read_text("utf-8"))
         except (ValidationError, UnicodeDecodeError) as error:
-            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            reason = _first(error) if isinstance(error, ValidationError) else str(error)
             raise RunError(
                 f"{self.config_file} is damaged or of another version: {reason}.", "Restore it or train again."
             ) from None
 
-    def check_plugins(self, registry: Registry, config: RunConfig) -> None:
-        """Make sure that every part's plugin is here.
+    def check_plugins(self, registry: Registry, config: RunConfig, needed: Collection[str] | None = None) -> None:
+        """Make sure that the plugins are here that a run came from.
+
+        Args:
+            registry: What is installed.
+            config: The run's configuration.
+            needed: Which of its `origins` are asked for; all when None.
 
         Raises:
             PluginError: one is missing or broken, with what to install.
         """
         present = {p.name: p for p in registry.plugins}
-        for part, origin in config.origins.items():
+        for what, origin in config.origins.items():
+            if needed is not None and what not in needed:
+                continue
             plugin = present.get(origin.id.split("/")[0])
-            install = f"pip install {origin.distribution}=={origin.version}"
+            install = f"Install it: pip install {origin.distribution}=={origin.version}"
             if plugin is None:
-                raise PluginError(f"The run's {part} is {origin.id}, whose plugin is not installed.", install)
+                raise PluginError(f"The run's {what} is {origin.id}, whose plugin is not installed.", install)
             if plugin.error:
-                raise PluginError(f"The run's {part} is {origin.id}, whose plugin is broken: {plugin.error}.", install)
+                raise PluginError(f"The run's {what} is {origin.id}, whose plugin is broken: {plugin.error}.", install)
 
     def save(self, model: Mapping[str, Tensor], training: Mapping[str, Tensor], step: int) -> None:
         """Write both weight files; the self-contained one for resuming first.
@@ -168,15 +182,26 @@ class RunDirectory:
 
     def append_metrics(self, line: Mapping[str, Any]) -> None:
         """Add one line to metrics.jsonl."""
-        with _explained(self.metrics_file), self.metrics_file.open("a", encoding="utf-8") as file:
+        with explained(self.metrics_file), self.metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """All complete lines of metrics.jsonl; one cut short by a kill is left out."""
+        """All complete lines of metrics.jsonl; one cut short by a kill is left out.
+
+        Raises:
+            RunError: a line is none of ours.
+        """
         if not self.metrics_file.exists():
             return []
-        lines = self.metrics_file.read_text("utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        try:
+            lines = [json.loads(line) for line in self.metrics_file.read_text("utf-8").split("\n")[:-1]]
+            if not all(isinstance(line["step"], int) for line in lines):
+                raise ValueError("a step is no number")
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{self.metrics_file} is damaged: {error}.", "Restore it, or delete it: nothing is computed from it."
+            ) from error
+        return lines
 
     def truncate_metrics(self, step: int) -> None:
         """Forget metrics after a step, which a resumed run is about to repeat."""
@@ -184,95 +209,7 @@ class RunDirectory:
         write_text(self.metrics_file, "".join(kept))
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write a safetensors file atomically.
-
-    All metadata go under one key: the format does not fix the order of several, and equal states must be equal bytes.
-    """
-    from safetensors.torch import save_file
-
-    plain = {k: t.detach().to("cpu").contiguous() for k, t in tensors.items()}
-    _replace(path, lambda temporary: save_file(plain, temporary, {"attredit": json.dumps(metadata, sort_keys=True)}))
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a safetensors file and its metadata.
-
-    Raises:
-        RunError: it is missing, empty, cut short or no safetensors file.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise RunError(f"{path} is missing.", "The run was stopped before its first checkpoint; train again.")
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = json.loads(file.metadata()["attredit"])
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path} is damaged ({path.stat().st_size} bytes): {error}.", "Restore it from a copy or train again."
-        ) from error
-
-
-def load_into(module: Any, tensors: Mapping[str, Tensor], where: Path) -> None:
-    """Load tensors into a module, exactly.
-
-    Raises:
-        RunError: names or shapes differ from what the configuration describes.
-    """
-    try:
-        module.load_state_dict(tensors)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise RunError(f"{where} does not fit its config.json: {reason}", "One of the two was changed.") from None
-
-
-def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Put names under a prefix."""
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of `prefixed`."""
-    return {name[len(prefix) + 1 :]: t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    _replace(path, lambda temporary: Path(temporary).write_text(text, "utf-8"))
-
-
-def _replace(path: Path, write: Callable[[str], Any]) -> None:
-    """Let `write` make a temporary sibling and move it into place; leave nothing behind if it fails."""
-    with _explained(path):
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        try:
-            write(temporary)
-            os.chmod(temporary, 0o644)
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-
-
-class _explained:
-    """Turns an operating system's refusal to write into one sentence."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        # safetensors reports a full disk as its own error type, with the system's words in it.
-        from safetensors import SafetensorError
-
-        if isinstance(error, OSError | SafetensorError):
-            reason = getattr(error, "strerror", None) or str(error)
-            raise RunError(
-                f"Cannot write {self.path}: {reason}.", "What was saved before is intact; make room and resume."
-            ) from error
+def _first(error: ValidationError) -> str:
+    """The first of its errors, and where."""
+    first = error.errors()[0]
+    return ": ".join([".".join(map(str, first["loc"])), first["msg"]]).removeprefix(": ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -12,10 +13,11 @@ from torch import Tensor, nn
 
 from attredit.build import Geometry as NetworkGeometry
 from attredit.build import build_part
-from attredit.checkpoint import RunConfig, RunDirectory, below, load_into, read_tensors
+from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.composite import blend, blend_batch
-from attredit.data import Geometry
+from attredit.devices import device_of
 from attredit.errors import UsageError
+from attredit.files import below, load_into, read_tensors
 from attredit.images import Output, Picture, as_dtype, as_float, read, to_bytes, write
 from attredit.interfaces import Code
 from attredit.registry import installed
@@ -31,22 +33,23 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
 
     Args:
         run_dir: What `attredit train` wrote.
-        device: Where to compute; the CPU when None.
+        device: Where to compute, such as cuda or cuda:1; the CPU when None.
 
     Raises:
+        UsageError: this machine has no such device.
         RunError: the directory is no run, or its files are damaged.
         PluginError: a part's plugin is not installed.
     """
-    run, registry = RunDirectory(run_dir), installed()
+    where, run, registry = device_of("cpu" if device is None else device), RunDirectory(run_dir), installed()
     config = run.config()
-    run.check_plugins(registry, config)
+    run.check_plugins(registry, config, ("encoder", "decoder"))
     tensors, _ = read_tensors(run.model_file)
     geometry = NetworkGeometry(config.channels, config.image_size, config.recipe.latent_dim, config.schema_.width)
     parts = {}
     for name in ("encoder", "decoder"):
         parts[name] = build_part(registry, name, config.recipe.parts[name], geometry)
         load_into(parts[name], below(name, tensors), run.model_file)
-    return Editor(config, parts["encoder"], parts["decoder"], torch.device(device or "cpu"))
+    return Editor(config, parts["encoder"], parts["decoder"], where)
 
 
 class Editor:
@@ -66,7 +69,7 @@ class Editor:
     def __init__(self, config: RunConfig, encoder: nn.Module, decoder: nn.Module, device: torch.device) -> None:
         self.config, self.device = config, device
         self.schema = config.schema_
-        self.geometry = Geometry.from_json(config.geometry)
+        self.geometry = config.geometry
         layout = torch.channels_last
         self.encoder = encoder.to(device, memory_format=layout).eval().requires_grad_(False)  # type: ignore[call-overload]
         self.decoder = decoder.to(device, memory_format=layout).eval().requires_grad_(False)  # type: ignore[call-overload]
@@ -96,12 +99,14 @@ class Editor:
             **attributes: See `changes`.
 
         Raises:
-            UsageError: an unknown attribute, value, mode or output, or no image.
+            UsageError: an unknown attribute, value, mode or output, an endless strength, or no image.
             DataError: a file that is no image.
         """
         wanted = self.schema.wanted({**(changes or {}), **attributes})
         if mode not in ("composite", "decoded"):
             raise UsageError(f"Unknown mode {mode!r}.", "Use composite or decoded.")
+        if not math.isfinite(strength):
+            raise UsageError(f"A strength of {strength} is none.", "0 changes nothing, 1 goes all the way.")
         pictures, many = read(images)
         edited: list[Picture] = []
         for chunk in _chunks(pictures):

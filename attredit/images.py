@@ -52,6 +52,8 @@ def read(value: Any) -> tuple[list[Picture], bool]:
     if isinstance(value, Image.Image):
         return [_from_pil(value)], False
     if isinstance(value, list | tuple):
+        if not value:
+            raise UsageError("There is no image.", "Give at least one.")
         return [p for v in value for p in read(v)[0]], True
     array = _as_array(value)
     if array.ndim == 4:

@@ -6,21 +6,24 @@ calls it with the same arguments and they share the work.
 
 from __future__ import annotations
 
-import contextlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from attredit.build import build, build_source
-from attredit.checkpoint import DataConfig, PartOrigin, RunConfig, RunDirectory
+from attredit.attributes import AttributeSchema
+from attredit.build import Built, build, build_source, kind_of_part
+from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
 from attredit.data import Geometry, Store, prepare, require_classes
+from attredit.devices import device_of
 from attredit.errors import RunError, UsageError
+from attredit.observer import Observer, also_tensorboard
 from attredit.recipe import Recipe, resolve
 from attredit.registry import Registry, installed
-from attredit.trainer import Observer, Trainer
+from attredit.trainer import Trainer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -73,23 +76,7 @@ class Request:
     tensorboard: bool = False
 
 
-class Silent:
-    """An observer that does not look."""
-
-    def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
-        """Training is about to start or go on at a step."""
-
-    def on_step(self, step: int) -> None:
-        """A step was finished."""
-
-    def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Metrics of a log step."""
-
-    def on_save(self, step: int) -> None:
-        """A checkpoint was written."""
-
-
-def train(request: Request, *, observer: Silent | None = None, progress: Progress | None = None) -> Path:
+def train(request: Request, *, observer: Observer | None = None, progress: Progress | None = None) -> Path:
     """Train a model.
 
     Args:
@@ -117,6 +104,8 @@ def train(request: Request, *, observer: Silent | None = None, progress: Progres
     schema = source.schema.select(request.attributes)
     accelerator = accelerator_for(request.device, request.precision)
     geometry = Geometry(size=request.image_size, channels=source.channels)
+    # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
+    built = _built(registry, recipe, schema, geometry, request.seed)
     with accelerator.main_process_first():
         store = prepare(source, "train", geometry, name=request.dataset, progress=progress)
     require_classes(store, schema.names)
@@ -125,9 +114,9 @@ def train(request: Request, *, observer: Silent | None = None, progress: Progres
         method=request.method,
         preset=request.preset,
         recipe=recipe,
-        attributes=schema.to_json(),
+        attributes=schema.attributes,
         channels=source.channels,
-        geometry=geometry.to_json(),
+        geometry=geometry,
         data=DataConfig(
             name=request.dataset,
             directory=None if request.data_dir is None else str(Path(request.data_dir).resolve()),
@@ -141,12 +130,15 @@ def train(request: Request, *, observer: Silent | None = None, progress: Progres
         precision=request.precision,
         log_every=request.log_every,
         save_every=request.save_every,
-        origins=_origins(registry, recipe),
+        origins=_origins(registry, recipe, request.dataset),
         versions={n: version(n) for n in ("attredit", "torch", "accelerate")} | {"python": platform.python_version()},
     )
-    run = _new_run(request, config, accelerator)
-    trainer = _trainer(registry, config, store, accelerator, run)
-    return _finish(trainer, observer or Silent(), request.tensorboard)
+    run = RunDirectory(_agreed_path(request, accelerator))
+    trainer = Trainer(built, config, store, accelerator, run)
+    if accelerator.is_main_process:
+        run.create(config)
+    accelerator.wait_for_everyone()
+    return _finish(trainer, observer or Observer(), request.tensorboard)
 
 
 def resume(
@@ -155,7 +147,7 @@ def resume(
     steps: int | None = None,
     device: str | None = None,
     tensorboard: bool = False,
-    observer: Silent | None = None,
+    observer: Observer | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Continue a run from its last checkpoint, exactly as if it had never stopped.
@@ -170,6 +162,7 @@ def resume(
 
     Raises:
         RunError: the run cannot be read, has no checkpoint, or its data changed.
+        UsageError: fewer steps than were done already.
         PluginError: a part's plugin is missing.
     """
     registry, run = installed(), RunDirectory(run_dir)
@@ -182,17 +175,20 @@ def resume(
         raise RunError(f"The data of {run.path} have changed since it was started.", "Restore them, or train anew.")
     if steps is not None:
         config = config.model_copy(update={"steps": steps})
-        if accelerator.is_main_process:
-            run.write_config(config)
-    trainer = _trainer(registry, config, store, accelerator, run)
+    built = _built(registry, config.recipe, config.schema_, config.geometry, config.seed)
+    trainer = Trainer(built, config, store, accelerator, run)
     trainer.resume()
-    return _finish(trainer, observer or Silent(), tensorboard)
+    if trainer.step_count > config.steps:
+        raise UsageError(f"{run.path} has done {trainer.step_count} steps.", "Ask for as many --steps, or more.")
+    if accelerator.is_main_process:
+        run.write_config(config)
+    return _finish(trainer, observer or Observer(), tensorboard)
 
 
 def open_store(registry: Registry, config: RunConfig, split: str, progress: Progress | None = None) -> Store:
     """The prepared store of a run's data."""
     source = source_of(registry, config)
-    return prepare(source, split, Geometry.from_json(config.geometry), name=config.data.name, progress=progress)
+    return prepare(source, split, config.geometry, name=config.data.name, progress=progress)
 
 
 def source_of(registry: Registry, config: RunConfig) -> Any:
@@ -207,73 +203,51 @@ def accelerator_for(device: str | None, precision: str) -> Accelerator:
     """The engine.
 
     Raises:
-        UsageError: a device that this machine does not have.
+        UsageError: a device that this machine does not have, or bf16 on one that cannot compute with it.
     """
-    import torch
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import is_bf16_available
 
-    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device is not None and not usable.get(device, False):
-        have = ", ".join(name for name, here in usable.items() if here)
-        raise UsageError(f"Device {device!r} is not usable here.", f"Usable: {have}.")
+    wanted = device_of(device)
+    if wanted.index is not None:
+        raise UsageError(
+            f"Training on {device} alone cannot be asked for by name.",
+            f"Use --device {wanted.type}, and let CUDA_VISIBLE_DEVICES={wanted.index} choose.",
+        )
+    if precision == "bf16" and not is_bf16_available(ignore_tpu=True):
+        raise UsageError("bf16 is not usable on this machine.", "Use --precision fp32.")
+    # The engine's state is one for the whole process: without this, a second training would have to use the device and
+    # the precision of the first.
+    AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
 
 
-def _trainer(
-    registry: Registry, config: RunConfig, store: Store, accelerator: Accelerator, run: RunDirectory
-) -> Trainer:
+def _built(registry: Registry, recipe: Recipe, schema: AttributeSchema, geometry: Geometry, seed: int) -> Built:
+    """Networks whose first weights are a function of the seed."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        built = build(registry, config.recipe, config.schema_, channels=config.channels, image_size=config.image_size)
-    return Trainer(built, config, store, accelerator, run)
+        torch.manual_seed(seed)
+        return build(registry, recipe, schema, channels=geometry.channels, image_size=geometry.size)
 
 
-def _finish(trainer: Trainer, observer: Silent, tensorboard: bool) -> Path:
+def _finish(trainer: Trainer, observer: Observer, tensorboard: bool) -> Path:
     """Train to the end; then write what people look at first."""
     run, config = trainer.run_directory, trainer.config
-    if trainer.accelerator.is_main_process:
+    main = trainer.accelerator.is_main_process
+    if main:
         observer.on_start(config, run, trainer.step_count)
-    with _tensorboard(run, observer, tensorboard and trainer.accelerator.is_main_process) as watching:
+    writing = tensorboard and main
+    with also_tensorboard(observer, run, trainer.step_count) if writing else nullcontext(observer) as watching:
         trainer.run(watching)
-    if trainer.accelerator.is_main_process:
+    if main:
         from attredit.card import write_card, write_samples
 
         write_samples(run, trainer.store)
         write_card(run, config)
     trainer.accelerator.wait_for_everyone()
     return run.path
-
-
-@contextlib.contextmanager
-def _tensorboard(run: RunDirectory, observer: Silent, wanted: bool) -> Any:
-    """The observer, or one that also writes TensorBoard event files."""
-    if not wanted:
-        yield observer
-        return
-    from torch.utils.tensorboard import SummaryWriter
-
-    with SummaryWriter(str(run.path / "tensorboard")) as writer:
-        yield _Also(observer, writer)
-
-
-class _Also(Silent):
-    """Passes everything on, and metrics to TensorBoard as well."""
-
-    def __init__(self, observer: Observer, writer: Any) -> None:
-        self.observer, self.writer = observer, writer
-
-    def on_step(self, step: int) -> None:
-        self.observer.on_step(step)
-
-    def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
-        for name, value in metrics.items():
-            self.writer.add_scalar(name, value, step)
-        self.observer.on_log(step, metrics)
-
-    def on_save(self, step: int) -> None:
-        self.observer.on_save(step)
 
 
 def _steps(request: Request, recipe: Recipe, images: int, batch_size: int) -> int:
@@ -284,26 +258,23 @@ def _steps(request: Request, recipe: Recipe, images: int, batch_size: int) -> in
     return request.steps or recipe.steps
 
 
-def _origins(registry: Registry, recipe: Recipe) -> dict[str, PartOrigin]:
-    from attredit.build import kind_of_part
-
+def _origins(registry: Registry, recipe: Recipe, dataset: str) -> dict[str, Origin]:
     found = {name: registry.find(kind_of_part(name), part.use) for name, part in recipe.parts.items()}
-    return {n: PartOrigin(id=c.id, distribution=c.distribution, version=c.version) for n, c in found.items()}
+    for player in recipe.players.values():
+        found |= {f"term {name}": registry.find("term", term.use or name) for name, term in player.terms.items()}
+    found["data set"] = registry.find("dataset", dataset)
+    return {n: Origin(id=c.id, distribution=c.distribution, version=c.version) for n, c in found.items()}
 
 
-def _new_run(request: Request, config: RunConfig, accelerator: Accelerator) -> RunDirectory:
-    """Create the run directory on the main process; all processes agree on its name."""
+def _agreed_path(request: Request, accelerator: Accelerator) -> str:
+    """Where the run goes; the processes of a launch, which may look at different times, take the main one's word."""
     name = "-".join([request.method, request.dataset, *request.attributes])
     paths = [request.run_dir or _free(Path("runs") / name)]
     if accelerator.num_processes > 1:
         from accelerate.utils import broadcast_object_list
 
         broadcast_object_list(paths)
-    run = RunDirectory(paths[0])
-    if accelerator.is_main_process:
-        run.create(config)
-    accelerator.wait_for_everyone()
-    return run
+    return paths[0]
 
 
 def _free(path: Path) -> str:

@@ -137,7 +137,9 @@ class Registry:
             )
         short = [c.name for c in known]
         choices = [c.id if "/" in name or short.count(c.name) > 1 else c.name for c in known]
-        raise UsageError(f"Unknown {kind} {name!r}.", nearest(name, choices))
+        silent = ", ".join(p.name for p in self.plugins if p.error)
+        also = f" Not looked into, because broken: {silent}." if silent else ""
+        raise UsageError(f"Unknown {kind} {name!r}.", nearest(name, choices) + also)
 
     def load(self, kind: str, name: str) -> Any:
         """Import the component of that name."""

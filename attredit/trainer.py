@@ -11,36 +11,25 @@ Exact resume needs no random state: noise, data order and dropout are functions 
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from attredit.build import ActivePlayer, Built
-from attredit.checkpoint import RunConfig, RunDirectory, below, load_into, prefixed, read_tensors
+from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.data import Store, indices_of_step
-from attredit.errors import DivergenceError, RunError
+from attredit.errors import RunError
+from attredit.files import below, load_into, prefixed, read_tensors
+from attredit.health import Health
+from attredit.observer import Observer
 from attredit.recipe import at_step
 from attredit.view import BatchView, Slice
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-
-class Observer(Protocol):
-    """Who wants to know how training goes; called on the main process only."""
-
-    def on_step(self, step: int) -> None:
-        """A step was finished."""
-
-    def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Metrics of a log step."""
-
-    def on_save(self, step: int) -> None:
-        """A checkpoint was written."""
 
 
 class Trainer:
@@ -59,7 +48,8 @@ class Trainer:
     ) -> None:
         self.config, self.store, self.accelerator, self.run_directory = config, store, accelerator, run
         self.schema = config.schema_
-        self.parts = _on_device(built.parts, accelerator)
+        parts = _synchronised(built.parts, accelerator)
+        self.parts: nn.ModuleDict = parts.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.players = built.players
         self.terms = dict(built.stateful_terms())
         for term in self.terms.values():
@@ -68,7 +58,7 @@ class Trainer:
         self.rows = _share(config.batch_size, accelerator)
         self.average = _average_of(self.parts) if config.recipe.ema else None
         self.step_count = 0
-        self._health = _Health()
+        self._health = Health()
 
     def run(self, observer: Observer) -> None:
         """Train from the current step to the configured last one.
@@ -90,6 +80,7 @@ class Trainer:
                     self._log(metrics, observer)
                 if self.step_count % config.save_every == 0 or done:
                     self._checked(values)
+                    self._health.check_weights(self.players, self.step_count, self.run_directory)
                     self.save(observer)
                 if self.accelerator.is_main_process:
                     observer.on_step(self.step_count)
@@ -241,59 +232,11 @@ class Trainer:
             observer.on_log(self.step_count, metrics)
 
 
-class _Health:
-    """Watches for numbers that mean nothing, without waiting for the device at every step."""
-
-    def __init__(self) -> None:
-        self.first: tuple[Tensor, Tensor] | None = None
-        self.names: list[str] = []
-
-    def look(self, values: Mapping[str, Tensor], step: int) -> None:
-        """Remember which terms were not finite at the first step that had any."""
-        bad = ~torch.stack(list(values.values())).isfinite()
-        now = torch.tensor(step, device=bad.device)
-        if self.first is None or self.names != list(values):
-            self.first, self.names = (bad, now), list(values)
-            return
-        before, when = self.first
-        seen = before.any()
-        self.first = (torch.where(seen, before, bad), torch.where(seen, when, now))
-
-    def check(self, metrics: Mapping[str, float], players: list[ActivePlayer], run: RunDirectory) -> None:
-        """Raise a `DivergenceError` that names the term."""
-        assert self.first is not None
-        bad, when = self.first
-        if bad.any() or not all(map(math.isfinite, metrics.values())):
-            names = [n for n, b in zip(self.names, bad.tolist(), strict=True) if b]
-            names = names or [n for n, v in metrics.items() if not math.isfinite(v)]
-            raise _diverged(f"{', '.join(names)} stopped being finite at step {int(when)}", names[0], run)
-        for player in players:
-            for name, term in player.spec.terms.items():
-                value = metrics.get(f"{player.name}/{name}")
-                if term.limit is not None and value is not None and abs(value) > term.limit:
-                    raise _diverged(
-                        f"{player.name}/{name} ran away: {value:.3g}, over its limit of {term.limit:g}",
-                        f"{player.name}/{name}",
-                        run,
-                    )
-
-
-def _diverged(what: str, term: str, run: RunDirectory) -> DivergenceError:
-    player, _, name = term.partition("/")
-    kept = (
-        f"The last good checkpoint is in {run.path}." if run.model_file.exists() else "No checkpoint had been written."
-    )
-    return DivergenceError(
-        f"Training diverged: {what}. {kept}",
-        f"Lower players.{player}.optimizer.lr or players.{player}.terms.{name}.weight, or set players.{player}.clip=1, "
-        "and prefer terms that are bounded.",
-    )
-
-
-def _on_device(parts: nn.ModuleDict, accelerator: Accelerator) -> nn.ModuleDict:
+def _synchronised(parts: nn.ModuleDict, accelerator: Accelerator) -> nn.ModuleDict:
+    """Batch statistics over all processes; torch has that for GPUs only, elsewhere they stay per process."""
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-        parts = nn.SyncBatchNorm.convert_sync_batchnorm(parts)  # type: ignore[no-untyped-call]
-    return parts.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return nn.SyncBatchNorm.convert_sync_batchnorm(parts)  # type: ignore[no-any-return, no-untyped-call]
+    return parts
 
 
 def _share(batch_size: int, accelerator: Accelerator) -> Slice:

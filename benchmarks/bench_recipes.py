@@ -17,7 +17,8 @@ from pathlib import Path
 
 from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.evaluation import evaluate
-from attredit.launch import Request, Silent, train
+from attredit.launch import Request, train
+from attredit.observer import Observer
 
 SCORES = ("class0", "class1", "edit_success")
 
@@ -26,7 +27,7 @@ class _Enough(Exception):
     pass
 
 
-class Stopwatch(Silent):
+class Stopwatch(Observer):
     """Scores every checkpoint, off the clock."""
 
     def __init__(self, run: str, threshold: float, seconds: float, limit: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import note, progress, say
-from attredit.cli.options import changes_of, changes_option, device_option, editor_of, output_option, run_argument
+from attredit.cli.options import changes_of, changes_option, device_option, output_option, run_argument
 from attredit.errors import AttrEditError, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def command(
     """
     from attredit.checkpoint import RunDirectory
     from attredit.cli.outputs import plan
+    from attredit.editor import load
 
     wanted = changes_of(changes)
     schema = RunDirectory(run).config().schema_
@@ -55,7 +56,7 @@ def command(
         raise UsageError("Nothing to change.", f"Name it with --set ATTRIBUTE=VALUE: {', '.join(schema.names)}.")
     schema.wanted(wanted)  # errors before anything is loaded or written
     pairs = plan(pictures, output)
-    editor = editor_of(run, device)
+    editor = load(run, device)
     failed = _edit_all(editor, pairs, {"changes": wanted, "mode": mode, "strength": strength})
     if len(pairs) == 1 and failed:
         raise failed[0]

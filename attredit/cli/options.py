@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import rich_click as click
 
 from attredit.errors import UsageError
-
-if TYPE_CHECKING:
-    from attredit.editor import Editor
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -77,18 +74,3 @@ def changes_of(items: Sequence[str]) -> dict[str, Any]:
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"{name}={value} is no value.", "Use a number, such as 0 or 1.")
     return changes
-
-
-def editor_of(run: Path, device: str | None) -> Editor:
-    """The editor of a run.
-
-    Raises:
-        UsageError: a device that this machine does not have.
-        RunError: no run, or a damaged one.
-    """
-    from attredit.editor import load
-    from attredit.launch import accelerator_for
-
-    if device is not None:
-        accelerator_for(device, "fp32")  # only for its check: torch's own error comes late and says nothing useful
-    return load(run, device)

@@ -9,7 +9,7 @@ from pathlib import Path
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import changes_of, changes_option, device_option, editor_of, output_option, run_argument
+from attredit.cli.options import changes_of, changes_option, device_option, output_option, run_argument
 
 
 @click.command
@@ -26,6 +26,7 @@ def command(run: Path, number: int, changes: Sequence[str], output: Path | None,
     """
     from attredit.checkpoint import RunDirectory
     from attredit.cli.outputs import check_format
+    from attredit.editor import load
     from attredit.report.files import write_image
     from attredit.report.grid import grid
 
@@ -33,7 +34,7 @@ def command(run: Path, number: int, changes: Sequence[str], output: Path | None,
     check_format(target)
     wanted = changes_of(changes)
     RunDirectory(run).config().schema_.wanted(wanted)  # errors before anything is loaded
-    images = editor_of(run, device).sample(number, wanted, seed=seed, output="numpy")
+    images = load(run, device).sample(number, wanted, seed=seed, output="numpy")
     across = math.ceil(math.sqrt(number))
     write_image(grid([images[i : i + across] for i in range(0, number, across)]), target)
     say(f"Wrote {target}")

@@ -9,7 +9,7 @@ from typing import Any
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import device_option, editor_of, output_option, run_argument
+from attredit.cli.options import device_option, output_option, run_argument
 from attredit.errors import UsageError
 
 
@@ -31,6 +31,7 @@ def command(
     """
     from attredit.checkpoint import RunDirectory
     from attredit.cli.outputs import check_format
+    from attredit.editor import load
     from attredit.report.files import write_image
     from attredit.report.grid import grid
 
@@ -41,7 +42,7 @@ def command(
     name = attribute or schema.names[0]
     if not schema.attributes[schema.index(name)].binary:
         raise UsageError(f"{name} is not binary: there is nothing between its values.", "Use attredit edit.")
-    editor = editor_of(run, device)
+    editor = load(run, device)
     rows: list[list[Any]] = [[] for _ in pictures]
     for number in numbers:
         decoded = editor.edit(list(pictures), {name: number}, mode="decoded", output="numpy")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.cli.console import bar, err, is_main_process, note, progress
-from attredit.launch import Silent
+from attredit.observer import Observer
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -21,7 +21,7 @@ _WINDOW = 50
 _LOSSES_SHOWN = 3
 
 
-class Watcher(Silent):
+class Watcher(Observer):
     """A bar on a terminal, a line now and then elsewhere; a context, which takes the bar away at the end."""
 
     def __init__(self) -> None:

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import AttributeSchema
-from attredit.checkpoint import load_into, read_tensors, write_tensors, write_text
 from attredit.errors import RunError
 from attredit.evaluation.judge_training import VERSION, JudgeNetwork, JudgeSettings, fit, untrained
+from attredit.files import load_into, read_tensors, write_tensors, write_text
 
 if TYPE_CHECKING:
     from attredit.data import Store

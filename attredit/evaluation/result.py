@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from attredit.checkpoint import RunDirectory, write_text
+from attredit.checkpoint import RunDirectory
 from attredit.errors import RunError
 from attredit.evaluation.statistics import Estimate
+from attredit.files import write_text
 
 
 class JudgeFacts(BaseModel):

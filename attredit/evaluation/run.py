@@ -8,10 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
-from attredit.checkpoint import RunConfig, RunDirectory, read_tensors
-from attredit.data import Geometry, cache_dir, prepare
+from attredit.checkpoint import RunConfig, RunDirectory
+from attredit.data import cache_dir, prepare
+from attredit.devices import device_of
 from attredit.editor import load
 from attredit.errors import RunError, UsageError, nearest
 from attredit.evaluation.data import EvaluationData, spread
@@ -19,10 +18,13 @@ from attredit.evaluation.judge import judge_of
 from attredit.evaluation.measure import Measured, Progress, measure, plugin_metrics
 from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
+from attredit.files import read_tensors
 from attredit.launch import source_of
 from attredit.registry import Registry, installed
 
 if TYPE_CHECKING:
+    import torch
+
     from attredit.data import Store
 
 
@@ -51,7 +53,7 @@ def evaluate(
         UsageError: an unknown split or device, or a limit below 1.
         PluginError: a part's plugin is missing, or a plugin's metric fails.
     """
-    run, registry, where = RunDirectory(run_dir), installed(), best_device(device)
+    run, registry, where = RunDirectory(run_dir), installed(), device_of(device)
     config, tell = run.config(), progress or _silent
     editor = load(run.path, str(where))
     data = _data(registry, run, config, split, limit, where, tell)
@@ -60,19 +62,6 @@ def evaluate(
     evaluation = _assembled(run, config, data, found, figures, reasons)
     evaluation.write(run)
     return evaluation
-
-
-def best_device(device: str | None) -> torch.device:
-    """The device of that name, or the fastest kind there is.
-
-    Raises:
-        UsageError: this machine has no such device.
-    """
-    usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    have = [name for name, here in usable.items() if here]
-    if device is not None and device.split(":")[0] not in have:
-        raise UsageError(f"Device {device!r} is not usable here.", f"Usable: {', '.join(have)}.")
-    return torch.device(device or have[0])
 
 
 def _data(
@@ -85,13 +74,14 @@ def _data(
     tell: Progress,
 ) -> EvaluationData:
     """Stores of both splits, and the judge."""
+    run.check_plugins(registry, config, ("data set",))
     source = source_of(registry, config)
     if split not in source.splits:
         raise UsageError(f"{config.data.name} has no split {split!r}.", nearest(split, source.splits))
 
     def stored(name: str) -> Store:
-        geometry, report = Geometry.from_json(config.geometry), _stage(tell, f"{name} images")
-        return prepare(source, name, geometry, name=config.data.name, progress=report)
+        report = _stage(tell, f"{name} images")
+        return prepare(source, name, config.geometry, name=config.data.name, progress=report)
 
     train, store = stored("train"), stored(split)
     if train.fingerprint != config.data.fingerprint:

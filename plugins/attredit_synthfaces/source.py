@@ -32,7 +32,7 @@ class SynthFaces:
 
     Args:
         image_size: Side of the images in pixels, 32 to 256.
-        data_dir: Not used: nothing is read or written.
+        data_dir: None: nothing is read or written.
         train: Number of training faces.
         valid: Number of validation faces.
         test: Number of test faces.
@@ -70,6 +70,8 @@ otherwise, independent of all others, which no real data are. `Male` and `Pale_S
         correlation: Mapping[str, Mapping[str, float]] | None = None,
         correlate: str = "train",
     ) -> None:
+        if data_dir is not None:
+            raise UsageError(f"synthfaces is drawn: it reads nothing in {data_dir}.", "Leave --data-dir out.")
         self.schema = AttributeSchema.of_binary(NAMES)
         self.image_size = _whole("image_size", image_size, SMALLEST, LARGEST)
         self.seed = _whole("seed", seed, 0, 2**63 - 1)

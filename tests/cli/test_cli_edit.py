@@ -36,6 +36,19 @@ def test_no_strength_is_no_change(attredit: Any, run: Path, photos: Path, tmp_pa
         assert edited.tobytes() == original.tobytes()
 
 
+def test_values_between_and_beyond_and_more_than_all_of_the_strength(
+    attredit: Any, run: Path, photos: Path, tmp_path: Path
+) -> None:
+    pictures = []
+    for value, strength in ((0, 1), (0.5, 1), (1, 1), (2, 2.5), (3, 1), (-2, 1)):
+        target = tmp_path / f"{len(pictures)}.png"
+        how = ["--set", f"Smiling={value}", "--strength", strength, "--mode", "decoded", "-o", target]
+        result = attredit("edit", run, photos / "a.png", *how)
+        assert result.exit_code == 0, result.output
+        pictures.append(target.read_bytes())
+    assert len(set(pictures)) == len(pictures)
+
+
 def test_a_folder_keeps_names_and_leaves_the_rest(attredit: Any, run: Path, photos: Path, tmp_path: Path) -> None:
     before = snapshot(photos)
     result = attredit("edit", run, photos, "--set", "Smiling=1", "-o", tmp_path / "out")
@@ -91,6 +104,7 @@ def test_a_single_broken_picture_is_an_error(attredit: Any, run: Path, tmp_path:
         (["a.png", "--set", "Smilin=1"], 2, "Unknown attribute 'Smilin'. Did you mean Smiling?"),
         (["a.png", "--set", "Smiling=very"], 2, "'very' is no value of Smiling."),
         (["a.png", "--set", "Smiling=NaN"], 2, "is no value"),
+        (["a.png", "--set", "Smiling=1", "--strength", "inf"], 2, "A strength of inf is none."),
         (["a.png", "--set", "Smiling"], 2, "is not of the form key=value"),
         (["a.png"], 2, "Nothing to change. Name it with --set ATTRIBUTE=VALUE: Smiling, Eyeglasses."),
         (["nothing.png", "--set", "Smiling=1"], 2, "There is no file"),

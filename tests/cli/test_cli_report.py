@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from attredit.attributes import Attribute
 from attredit.build import build
 from attredit.card import write_card
 from attredit.checkpoint import RunConfig, RunDirectory
@@ -72,8 +73,7 @@ def test_a_run_whose_method_is_gone_still_has_a_card_and_a_report(run: Path, tmp
 
 
 def test_categorical_attributes_are_edited_to_their_next_value(config: RunConfig) -> None:
-    values = ["black", "blond", "red"]
-    config = config.model_copy(update={"attributes": [{"name": "Hair", "values": values}]})
+    config = config.model_copy(update={"attributes": (Attribute("Hair", ("black", "blond", "red")),)})
     built = build(installed(), config.recipe, config.schema_, channels=3, image_size=32)
     editor = Editor(config, built.parts["encoder"], built.parts["decoder"], torch.device("cpu"))
     images = torch.randint(0, 256, (9, 3, 32, 32), dtype=torch.uint8)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attredit import files
 from attredit.cli.options import nested
 from attredit.errors import UsageError
 
@@ -51,12 +54,16 @@ def test_the_card_names_data_attributes_commands_and_misuse(run: Path) -> None:
         (["--method", "ifcvaegn"], 2, "Unknown method 'ifcvaegn'. Did you mean ifcvaegan?"),
         (["--dataset", "synthface"], 2, "Unknown dataset 'synthface'. Did you mean synthfaces?"),
         (["--preset", "papr"], 2, "has no preset 'papr'. Did you mean paper?"),
-        (["--attr", "Smilling"], 2, "Unknown attribute 'Smilling'. Did you mean Smiling?"),
+        (["--attr", "Smilling"], 2, "Unknown attribute 'Smilling'. Did you mean Smiling? Known: Bangs, Blond_Hair,"),
         (["--set", "latent_dims=8"], 2, "Unknown key 'latent_dims' in the recipe. Did you mean latent_dim?"),
         (["--set", "latent_dim"], 2, "'latent_dim' is not of the form key=value."),
         (["--set", "latent_dim=-1"], 2, "Recipe: latent_dim:"),
         (["--data-option", "tran=100"], 2, "options of data set synthfaces has no 'tran'"),
+        (["--data-dir", "somewhere"], 2, "synthfaces is drawn: it reads nothing in somewhere."),
+        (["--set", "parts.encoder.options.width=x"], 2, "parts.encoder.options cannot be used: TypeError"),
         (["--device", "abacus"], 2, "Device 'abacus' is not usable here."),
+        (["--set", "parts.encoder.use=convv"], 2, "Unknown encoder 'convv'. Did you mean conv?"),
+        (["--set", "players.autoencoder.terms.klx=1"], 2, "Unknown term 'klx'. Did you mean kl?"),
         (["--steps", "4", "--epochs", "1"], 2, "Both steps and epochs are given."),
     ],
 )
@@ -71,6 +78,60 @@ def test_impossible_requests_are_refused_in_one_line(
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert not target.exists()
+
+
+def test_a_class_without_examples_is_refused(attredit: Any, tmp_path: Path) -> None:
+    one = ["--data-option", "train=1", "--image-size", 32, "--run-dir", tmp_path / "run"]
+    result = attredit("train", "--attr", "Smiling", *one)
+    assert result.exit_code == 2
+    assert "Error: Attribute Smiling has no example with value" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_that_diverges_says_by_which_term_and_what_to_change(
+    attredit: Any, train_arguments: list[str], tmp_path: Path
+) -> None:
+    runaway = ["--set", "players.autoencoder.terms.kl.limit=1e-9", "--steps", 4, "--log-every", 1]
+    result = attredit(*train_arguments, *runaway, "--run-dir", tmp_path / "run")
+    assert result.exit_code == 1
+    error = result.stderr.splitlines()[-1]
+    assert error.startswith("Error: Training diverged: autoencoder/kl ran away")
+    assert "Lower players.autoencoder.optimizer.lr or players.autoencoder.terms.kl.weight" in error
+
+
+def test_a_full_disk_is_an_error_after_which_the_run_goes_on_to_the_same_bytes(
+    attredit: Any, train_arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    length = ["--steps", 6, "--save-every", 2]
+    assert attredit(*train_arguments, *length, "--run-dir", tmp_path / "whole").exit_code == 0
+    replace, saved = files.os.replace, []
+
+    def full(source: Any, target: Any) -> None:
+        if str(target).endswith("training.safetensors"):
+            saved.append(target)
+            if len(saved) == 2:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    monkeypatch.setattr(files.os, "replace", full)
+    run = tmp_path / "full"
+    result = attredit(*train_arguments, *length, "--run-dir", run)
+    monkeypatch.undo()
+    assert result.exit_code == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"Error: Cannot write {run / 'training.safetensors'}: No space left on device.")
+    assert not list(run.glob(".*"))
+    assert attredit("train", "--resume", run, "--device", "cpu").exit_code == 0
+    for name in ("model.safetensors", "training.safetensors"):
+        assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_steps_that_are_done_already_cannot_be_asked_for(attredit: Any, run: Path) -> None:
+    before = (run / "config.json").read_bytes()
+    result = attredit("train", "--resume", run, "--steps", 5, "--device", "cpu")
+    assert result.exit_code == 2
+    assert "has done 6 steps. Ask for as many --steps, or more." in result.stderr
+    assert (run / "config.json").read_bytes() == before
 
 
 def test_without_an_attribute_they_are_listed(attredit: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from attredit.checkpoint import read_tensors
+from attredit.files import read_tensors
 
 
 @pytest.mark.parametrize("factorizer", ["mmd", "confusion"])
@@ -39,10 +39,10 @@ def test_two_processes_equal_one(tmp_path: Path, train_command: Any, run_process
 WRITES = """
 import sys, torch, accelerate
 from attredit.launch import Request, train
-from attredit import checkpoint, launch, trainer
+from attredit import files, launch
 paths = []
-original = checkpoint._replace
-checkpoint._replace = lambda path, write: (paths.append(str(path)), original(path, write))
+original = files._replace
+files._replace = lambda path, write: (paths.append(str(path)), original(path, write))
 finish = launch._finish
 def checked(running, *rest):
     path = finish(running, *rest)

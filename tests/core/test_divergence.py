@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from attredit import DivergenceError, load
+from attredit.files import read_tensors
 from attredit.launch import train
 
 
@@ -25,6 +26,27 @@ def test_non_finite_loss_names_the_term_and_keeps_the_checkpoint(
     assert "last good checkpoint" in str(caught.value)
     image = load(tmp_path / "run").sample(1)[0]
     assert image.size == (32, 32)
+
+
+def test_weights_that_a_finite_loss_spoils_are_not_saved(
+    request_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attredit import losses
+
+    original = losses.class_
+
+    def root_at_zero(view: Any) -> Any:
+        """Adds 0 at the step before a checkpoint, whose gradient is not a number."""
+        logits = view.code("real").attrs
+        return original(view) + (0 * logits).sum().sqrt() if view.step == 3 else original(view)
+
+    monkeypatch.setattr(losses, "class_", root_at_zero)
+    message = r"weights of encoder stopped being finite by step 4, by a gradient of .*autoencoder/class.*clip=1"
+    with pytest.raises(DivergenceError, match=message):
+        train(request_for(save_every=2))
+    kept, metadata = read_tensors(tmp_path / "run" / "training.safetensors")
+    assert metadata["step"] == 2
+    assert all(tensor.isfinite().all() for tensor in kept.values())
 
 
 def test_runaway_kl_is_caught_by_its_limit(request_for: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from attredit import Editor, checkpoint, load
+from attredit import Editor, files, load
 from attredit.composite import blend, edit_mask
 from attredit.errors import DataError, PluginError, RunError, UsageError
 from attredit.launch import train
@@ -158,7 +158,7 @@ def test_missing_plugin_and_wrong_config(run: Path, tmp_path: Path) -> None:
 
 def test_full_disk_keeps_the_last_checkpoint(request_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writes = 0
-    original = checkpoint.os.replace
+    original = files.os.replace
 
     def replace(source: str, target: Path) -> None:
         nonlocal writes
@@ -167,7 +167,7 @@ def test_full_disk_keeps_the_last_checkpoint(request_for: Any, tmp_path: Path, m
             raise OSError(errno.ENOSPC, "No space left on device")
         original(source, target)
 
-    monkeypatch.setattr(checkpoint.os, "replace", replace)
+    monkeypatch.setattr(files.os, "replace", replace)
     with pytest.raises(RunError, match=r"No space left on device.*saved before is intact"):
         train(request_for())
     monkeypatch.undo()

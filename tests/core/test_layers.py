@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 LAYERS = [
     {"errors", "hookspecs", ""},
     {"attributes", "recipe", "registry", "builtin"},
-    {"interfaces", "losses", "view", "images", "data"},
-    {"build", "checkpoint"},
-    {"composite", "trainer", "editor"},
+    {"interfaces", "losses", "view", "images", "data", "devices", "files"},
+    {"build", "checkpoint", "observer"},
+    {"composite", "health", "trainer", "editor"},
     {"launch", "card"},
     {"evaluation", "report"},
     {"cli", "__main__"},
@@ -51,6 +52,16 @@ def test_imports_go_down() -> None:
                 seen += 1
                 assert LEVEL[layer_of(module)] <= LEVEL[own], f"{path} imports {module}, which is above it"
     assert seen > 50
+
+
+def test_the_docs_show_the_same_layers() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    block = text.partition("## Layers")[2].split("```")[1]
+    shown = [{name.strip(" /") for name in line.split(",")} for line in block.strip().splitlines()]
+    # Left out there: the package itself, the core's own registrations, and `python -m`.
+    assert shown == [layer - {"", "builtin", "__main__"} for layer in LAYERS]
+    for layer in shown:
+        assert all(re.search(rf"`(attredit/)?{name}[./]", text) for name in layer)
 
 
 def test_plugins_do_not_import_each_other() -> None:

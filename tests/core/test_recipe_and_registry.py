@@ -56,6 +56,12 @@ def test_bad_overrides(overrides: dict[str, object], message: str) -> None:
         ({"players.autoencoder.terms.kl.options.x": 1}, r"terms.kl.options has no 'x'"),
         ({"players.autoencoder.optimizer.options.x": 1}, r"optimizer.options has no 'x'"),
         ({"players.autoencoder.trains": ["encoder", "nothing"]}, "trains 'nothing'"),
+        (
+            {"parts.encoder.options.width": "x"},
+            r"parts.encoder.options cannot be used: TypeError: .*Given: .*width='x'",
+        ),
+        ({"players.autoencoder.optimizer.lr": -1}, r"optimizer.options cannot be used: .*Invalid learning rate: -1"),
+        ({"players.autoencoder.terms.rec.options.batch": "men"}, r"rec.options.batch is 'men'\. Did you mean mean\?"),
     ],
 )
 def test_what_cannot_be_built(overrides: dict[str, object], message: str) -> None:

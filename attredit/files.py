@@ -1,0 +1,128 @@
+"""Text and tensors in files that appear whole or not at all, and are checked when they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attredit.errors import RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write a safetensors file atomically.
+
+    All metadata go under one key: the format does not fix the order of several, and equal states must be equal bytes.
+    The format has no checksum either, so one is among them.
+    """
+    from safetensors.torch import save_file
+
+    plain = {k: t.detach().to("cpu").contiguous() for k, t in tensors.items()}
+    text = json.dumps({**metadata, "digest": _digest(plain, metadata)}, sort_keys=True)
+    _replace(path, lambda temporary: save_file(plain, temporary, {"attredit": text}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a safetensors file and its metadata.
+
+    Raises:
+        RunError: it is missing, empty, cut short, no safetensors file, or not what was written.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise RunError(f"{path} is missing.", "The run was stopped before its first checkpoint; train again.")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = json.loads(file.metadata()["attredit"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        # None: of files that were written before there was a digest.
+        if metadata.pop("digest", None) not in (None, _digest(tensors, metadata)):
+            raise ValueError("its content is not what was written")
+        return tensors, metadata
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{path} is damaged ({path.stat().st_size} bytes): {error}.", "Restore it from a copy or train again."
+        ) from error
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
+    """Hex digest of contiguous tensors on the CPU, their names and shapes, and of the metadata."""
+    import torch
+
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def load_into(module: Any, tensors: Mapping[str, Tensor], where: Path) -> None:
+    """Load tensors into a module, exactly.
+
+    Raises:
+        RunError: names or shapes differ from what the configuration describes.
+    """
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise RunError(f"{where} does not fit its config.json: {reason}", "One of the two was changed.") from None
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put names under a prefix."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of `prefixed`."""
+    return {name[len(prefix) + 1 :]: t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    _replace(path, lambda temporary: Path(temporary).write_text(text, "utf-8"))
+
+
+def _replace(path: Path, write: Callable[[str], Any]) -> None:
+    """Let `write` make a temporary sibling and move it into place; leave nothing behind if it fails."""
+    with explained(path):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        try:
+            write(temporary)
+            os.chmod(temporary, 0o644)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+class explained:
+    """Turns an operating system's refusal to write into one sentence."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        # safetensors reports a full disk as its own error type, with the system's words in it.
+        from safetensors import SafetensorError
+
+        if isinstance(error, OSError | SafetensorError):
+            reason = getattr(error, "strerror", None) or str(error)
+            raise RunError(
+                f"Cannot write {self.path}: {reason}.", "What was saved before is intact; make room and resume."
+            ) from error

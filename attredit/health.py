@@ -1,0 +1,72 @@
+"""Whether a training's numbers still mean something; if not, which term they left it by, and what to change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from attredit.build import ActivePlayer
+from attredit.checkpoint import RunDirectory
+from attredit.errors import DivergenceError
+
+
+class Health:
+    """Watches for numbers that mean nothing, without waiting for the device at every step."""
+
+    def __init__(self) -> None:
+        self.first: tuple[Tensor, Tensor] | None = None
+        self.names: list[str] = []
+
+    def look(self, values: Mapping[str, Tensor], step: int) -> None:
+        """Remember which terms were not finite at the first step that had any."""
+        bad = ~torch.stack(list(values.values())).isfinite()
+        now = torch.tensor(step, device=bad.device)
+        if self.first is None or self.names != list(values):
+            self.first, self.names = (bad, now), list(values)
+            return
+        before, when = self.first
+        seen = before.any()
+        self.first = (torch.where(seen, before, bad), torch.where(seen, when, now))
+
+    def check(self, metrics: Mapping[str, float], players: list[ActivePlayer], run: RunDirectory) -> None:
+        """Raise a `DivergenceError` that names the term."""
+        assert self.first is not None
+        bad, when = self.first
+        if bad.any() or not all(map(math.isfinite, metrics.values())):
+            names = [n for n, b in zip(self.names, bad.tolist(), strict=True) if b]
+            names = names or [n for n, v in metrics.items() if not math.isfinite(v)]
+            raise _diverged(f"{', '.join(names)} stopped being finite at step {int(when)}", names[0], run)
+        for player in players:
+            for name, term in player.spec.terms.items():
+                value = metrics.get(f"{player.name}/{name}")
+                if term.limit is not None and value is not None and abs(value) > term.limit:
+                    raise _diverged(
+                        f"{player.name}/{name} ran away: {value:.3g}, over its limit of {term.limit:g}",
+                        f"{player.name}/{name}",
+                        run,
+                    )
+
+    def check_weights(self, players: list[ActivePlayer], step: int, run: RunDirectory) -> None:
+        """Raise a `DivergenceError` if weights are not finite, which the terms show only one step later."""
+        for player in players:
+            for part, weights in player.parameters.items():
+                if weights and not torch.stack([w.isfinite().all() for w in weights]).all():
+                    names = ", ".join(f"{player.name}/{n}" for n in player.terms)
+                    what = f"weights of {part} stopped being finite by step {step}, by a gradient of {names}"
+                    raise _diverged(what, player.name, run)
+
+
+def _diverged(what: str, term: str, run: RunDirectory) -> DivergenceError:
+    player, _, name = term.partition("/")
+    kept = (
+        f"The last good checkpoint is in {run.path}." if run.model_file.exists() else "No checkpoint had been written."
+    )
+    weight = f" or players.{player}.terms.{name}.weight" if name else ""
+    return DivergenceError(
+        f"Training diverged: {what}. {kept}",
+        f"Lower players.{player}.optimizer.lr{weight}, or set players.{player}.clip=1, "
+        "and prefer terms that are bounded.",
+    )

@@ -1,0 +1,105 @@
+"""Options of a training that change what it computes or writes: precision, averaged weights, event files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from attredit import load
+from attredit.files import below, read_tensors
+from attredit.launch import resume, train
+from attredit.observer import Observer
+from attredit.trainer import _synchronised
+
+
+class Impatient(Observer):
+    """Interrupts a training between two checkpoints."""
+
+    def on_step(self, step: int) -> None:
+        if step == 7:
+            raise KeyboardInterrupt
+
+
+def last_metrics(run: Path) -> dict[str, float]:
+    lines: list[dict[str, float]] = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return lines[-1]
+
+
+def test_bf16_computes_otherwise_keeps_its_weights_in_fp32_and_resumes_exactly(
+    request_for: Any, tmp_path: Path
+) -> None:
+    # One process after the other precision: accelerate alone would refuse the second.
+    full = train(request_for(run_dir=str(tmp_path / "fp32")))
+    half = train(request_for(run_dir=str(tmp_path / "bf16"), precision="bf16"))
+    part = tmp_path / "part"
+    with pytest.raises(KeyboardInterrupt):
+        train(request_for(run_dir=str(part), precision="bf16"), observer=Impatient())
+    resume(part, device="cpu")
+    weights, _ = read_tensors(half / "training.safetensors")
+    assert {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()} == {torch.float32}
+    assert (full / "model.safetensors").read_bytes() != (half / "model.safetensors").read_bytes()
+    assert (part / "model.safetensors").read_bytes() == (half / "model.safetensors").read_bytes()
+    one, other = last_metrics(full), last_metrics(half)
+    assert other["autoencoder/rec"] == pytest.approx(one["autoencoder/rec"], rel=0.02)
+    assert json.loads((half / "config.json").read_text())["precision"] == "bf16"
+    assert load(half).sample(1)[0].size == (32, 32)
+
+
+class Checkpoints(Observer):
+    """Reads every checkpoint as it is written."""
+
+    def __init__(self, run: Path) -> None:
+        self.run, self.seen = run, list[dict[str, Tensor]]()
+
+    def on_save(self, step: int) -> None:
+        tensors, _ = read_tensors(self.run / "training.safetensors")
+        assert step == len(self.seen) + 1
+        self.seen.append(tensors)
+
+
+def test_averaged_weights_follow_the_trained_ones_and_are_what_is_kept(request_for: Any, tmp_path: Path) -> None:
+    watching = Checkpoints(tmp_path / "run")
+    run = train(request_for(steps=4, save_every=1, overrides={"ema": 0.75}), observer=watching)
+    assert len(watching.seen) == 4
+    for before, now in zip(watching.seen, watching.seen[1:], strict=False):
+        for name, tensor in below("average", now).items():
+            expected = 0.75 * before[f"average.{name}"] + 0.25 * now[f"parts.{name}"]
+            torch.testing.assert_close(tensor, expected, rtol=1e-5, atol=1e-7)
+    model, _ = read_tensors(run / "model.safetensors")
+    last = watching.seen[-1]
+    assert all(torch.equal(tensor, last[f"average.{name}"]) for name, tensor in model.items())
+    assert any(not torch.equal(tensor, last[f"parts.{name}"]) for name, tensor in model.items())
+
+
+def events(run: Path) -> Mapping[str, list[int]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    read = EventAccumulator(str(run / "tensorboard")).Reload()
+    return {name: [event.step for event in read.Scalars(name)] for name in read.Tags()["scalars"]}
+
+
+def test_event_files_have_every_metric_once_even_after_an_interruption(request_for: Any, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(request_for(tensorboard=True), observer=Impatient())
+    assert events(run)["autoencoder/rec"] == [2, 4, 6]
+    resume(run, device="cpu", tensorboard=True)  # from step 4: step 6 comes again
+    found = events(run)
+    assert set(found) == set(last_metrics(run)) - {"step"}
+    assert set(map(tuple, found.values())) == {(2, 4, 6, 8)}
+    assert not (train(request_for(run_dir=str(tmp_path / "plain"), steps=1)) / "tensorboard").exists()
+
+
+@pytest.mark.parametrize("processes, device, kind", [(2, "cuda", nn.SyncBatchNorm), (1, "cuda", nn.BatchNorm2d),
+                                                     (2, "cpu", nn.BatchNorm2d)])  # fmt: skip
+def test_batch_statistics_are_shared_on_gpus_only(processes: int, device: str, kind: type[nn.Module]) -> None:
+    parts = nn.ModuleDict({"encoder": nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))})
+    engine: Any = SimpleNamespace(num_processes=processes, device=torch.device(device))
+    assert type(_synchronised(parts, engine)["encoder"][1]) is kind

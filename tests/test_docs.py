@@ -1,0 +1,233 @@
+"""Every command and every Python block of the documentation runs, as it is written.
+
+What the documents take for granted (a photo, a folder PATH with CelebA, a run RUN, a broken plugin NAME) exists here
+under that very name. Trainings are shortened behind the command line, so that its options are read as they stand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from attredit.errors import RunError
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+CELEBA_IMAGES = 12
+
+NOT_RUN = {
+    "attredit COMMAND [OPTIONS]": "a form, not a command",
+    "python -m attredit": "prints the help, as a command line that lacks a command; test_cli_help.py runs it",
+    "attredit COMMAND --help": "a form, not a command; test_cli_help.py runs every command's help",
+    "attredit --debug COMMAND ...": "a form, not a command; test_cli_help.py runs one",
+    "attredit train --dataset celeba --data-option hub=flwrlabs/celeba --attr Eyeglasses": "downloads a gigabyte",
+    "pip install -e .": "changes the environment that runs the tests",
+    "make demo": "minutes; what it calls is run by test_the_demo",
+    "make check": "is run beside the tests, by .ci/run",
+    "make test": "is what runs this",
+    "make format": "changes files",
+}
+SMALL = ["parts.encoder.options.width", "parts.decoder.options.width"]
+FACES = {"train": 40, "valid": 8, "test": 10}
+
+
+def commands_of(text: str) -> list[str]:
+    """Lines of shell blocks, of indented blocks, and commands within sentences, in order; Python blocks whole."""
+    found = []
+    fenced = r"^```(?P<language>\w*)\n(?P<block>(?:.*\n)*?)```$"
+    inline = r"^    (?P<line>\S.*)$|`(?P<span>(?:attredit|python|pip|make) [^`]+)`"
+    for match in re.finditer(f"{fenced}|{inline}", text, re.M):
+        language, block = match["language"], match["block"]
+        if block is None:
+            found.append(match["line"] or match["span"])
+        elif language == "python":
+            found.append(f"python\n{block}")
+        elif language in ("sh", "bash", "console"):
+            found += block.replace("\\\n", " ").splitlines()
+        else:
+            assert language == "", f"nobody knows how to run {language}"
+    commands = [c if c.startswith("python\n") else re.sub(r"(^\$ |\s+#.*$)", "", c).strip() for c in found]
+    return [c for c in commands if c]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> Iterator[Path]:
+    """The current directory of a reader who has all that the documents speak of."""
+    from attredit import registry
+
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 60, 3), np.uint8)
+    (tmp_path / "photos").mkdir()
+    for name in ("photo.png", "a.png", "b.png", "photos/one.png", "photos/two.jpg"):
+        Image.fromarray(pixels).save(tmp_path / name)
+    (tmp_path / "docs" / "images").mkdir(parents=True)
+    celeba(tmp_path / "PATH")
+    shutil.copytree(tiny_run, tmp_path / "RUN")
+    installed = tmp_path / "site" / "attredit_broken-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: attredit-broken\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[attredit]\nNAME = no_such_module_anywhere\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("ATTREDIT_STRICT_PLUGINS", "0")
+    registry.installed.cache_clear()
+    yield tmp_path
+    registry.installed.cache_clear()
+
+
+def celeba(folder: Path) -> None:
+    from attredit_celeba.source import NAMES
+
+    (folder / "img_align_celeba").mkdir(parents=True)
+    files = [f"{i:06d}.jpg" for i in range(1, CELEBA_IMAGES + 1)]
+    for file in files:
+        Image.new("RGB", (178, 218), "grey").save(folder / "img_align_celeba" / file)
+    rows = [f"{file} {' '.join(['1', '-1'][i % 2] for _ in NAMES)}" for i, file in enumerate(files)]
+    (folder / "list_attr_celeba.txt").write_text("\n".join([str(CELEBA_IMAGES), " ".join(NAMES), *rows, ""]))
+    splits = [f"{file} {i // 4}" for i, file in enumerate(files)]
+    (folder / "list_eval_partition.txt").write_text("\n".join([*splits, ""]))
+
+
+@pytest.fixture(scope="module")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from attredit.launch import Request, train
+
+    return train(shortened(Request(attributes=("Smiling",), run_dir=str(tmp_path_factory.mktemp("docs") / "run"))))
+
+
+def shortened(request: Any) -> Any:
+    """The same training in a second or less."""
+    options = {**request.data_options, **FACES} if request.dataset == "synthfaces" else request.data_options
+    overrides = {**request.overrides, **dict.fromkeys(SMALL, 4)}
+    small = {"image_size": 32, "steps": 2, "epochs": None, "batch_size": 4, "device": "cpu"}
+    return dataclasses.replace(request, **small, data_options=options, overrides=overrides)
+
+
+@pytest.fixture
+def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
+    """The command line in this process, whose trainings are short, those of the judge as well."""
+    from attredit import launch
+    from attredit.cli.group import cli
+    from attredit.evaluation import run as evaluation
+    from attredit.evaluation.judge_training import JudgeSettings
+
+    train, resume = launch.train, launch.resume
+    monkeypatch.setattr(launch, "train", lambda request, **more: train(shortened(request), **more))
+    monkeypatch.setattr(launch, "resume", lambda run, *, steps, **more: resume(run, steps=steps and 4, **more))
+
+    quick = functools.partial(evaluation.judge_of, settings=JudgeSettings(epochs=1, steps=5))
+    monkeypatch.setattr(evaluation, "judge_of", quick)
+
+    def call(arguments: list[str]) -> str:
+        result = CliRunner().invoke(cli, arguments, prog_name="attredit")
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return call
+
+
+@functools.cache  # a launch takes seconds, and is the same in every document
+def run_module(*words: str) -> str:
+    """``python ...`` in a process of its own, where nothing can shorten a training but options."""
+    if "train" in words:
+        words = (*words, "--image-size=32", "--steps=2", "--batch-size=4", *(f"--set={key}=4" for key in SMALL))
+        words += tuple(f"--data-option={key}={value}" for key, value in FACES.items())
+    # Standalone: the launcher takes a free port instead of a fixed one that another test may hold.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PET_STANDALONE": "1"}
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run_python(block: str) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(block, "block", "exec"), names)
+    for name, dtype, shape in re.findall(r"^(\w+) = .*# (\w+) (\(.*\))$", block, re.M):
+        assert (str(names[name].dtype), str(names[name].shape)) == (dtype, shape)
+
+
+def run_command(command: str, attredit: Callable[[list[str]], str]) -> None:
+    """Run one; what it is told to write must be there afterwards."""
+    words = shlex.split(command)
+    words, target = (words[:-2], Path(words[-1])) if ">" in words else (words, None)
+    program, *arguments = words
+    assert program in ("attredit", "python"), f"{command!r} is neither run nor listed in NOT_RUN"
+    outputs = [Path(words[words.index("-o") + 1])] if "-o" in words else []
+    before = {path: path.stat().st_mtime_ns for path in outputs if path.exists()}
+    printed = attredit(arguments) if program == "attredit" else run_module(*arguments)
+    for path in outputs:
+        assert path.stat().st_mtime_ns != before.get(path), f"{path} was not written"
+        assert path.is_file() or list(path.iterdir())
+    if target is not None:
+        assert target.suffix == ".json"
+        assert json.loads(printed)
+
+
+def run_all(commands: list[str], attredit: Callable[[list[str]], str]) -> None:
+    for command in dict.fromkeys(commands):
+        print(command)  # shown when it fails
+        if command.startswith("python\n"):
+            run_python(command.removeprefix("python\n"))
+        elif command not in NOT_RUN:
+            run_command(command, attredit)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
+def test_what_a_document_says_works(document: Path, place: Path, attredit: Any) -> None:
+    run_all(commands_of(document.read_text()), attredit)
+
+
+def test_the_demo(place: Path, attredit: Any) -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\ndemo:")[2].partition("\n\n")[0]
+    commands = [c.replace("$(DEMO)", "runs/demo") for c in re.findall(r"^\t\$\(BIN\)/(attredit .*)$", recipe, re.M)]
+    assert [c.split()[1] for c in commands] == ["train", "evaluate", "report"]
+    run_all(commands, attredit)
+    assert (place / "runs" / "demo" / "report.html").is_file()
+
+
+def test_what_a_model_card_says_works(place: Path, attredit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = commands_of((place / "RUN" / "README.md").read_text())
+    assert [c.split()[0] for c in commands] == ["attredit", "python", "attredit", "attredit"]
+    (place / "run").symlink_to("RUN")  # the name it had when the card was written
+    run_all(commands, attredit)
+
+
+def test_commands_are_found_wherever_they_stand() -> None:
+    text = "    make x  # why\n\nor `attredit train`, `attredit`\n```sh\n$ a \\\n  b\n```\n```python\nimport x\n```\n"
+    assert commands_of(text) == ["make x", "attredit train", "a    b", "python\nimport x\n"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "git clone somewhere",
+        "attredit train --no-such-option",
+        "attredit edit RUN photo.png --set Smilin=1",
+        "attredit evaluate NOWHERE --json > figures.json",
+        "python\nimport attredit\nattredit.load('NOWHERE')\n",
+    ],
+)
+def test_what_is_wrong_or_neither_run_nor_listed_fails(command: str, place: Path, attredit: Any) -> None:
+    with pytest.raises((AssertionError, RunError)):
+        run_all([command], attredit)
+
+
+def test_everything_is_found_and_nothing_is_listed_for_nothing() -> None:
+    found = [command for document in DOCUMENTS for command in commands_of(document.read_text())]
+    assert set(NOT_RUN) <= set(found)
+    assert len(found) > 40
+    assert sum(command.startswith("python\n") for command in found) >= 2
