@@ -49,12 +49,13 @@ class ActivePlayer:
     def groups(self, step: int, total: int) -> list[tuple[list[nn.Parameter], dict[str, float]]]:
         """One backward pass each: parameters, and the weighted terms whose gradient reaches them at this step.
 
-        Terms without `only` share the first pass; each distinct `only` costs one more, which accumulates.
+        Terms without `only` share the first pass; each distinct `only` costs one more, which accumulates. What is due
+        only every so many steps weighs as many times as much.
         """
         groups: dict[tuple[str, ...], dict[str, float]] = {}
         for name, term in self.spec.terms.items():
-            weight = at_step(term.weight, step, total)
-            if weight != 0:
+            weight = at_step(term.weight, step, total) * term.every
+            if weight != 0 and (step + 1) % term.every == 0:
                 groups.setdefault(term.only or self.spec.trains, {})[name] = weight
         return [([w for part in reach for w in self.parameters[part]], terms) for reach, terms in groups.items()]
 

@@ -17,7 +17,7 @@ def register_terms(register: Register) -> None:
         "class": "label head against the labels (equation 5)",
         "class_rec": "label head on the reconstruction (equation 6)",
         "class_edit": "label head on the edit, against what was asked for",
-        "z_edit": "latent of the edit, against that of the image",
+        "residual": "how much an edit changes of the image",
         "kl": "divergence of the latent from N(0, I) (equation 8)",
         "penalty": "what a factorizer asks of the encoder",
         "fit": "what a factorizer's own network minimises (equation 7)",

@@ -76,14 +76,13 @@ def class_edit_(view: BatchView) -> Tensor:
     return view.schema.loss(_attrs(view, "edited"), view.edited_targets)
 
 
-def z_edit_(view: BatchView) -> Tensor:
-    """The latent that the encoder reads in the edit, against the one that it was decoded from: what was not asked for
-    stays (a latent cycle, as in Zhu et al. 2017, BicycleGAN).
+def residual_(view: BatchView) -> Tensor:
+    """How much an edit changes: mean absolute difference to the reconstruction, summed over channels.
 
-    Give it ``only=("decoder",)``, as `class_edit`.
+    Keeps edits where they belong (Shen and Liu 2017, "Learning residual images for face attribute manipulation").
     """
-    code = view.code("real")
-    return F.mse_loss(view.code("edited").mean, code.mean.detach())
+    change = (view.images("edited") - view.images("reconstruction")).abs()
+    return change.mean() * view.real.shape[1]
 
 
 def penalty_(view: BatchView, part: str = "factorizer") -> Tensor:

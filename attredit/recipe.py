@@ -67,6 +67,8 @@ class Term(_Frozen):
             encoder and decoder (the paper's 9 and 10) are written down.
         options: Passed to the term.
         limit: Training stops with a clear error when the unweighted term exceeds this.
+        every: Computed at each step of this many only, with as many times the weight (lazy regularisation, Karras et
+            al. 2020, appendix B).
     """
 
     use: str = ""
@@ -74,6 +76,7 @@ class Term(_Frozen):
     only: tuple[str, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
     limit: float | None = None
+    every: int = Field(1, ge=1)
 
 
 class Optimizer(_Frozen):

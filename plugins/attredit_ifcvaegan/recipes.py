@@ -16,7 +16,9 @@ DEFAULT = Recipe(
             trains=("encoder", "decoder"),
             terms={
                 "penalty": Term(weight=0.1),
-                "class_edit": Term(weight=0.01, only=("decoder",)),
+                # The decoder alone answers for its edits: they show what was asked for, and little else.
+                "class_edit": Term(weight=0.03, only=("decoder",), every=2),
+                "residual": Term(weight=0.06, only=("decoder",), every=2),
             },
         ),
         "auxiliary": Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="adam", lr=1e-3)),

@@ -20,6 +20,8 @@ from attredit import Code
 from attredit_networks.paper import stages, widths
 
 _SMALLEST = 4
+# How fast the attributes' part of the linear path learns, beside the part that all images share.
+_GATE = 1.0
 
 
 def _norm(channels: int) -> nn.Module:
@@ -39,15 +41,21 @@ class PixelsToLatent(nn.Linear):
 
 
 class LatentToPixels(nn.Linear):
-    """The linear path's second half: (B, Z) to image logits (B, C, H, W), enlarged from S x S."""
+    """The linear path's second half: latent (B, Z) and attributes (B, A) to image logits (B, C, H, W), drawn at S x S.
 
-    def __init__(self, latent_dim: int, channels: int, size: int, image_size: int) -> None:
-        super().__init__(latent_dim, channels * size**2)
+    Linear in the latent, with weights that the attributes change. What the latent says of glasses is drawn by weights
+    that only images with glasses have trained, so that asking for none draws none, even where the latent still knows of
+    them. The attributes have no pattern of their own here: one is quickly found that fools the label head.
+    """
+
+    def __init__(self, latent_dim: int, attr_dim: int, channels: int, size: int, image_size: int) -> None:
+        super().__init__(latent_dim * (1 + attr_dim), channels * size**2)
         self.shape, self.image_size = (channels, size, size), image_size
         nn.init.normal_(self.weight, std=1e-3)  # starts as (almost) nothing, and learns first
 
-    def forward(self, latent: Tensor) -> Tensor:
-        logits = super().forward(latent).unflatten(1, self.shape)
+    def forward(self, z: Tensor, attrs: Tensor) -> Tensor:
+        gated = _GATE * (2.0 * attrs - 1.0)[:, :, None] * z[:, None, :]
+        logits = super().forward(torch.cat([z, gated.flatten(1)], 1)).view(-1, *self.shape)
         if self.image_size == self.shape[-1]:
             return logits
         return F.interpolate(logits, size=self.image_size, mode="bilinear", align_corners=False)
@@ -105,7 +113,8 @@ class ConvDecoder(nn.Module):
         latent_dim: Z.
         attr_dim: A.
         width: Channels before the last stage.
-        linear_size: Side in pixels at which the linear path draws, at most H; 0 for no such path.
+        linear_size: Side in pixels at which the linear path draws, at most H; 0 for no such path. It has
+            (1 + A) Z C S^2 weights: with dozens of attributes, 32 is enough.
     """
 
     def __init__(
@@ -128,11 +137,11 @@ class ConvDecoder(nn.Module):
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(sizes[-1], channels, 4, 2, 1))
         assert len(sizes) == stages(image_size)
         size = min(linear_size, image_size)
-        self.linear = LatentToPixels(latent_dim, channels, size, image_size) if size else None
+        self.linear = LatentToPixels(latent_dim, attr_dim, channels, size, image_size) if size else None
 
     def forward(self, z: Tensor, attrs: Tensor, code: Code | None = None) -> Tensor:
         """Decode; `code` is not read."""
         # Centred attributes: 0 and 1 push equally far, and an untrained column costs nothing.
         told = torch.cat([z, 2 * attrs - 1], 1)
         logits: Tensor = self.layers(self.start(told).unflatten(1, (self.top, _SMALLEST, _SMALLEST)))
-        return logits if self.linear is None else logits + self.linear(z)
+        return logits if self.linear is None else logits + self.linear(z, attrs)
