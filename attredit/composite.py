@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # Found on drawn faces at 64x64; lengths are in pixels there and scale with the image size.
-GAIN = 12.0
-FLOOR = 0.03
+GAIN = 20.0
+FLOOR = 0.08
 _DILATE = 3
 _BLUR = 1.0
 # Wide enough to see past the edited feature, narrow enough to tell lips from the skin around them.

@@ -84,6 +84,7 @@ def _add_player(tree: Tree, name: str, player: Player) -> None:
     terms = branch.add("minimises")
     for key, term in player.terms.items():
         reach = f", only {', '.join(term.only)}" if term.only else ""
+        reach += f", every {term.every} steps" if term.every > 1 else ""
         use = f", {term.use}" if term.use else ""
         _leaf(terms, key, f"{_plain(term.weight)}{use}{reach} {_compact(term.options)}".strip())
 

@@ -17,8 +17,8 @@ DEFAULT = Recipe(
             terms={
                 "penalty": Term(weight=0.1),
                 # The decoder alone answers for its edits: they show what was asked for, and little else.
-                "class_edit": Term(weight=0.03, only=("decoder",), every=2),
-                "residual": Term(weight=0.06, only=("decoder",), every=2),
+                "class_edit": Term(weight=0.01, only=("decoder",), every=2),
+                "residual": Term(weight=0.05, only=("decoder",), every=2),
             },
         ),
         "auxiliary": Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="adam", lr=1e-3)),

@@ -7,7 +7,7 @@ from attredit import Optimizer, Part, Player, Recipe, Schedule, Term
 ALPHA, RHO, DELTA = 1.0, 0.1, 0.1  # the paper's best naive model (section 4.1)
 
 _RMSPROP = Optimizer(name="rmsprop", lr=2e-4)
-_ADAM = Optimizer(name="adam", lr=Schedule(kind="cosine", start=3e-3, end=1e-4))
+_ADAM = Optimizer(name="adam", lr=Schedule(kind="cosine", start=2e-3, end=1e-4))
 
 DEFAULT = Recipe(
     parts={
@@ -28,7 +28,7 @@ DEFAULT = Recipe(
     },
     latent_dim=128,
     batch_size=32,
-    steps=2400,
+    steps=2200,
 )
 
 PAPER = Recipe(

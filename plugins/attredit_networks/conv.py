@@ -20,8 +20,6 @@ from attredit import Code
 from attredit_networks.paper import stages, widths
 
 _SMALLEST = 4
-# How fast the attributes' part of the linear path learns, beside the part that all images share.
-_GATE = 1.0
 
 
 def _norm(channels: int) -> nn.Module:
@@ -37,6 +35,7 @@ class PixelsToLatent(nn.Linear):
         nn.init.normal_(self.weight, std=self.in_features**-0.5)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Centred pixels to what is added to the latent's mean."""
         return super().forward(F.adaptive_avg_pool2d(images - 0.5, self.size).flatten(1))
 
 
@@ -54,7 +53,8 @@ class LatentToPixels(nn.Linear):
         nn.init.normal_(self.weight, std=1e-3)  # starts as (almost) nothing, and learns first
 
     def forward(self, z: Tensor, attrs: Tensor) -> Tensor:
-        gated = _GATE * (2.0 * attrs - 1.0)[:, :, None] * z[:, None, :]
+        """What is added to the image's logits."""
+        gated = (2.0 * attrs - 1.0)[:, :, None] * z[:, None, :]
         logits = super().forward(torch.cat([z, gated.flatten(1)], 1)).view(-1, *self.shape)
         if self.image_size == self.shape[-1]:
             return logits

@@ -29,7 +29,8 @@ def test_the_linear_path_adds_to_what_the_convolutions_say() -> None:
     bare_encoder.load_state_dict({k: v for k, v in encoder.state_dict().items() if not k.startswith("linear")})
     bare_decoder.load_state_dict({k: v for k, v in decoder.state_dict().items() if not k.startswith("linear")})
     images, z, attrs = torch.rand(3, 3, 32, 32), torch.randn(3, 5), torch.tensor([[0.0, 1.0]] * 3)
-    assert encoder.linear is not None and decoder.linear is not None
+    assert encoder.linear is not None
+    assert decoder.linear is not None
     by_hand = (images - 0.5).flatten(1) @ encoder.linear.weight.T
     torch.testing.assert_close(encoder(images).mean - bare_encoder(images).mean, by_hand)
     assert torch.equal(encoder(images).logvar, bare_encoder(images).logvar)
