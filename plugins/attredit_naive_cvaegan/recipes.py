@@ -28,7 +28,7 @@ DEFAULT = Recipe(
     },
     latent_dim=128,
     batch_size=32,
-    steps=2200,
+    steps=2100,
 )
 
 PAPER = Recipe(
