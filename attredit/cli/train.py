@@ -79,7 +79,16 @@ def command(context: Any, /, **given: Any) -> None:
     except KeyboardInterrupt:
         note(f"Interrupted. {watcher.standing}", fg="yellow")
         context.exit(130)
+    _leave_the_others()
     _say_next(run)
+
+
+def _leave_the_others() -> None:
+    """Close the connections between processes while all are alive; one that just ends may abort the others."""
+    import torch.distributed
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _refuse_others(context: Any, chosen: dict[str, Any]) -> None:

@@ -52,7 +52,7 @@ class LatentToPixels(nn.Linear):
         self.shape, self.image_size = (channels, size, size), image_size
         nn.init.normal_(self.weight, std=1e-3)  # starts as (almost) nothing, and learns first
 
-    def forward(self, z: Tensor, attrs: Tensor) -> Tensor:
+    def forward(self, z: Tensor, attrs: Tensor) -> Tensor:  # type: ignore[override]
         """What is added to the image's logits."""
         gated = (2.0 * attrs - 1.0)[:, :, None] * z[:, None, :]
         logits = super().forward(torch.cat([z, gated.flatten(1)], 1)).view(-1, *self.shape)
