@@ -41,6 +41,8 @@ NOT_RUN = {
     "make check": "is run beside the tests, by .ci/run",
     "make test": "is what runs this",
     "make format": "changes files",
+    "make bench": "minutes",
+    "python benchmarks/composite.py runs/demo": "minutes, and it needs the demo's model",
 }
 SMALL = ["parts.encoder.options.width", "parts.decoder.options.width"]
 FACES = {"train": 40, "valid": 8, "test": 10}
