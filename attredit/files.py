@@ -43,8 +43,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, "pt") as file:
             metadata = json.loads(file.metadata()["attredit"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        # None: of files that were written before there was a digest.
-        if metadata.pop("digest", None) not in (None, _digest(tensors, metadata)):
+        if metadata.pop("digest") != _digest(tensors, metadata):
             raise ValueError("its content is not what was written")
         return tensors, metadata
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:

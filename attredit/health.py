@@ -17,28 +17,25 @@ class Health:
     """Watches for numbers that mean nothing, without waiting for the device at every step."""
 
     def __init__(self) -> None:
-        self.first: tuple[Tensor, Tensor] | None = None
-        self.names: list[str] = []
+        # By term, since not every step computes every term: when it first was not finite, or infinity.
+        self.since: dict[str, Tensor] = {}
 
     def look(self, values: Mapping[str, Tensor], step: int) -> None:
-        """Remember which terms were not finite at the first step that had any."""
-        bad = ~torch.stack(list(values.values())).isfinite()
-        now = torch.tensor(step, device=bad.device)
-        if self.first is None or self.names != list(values):
-            self.first, self.names = (bad, now), list(values)
-            return
-        before, when = self.first
-        seen = before.any()
-        self.first = (torch.where(seen, before, bad), torch.where(seen, when, now))
+        """Remember when each term first was not finite."""
+        for name, value in values.items():
+            now = torch.where(value.isfinite(), math.inf, float(step))
+            self.since[name] = torch.minimum(self.since[name], now) if name in self.since else now
 
     def check(self, metrics: Mapping[str, float], players: list[ActivePlayer], run: RunDirectory) -> None:
         """Raise a `DivergenceError` that names the term."""
-        assert self.first is not None
-        bad, when = self.first
-        if bad.any() or not all(map(math.isfinite, metrics.values())):
-            names = [n for n, b in zip(self.names, bad.tolist(), strict=True) if b]
-            names = names or [n for n, v in metrics.items() if not math.isfinite(v)]
-            raise _diverged(f"{', '.join(names)} stopped being finite at step {int(when)}", names[0], run)
+        first = min(self.since.values()).item()
+        if first < math.inf:
+            names = [name for name, step in self.since.items() if step == first]
+            raise _diverged(f"{', '.join(names)} stopped being finite at step {first:.0f}", names[0], run)
+        # Other processes' terms are in the metrics alone.
+        names = [name for name, value in metrics.items() if not math.isfinite(value)]
+        if names:
+            raise _diverged(f"{', '.join(names)} stopped being finite in another process", names[0], run)
         for player in players:
             for name, term in player.spec.terms.items():
                 value = metrics.get(f"{player.name}/{name}")

@@ -68,7 +68,7 @@ class Term(_Frozen):
         options: Passed to the term.
         limit: Training stops with a clear error when the unweighted term exceeds this.
         every: Computed at each step of this many only, with as many times the weight (lazy regularisation, Karras et
-            al. 2020, appendix B).
+            al. 2020). Metrics have it at those steps.
     """
 
     use: str = ""

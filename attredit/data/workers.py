@@ -3,7 +3,8 @@
 Not `multiprocessing`: forking is unsafe once torch has started threads, and its other start methods import the user's
 script again, which, in a script without ``if __name__ == "__main__"``, waits for the lock that its parent holds. Here a
 fresh interpreter gets the import path and the pickled job on stdin, and answers on stdout: one pickled object per
-range, an int (rows done) or the exception. Its stdin stays open for as long as its parent lives, which is how it
+range, an int (rows done) or the exception. Only parent and worker hold these pipes; no file is ever unpickled. The
+worker's stdin stays open for as long as its parent lives, which is how it
 notices that it should end.
 """
 

@@ -4,8 +4,8 @@ Group norm keeps every image's code independent of its neighbours in the batch, 
 image and data-parallel training equal to training on one process.
 
 Beside the convolutions runs a linear path from pixels to latent and from latent to pixels. What a linear code can say
-of the images (their principal components) it learns in a few hundred steps, where convolutions alone need many
-thousands; the convolutions add what is not linear.
+of the images (their principal components) it learns much sooner than convolutions do; the convolutions add what is
+not linear.
 """
 
 from __future__ import annotations
@@ -39,23 +39,24 @@ class PixelsToLatent(nn.Linear):
         return super().forward(F.adaptive_avg_pool2d(images - 0.5, self.size).flatten(1))
 
 
-class LatentToPixels(nn.Linear):
+class LatentToPixels(nn.Module):
     """The linear path's second half: latent (B, Z) and attributes (B, A) to image logits (B, C, H, W), drawn at S x S.
 
     Linear in the latent, with weights that the attributes change. What the latent says of glasses is drawn by weights
     that only images with glasses have trained, so that asking for none draws none, even where the latent still knows of
-    them. The attributes have no pattern of their own here: one is quickly found that fools the label head.
+    them. The attributes have no pattern of their own here: training would find one that fools the label head.
     """
 
     def __init__(self, latent_dim: int, attr_dim: int, channels: int, size: int, image_size: int) -> None:
-        super().__init__(latent_dim * (1 + attr_dim), channels * size**2)
+        super().__init__()
         self.shape, self.image_size = (channels, size, size), image_size
-        nn.init.normal_(self.weight, std=1e-3)  # starts as (almost) nothing, and learns first
+        self.linear = nn.Linear(latent_dim * (1 + attr_dim), channels * size**2)
+        nn.init.normal_(self.linear.weight, std=1e-3)  # starts as (almost) nothing, and learns first
 
-    def forward(self, z: Tensor, attrs: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, z: Tensor, attrs: Tensor) -> Tensor:
         """What is added to the image's logits."""
         gated = (2.0 * attrs - 1.0)[:, :, None] * z[:, None, :]
-        logits = super().forward(torch.cat([z, gated.flatten(1)], 1)).view(-1, *self.shape)
+        logits: Tensor = self.linear(torch.cat([z, gated.flatten(1)], 1)).view(-1, *self.shape)
         if self.image_size == self.shape[-1]:
             return logits
         return F.interpolate(logits, size=self.image_size, mode="bilinear", align_corners=False)

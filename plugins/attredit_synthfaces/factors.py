@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attredit_synthfaces import styles
+from attredit_synthfaces import mouths, styles
 from attredit_synthfaces.streams import Colour, Draws, uniforms
 from attredit_synthfaces.traits import TRAITS
 
@@ -171,18 +171,13 @@ def cut(d: Draws) -> Cut:
     )
 
 
-def rest(d: Draws) -> styles.Mouth:
-    """The mouth when it does not smile: closed, narrow to wide, level or a little down."""
-    return styles.Mouth("rest", d.between(0.14, 0.185), d.between(-0.03, 0.0), 0.0, 0.0, d.between(0.018, 0.03))
-
-
 def blush(d: Draws) -> styles.Blush | None:
-    """Rosy cheeks on every third face."""
+    """Rosy cheeks on three faces in ten."""
     return styles.blush(d) if d.chance(0.3) else None
 
 
 def lipstick(d: Draws) -> Colour | None:
-    """Lipstick on every third face."""
+    """Lipstick on three faces in ten."""
     return styles.lipstick(d) if d.chance(0.3) else None
 
 
@@ -193,7 +188,7 @@ NUISANCES: dict[str, Callable[[Draws], Any]] = {
     "eyes": eyes,
     "clothes": clothes,
     "cut": cut,
-    "rest": rest,
+    "rest": mouths.rest,
     "blush": blush,
     "lipstick": lipstick,
 }
@@ -210,11 +205,11 @@ class Face:
     eyes: Eyes
     clothes: Clothes
     cut: Cut
-    rest: styles.Mouth
+    rest: mouths.Mouth
     blush: styles.Blush | None
     lipstick: Colour | None
     build: styles.Build
-    smile: styles.Smile | None
+    smile: mouths.Smile | None
     hair: Colour
     skin: Colour
     glasses: styles.Glasses | None
@@ -223,7 +218,7 @@ class Face:
     fringe: styles.Fringe | None
 
     @property
-    def mouth(self) -> styles.Mouth:
+    def mouth(self) -> mouths.Mouth:
         """The mouth as it is drawn."""
         return self.rest if self.smile is None else self.smile.on(self.rest)
 

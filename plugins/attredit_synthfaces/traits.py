@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from attredit_synthfaces import styles
+from attredit_synthfaces import mouths, styles
 from attredit_synthfaces.streams import Draws
 
 
@@ -24,7 +24,7 @@ class Trait:
 
 
 TRAITS: dict[str, Trait] = {
-    "Smiling": Trait("smile", styles.smiling, nothing),
+    "Smiling": Trait("smile", mouths.smiling, nothing),
     "Eyeglasses": Trait("glasses", styles.eyeglasses, nothing),
     "Male": Trait("build", styles.male, styles.female),
     "Blond_Hair": Trait("hair", styles.blond, styles.not_blond),

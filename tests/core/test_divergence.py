@@ -28,6 +28,19 @@ def test_non_finite_loss_names_the_term_and_keeps_the_checkpoint(
     assert image.size == (32, 32)
 
 
+def test_the_first_term_is_named_although_not_every_step_computes_all(
+    request_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three more steps follow, with all terms spoilt and some of them left out, before anybody looks."""
+    from attredit import losses
+
+    original = losses.class_
+    monkeypatch.setattr(losses, "class_", lambda view: original(view) * (float("nan") if view.step == 4 else 1.0))
+    lazy = {"players.autoencoder.terms.class_edit.every": 2}
+    with pytest.raises(DivergenceError, match=r"diverged: autoencoder/class stopped being finite at step 4\."):
+        train(request_for(log_every=8, overrides=lazy))
+
+
 def test_weights_that_a_finite_loss_spoils_are_not_saved(
     request_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,8 +43,10 @@ def test_attributes_change_the_linear_paths_weights_and_add_nothing_of_their_own
     torch.manual_seed(0)
     path = LatentToPixels(5, 2, channels=3, size=8, image_size=8)
     z, attrs = torch.randn(1, 5), torch.tensor([[1.0, 0.0]])
-    shared, first, second = path.weight.unflatten(1, (3, 5)).unbind(1)
-    by_hand = path.bias + (shared + first - second) @ z[0]  # (3 * 8 * 8,): the second attribute is absent, hence minus
+    shared, first, second = path.linear.weight.unflatten(1, (3, 5)).unbind(1)
+    by_hand = (
+        path.linear.bias + (shared + first - second) @ z[0]
+    )  # (3 * 8 * 8,): the second attribute is absent, hence minus
     torch.testing.assert_close(path(z, attrs)[0].flatten(), by_hand)
     nothing = torch.zeros(1, 5)
     assert torch.equal(path(nothing, attrs), path(nothing, 1.0 - attrs))
