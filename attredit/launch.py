@@ -20,6 +20,7 @@ from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
 from attredit.data import Geometry, Store, prepare, require_classes
 from attredit.devices import device_of
 from attredit.errors import RunError, UsageError
+from attredit.initial import initialise
 from attredit.observer import Observer, also_tensorboard
 from attredit.recipe import Recipe, resolve
 from attredit.registry import Registry, installed
@@ -135,6 +136,7 @@ def train(request: Request, *, observer: Observer | None = None, progress: Progr
     )
     run = RunDirectory(_agreed_path(request, accelerator))
     trainer = Trainer(built, config, store, accelerator, run)
+    initialise(trainer)
     if accelerator.is_main_process:
         run.create(config)
     accelerator.wait_for_everyone()

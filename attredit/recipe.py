@@ -230,8 +230,10 @@ def _nested(data: Any, path: Sequence[str], value: Any, done: str = "") -> Any:
         raise UsageError(f"{done!r} is a value: it has no key {key!r}.", f"Set {done} itself.")
     if key not in data and key not in _OPEN and done.rpartition(".")[2] not in _OPEN:
         raise UsageError(f"Unknown key {key!r} {f'in {done!r}' if done else 'in the recipe'}.", nearest(key, data))
-    fallback = Term().model_dump() if done.endswith(".terms") else {}
-    return {key: _nested(data.get(key, fallback), path[1:], value, f"{done}.{key}".lstrip("."))}
+    known = data.get(key, {})
+    if done.endswith(".terms") and isinstance(known, dict):
+        known = {**Term().model_dump(), **known}  # a term that an earlier override began has all keys, too
+    return {key: _nested(known, path[1:], value, f"{done}.{key}".lstrip("."))}
 
 
 def _validated(data: dict[str, Any]) -> Recipe:

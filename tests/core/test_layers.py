@@ -13,7 +13,7 @@ LAYERS = [
     {"attributes", "recipe", "registry", "builtin"},
     {"interfaces", "losses", "view", "images", "data", "devices", "files"},
     {"build", "checkpoint", "observer"},
-    {"composite", "health", "trainer", "editor"},
+    {"composite", "health", "trainer", "initial", "editor"},
     {"launch", "card"},
     {"evaluation", "report"},
     {"cli", "__main__"},

@@ -79,6 +79,15 @@ def test_overrides_reach_weights_and_options() -> None:
         parse_overrides(["nothing"])
 
 
+def test_overrides_can_add_a_term_key_by_key() -> None:
+    keys = {"weight": 0.5, "every": 4}
+    recipe = resolve(
+        installed(), "naive-cvaegan", "default", {f"players.autoencoder.terms.residual.{k}": v for k, v in keys.items()}
+    )
+    added = recipe.players["autoencoder"].terms["residual"]
+    assert (added.weight, added.every) == (0.5, 4)
+
+
 def test_unknown_names_suggest_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"Unknown method 'ifcvaegn'.*Did you mean ifcvaegan\?"):
         resolve(installed(), "ifcvaegn")
