@@ -31,7 +31,7 @@ def initialise(trainer: Trainer) -> None:
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(trainer.config.seed)
         for part in asking:
-            part.initialise(images, targets, trainer.parts)
+            part.initialise(images, targets, dict(trainer.parts.items()))
     if trainer.accelerator.num_processes > 1:
         from accelerate.utils import broadcast
 

@@ -63,7 +63,8 @@ def read_out(pixels: Tensor, given: Tensor, scores: Tensor) -> Tensor:
     ridge = torch.full_like(inputs[0], _RIDGE * len(inputs))
     ridge[: given.shape[1]] = 1e-6 * len(inputs)  # attributes that never vary
     solved = torch.linalg.solve(inputs.T @ inputs + ridge.diag(), inputs.T @ logits(pixels))
-    return solved[given.shape[1] :].unflatten(0, (given.shape[1], scores.shape[1])).permute(2, 0, 1)
+    weights: Tensor = solved[given.shape[1] :].view(given.shape[1], scores.shape[1], -1).permute(2, 0, 1)
+    return weights
 
 
 def logits(pixels: Tensor) -> Tensor:

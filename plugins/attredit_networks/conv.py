@@ -71,7 +71,7 @@ class LatentToPixels(nn.Module):
     def initialise(self, images: Tensor, given: Tensor, scores: Tensor) -> None:
         """Draw images (N, C, H, W) from their principal components' scores (N, K) as well as a linear path can."""
         pixels = F.adaptive_avg_pool2d(images, self.shape[-1]).flatten(1)
-        weights = self.linear.weight.unflatten(1, (given.shape[1], -1))
+        weights = self.linear.weight.view(len(self.linear.weight), given.shape[1], -1)
         weights[:, :, : scores.shape[1]] = read_out(pixels, given, scores)
         self.linear.bias.copy_(logits(pixels).mean(0))
 
