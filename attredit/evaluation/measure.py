@@ -168,7 +168,7 @@ def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured,
 
 def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[str, str]:
     """Metrics that this model or data set cannot have."""
-    reasons: dict[str, str] = {}
+    reasons = {"fid": "It takes Inception's weights, which attredit neither has nor downloads; see fid_judge."}
     if len(data.schema) == 1:
         reason = "The data set has no other attribute that could change."
         reasons.update(off_target=reason, composite_off_target=reason)
