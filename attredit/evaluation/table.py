@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from attredit.evaluation.statistics import Estimate, bootstrap_mean, share
+from attredit.evaluation.statistics import Estimate, bootstrap_mean, wilson_share
 
 
 @dataclass
@@ -26,19 +26,34 @@ class Figure:
     units: int
     values: dict[str | None, np.ndarray] = field(default_factory=dict)
 
+    def known(self, attribute: str | None) -> bool:
+        """Whether some image says something of an attribute, in every column."""
+        values = self.values.get(attribute)
+        return values is not None and bool(np.isfinite(values).any(0).all())
+
     def of(self, attribute: str | None) -> Estimate | None:
         """The estimate of one attribute; None where no image says anything of some class."""
-        return self._estimate([self.values[attribute]]) if _complete(self.values.get(attribute)) else None
+        return self._estimate([self.values[attribute]]) if self.known(attribute) else None
 
     def pooled(self) -> Estimate | None:
         """The mean over attributes, each of the same weight, of those with an estimate."""
-        known = [v for v in self.values.values() if _complete(v)]
+        known = self._known()
         return self._estimate(known) if known else None
 
+    def matrix(self) -> tuple[np.ndarray, np.ndarray]:
+        """What `pooled` is the mean of: attributes side by side, (N, M), and the weights (M,) of their columns.
+
+        Raises:
+            ValueError: no attribute has an estimate.
+        """
+        return _joined(self._known())
+
+    def _known(self) -> list[np.ndarray]:
+        return [values for attribute, values in self.values.items() if self.known(attribute)]
+
     def _estimate(self, parts: list[np.ndarray]) -> Estimate:
-        weights = np.concatenate([np.full(part.shape[1], 1 / part.shape[1]) for part in parts])
-        matrix = np.concatenate(parts, 1)
-        found = share(matrix, weights) if self.share else bootstrap_mean(matrix, weights=weights)
+        matrix, weights = _joined(parts)
+        found = wilson_share(matrix, weights) if self.share else bootstrap_mean(matrix, weights=weights)
         return dataclasses.replace(found, n=found.n * self.units)
 
 
@@ -92,6 +107,7 @@ class Table:
         return {a: {name: e for name, e in own.items() if e is not None} for a, own in found.items()}
 
 
-def _complete(values: np.ndarray | None) -> bool:
-    """Whether every column has a number."""
-    return values is not None and bool(np.isfinite(values).any(0).all())
+def _joined(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices side by side, and weights of columns that give each matrix the same."""
+    weights = np.concatenate([np.full(part.shape[1], 1 / part.shape[1]) for part in parts])
+    return np.concatenate(parts, 1), weights
