@@ -29,8 +29,12 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     _replace(path, lambda temporary: save_file(plain, temporary, {"attredit": text}))
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(path: Path, again: str = "train again") -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a safetensors file and its metadata.
+
+    Args:
+        path: The file.
+        again: What makes it anew.
 
     Raises:
         RunError: it is missing, empty, cut short, no safetensors file, or not what was written.
@@ -38,7 +42,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise RunError(f"{path} is missing.", "The run was stopped before its first checkpoint; train again.")
+        raise RunError(f"{path} is missing.", f"What writes it was stopped before; {again}.")
     try:
         with safe_open(path, "pt") as file:
             metadata = json.loads(file.metadata()["attredit"])
@@ -48,7 +52,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return tensors, metadata
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(
-            f"{path} is damaged ({path.stat().st_size} bytes): {error}.", "Restore it from a copy or train again."
+            f"{path} is damaged ({path.stat().st_size} bytes): {error}.", f"Restore it from a copy or {again}."
         ) from error
 
 

@@ -60,13 +60,17 @@ class Evaluation(BaseModel):
         """The content of evaluation.json."""
         return self.model_dump()
 
+    def text(self) -> str:
+        """evaluation.json, letter by letter."""
+        return json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n"
+
     def write(self, run: RunDirectory) -> None:
         """Write evaluation.json, atomically.
 
         Raises:
             RunError: it cannot be written.
         """
-        write_text(run.path / "evaluation.json", json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n")
+        write_text(run.path / "evaluation.json", self.text())
 
     @classmethod
     def read(cls, run: RunDirectory) -> Evaluation:

@@ -18,6 +18,7 @@ from attredit.evaluation.judge import judge_of
 from attredit.evaluation.measure import Measured, Progress, measure, plugin_metrics
 from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
+from attredit.evaluation.values import write_values
 from attredit.files import read_tensors
 from attredit.launch import source_of
 from attredit.registry import Registry, installed
@@ -36,7 +37,7 @@ def evaluate(
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Measure a run on images that it was not trained on, and write its evaluation.json.
+    """Measure a run on images that it was not trained on; write evaluation.json and evaluation.safetensors beside it.
 
     Args:
         run_dir: What `attredit train` wrote.
@@ -60,6 +61,7 @@ def evaluate(
     found = measure(editor, data, tell)
     figures, reasons = plugin_metrics(registry.components("metric"), editor, data, tell, found.names)
     evaluation = _assembled(run, config, data, found, figures, reasons)
+    write_values(run, evaluation, found.table.figures)
     evaluation.write(run)
     return evaluation
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import Tensor
 
-from attredit.evaluation.statistics import Estimate, bootstrap_mean, share
+from attredit.evaluation.statistics import Estimate, bootstrap_mean, wilson_share
 
 
 @dataclass
@@ -35,10 +35,13 @@ class Figure:
         known = [v for v in self.values.values() if _complete(v)]
         return self._estimate(known) if known else None
 
+    def matrix(self) -> tuple[np.ndarray, np.ndarray]:
+        """All attributes side by side, (N, M), and the weights (M,) of their columns in the mean over attributes."""
+        return _joined(list(self.values.values()))
+
     def _estimate(self, parts: list[np.ndarray]) -> Estimate:
-        weights = np.concatenate([np.full(part.shape[1], 1 / part.shape[1]) for part in parts])
-        matrix = np.concatenate(parts, 1)
-        found = share(matrix, weights) if self.share else bootstrap_mean(matrix, weights=weights)
+        matrix, weights = _joined(parts)
+        found = wilson_share(matrix, weights) if self.share else bootstrap_mean(matrix, weights=weights)
         return dataclasses.replace(found, n=found.n * self.units)
 
 
@@ -90,6 +93,12 @@ class Table:
         """Every attribute's own figures."""
         found = {a: {name: figure.of(a) for name, figure in self.figures.items()} for a in names}
         return {a: {name: e for name, e in own.items() if e is not None} for a, own in found.items()}
+
+
+def _joined(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices side by side, and weights of columns that give each matrix the same."""
+    weights = np.concatenate([np.full(part.shape[1], 1 / part.shape[1]) for part in parts])
+    return np.concatenate(parts, 1), weights
 
 
 def _complete(values: np.ndarray | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 
+import numpy as np
 import pytest
 
 import attredit.evaluation
@@ -14,6 +15,8 @@ from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge, eva
 from attredit.evaluation import judge as judging
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import plugin_metrics
+from attredit.evaluation.statistics import over_seeds
+from attredit.evaluation.values import read_values
 from attredit.launch import train
 from attredit.registry import Component
 
@@ -66,6 +69,44 @@ def test_a_run(run):
     assert all(0 < done <= total for _, done, total in told)
     # Twice the same, this time with the judge from the cache.
     assert evaluate(run.path, limit=20, device="cpu") == found
+
+
+def test_values_of_images_are_kept(run):
+    found = evaluate(run.path, limit=20, device="cpu")
+    values = read_values(run)
+    assert set(values) >= {"mse", "class0", "off_target", "leakage_mean"}
+    assert values["mse"].values.keys() == {None}
+    assert values["class0"].values.keys() == {"Smiling", "Male"}
+    assert values["leakage_mean"].values["Male"].shape == (20, 2)
+    assert values["mse"].values[None].dtype == np.float32
+    for name, figure in values.items():
+        pooled = figure.pooled()
+        if pooled is None:
+            assert name in found.not_measured
+            continue
+        assert (pooled.value, pooled.n) == (pytest.approx(found.metrics[name].value, rel=1e-5), found.metrics[name].n)
+        if all(figure.of(a) for a in figure.values):
+            matrix, weights = figure.matrix()
+            one = over_seeds([matrix], share=figure.share, weights=weights)
+            assert one.value == pytest.approx(pooled.value)
+
+
+def test_values_of_another_evaluation_are_refused(run):
+    evaluate(run.path, limit=10, device="cpu")
+    file = run.path / "evaluation.safetensors"
+    before = file.read_bytes()
+    evaluate(run.path, limit=20, device="cpu")
+    after = file.read_bytes()
+    file.write_bytes(before)
+    with pytest.raises(RunError, match="different evaluations"):
+        read_values(run)
+    file.write_bytes(after[:-1])
+    with pytest.raises(RunError, match="damaged") as error:
+        read_values(run)
+    assert error.value.hint == "Restore it from a copy or evaluate the run again."
+    file.unlink()
+    with pytest.raises(RunError, match="missing"):
+        read_values(run)
 
 
 def test_mistakes(run, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attredit.evaluation.statistics import Estimate, bootstrap_mean, share, wilson
+from attredit.evaluation.statistics import Estimate, bootstrap_mean, wilson, wilson_share
 
 NAN = float("nan")
 
@@ -38,14 +38,14 @@ def test_wilson_of_the_impossible(successes, n):
 
 
 def test_a_share_of_one_column_is_wilsons():
-    found = share([1] * 13 + [0] * 3 + [NAN] * 5)
+    found = wilson_share([1] * 13 + [0] * 3 + [NAN] * 5)
     assert (found.value, found.n) == (13 / 16, 16)
     assert (found.low, found.high) == pytest.approx(wilson(13, 16))
 
 
 def test_saying_the_same_twice_narrows_nothing():
     column = np.array([1] * 13 + [0] * 3)
-    twice, once = share(np.stack([column, column], 1)), share(column)
+    twice, once = wilson_share(np.stack([column, column], 1)), wilson_share(column)
     assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
     assert (twice.value, twice.n) == (once.value, 32)
 
@@ -54,26 +54,26 @@ def test_columns_of_different_images_are_independent():
     # Balanced accuracy: 8 of 10 of one class, 30 of 40 of the other; variance (0.16 / 10 + 0.1875 / 40) / 4.
     matrix = np.full((50, 2), NAN)
     matrix[:10, 0], matrix[10:, 1] = [1] * 8 + [0] * 2, [1] * 30 + [0] * 10
-    found = share(matrix)
+    found = wilson_share(matrix)
     effective = 0.775 * 0.225 / ((0.016 + 0.0046875) / 4)
     assert found.value == pytest.approx(0.775)
     assert (found.low, found.high) == pytest.approx(wilson(0.775 * effective, effective))
 
 
 def test_a_perfect_share_of_several_columns_counts_images():
-    found = share(np.ones((20, 3)))
+    found = wilson_share(np.ones((20, 3)))
     assert (found.value, found.low, found.high) == pytest.approx((1.0, *wilson(20, 20)))
 
 
 def test_weights_of_columns():
     matrix = np.array([[1, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 0]])
-    assert share(matrix, [2, 1, 1]).value == pytest.approx(0.5 + 0.125)
+    assert wilson_share(matrix, [2, 1, 1]).value == pytest.approx(0.5 + 0.125)
     assert bootstrap_mean(matrix, weights=[2, 1, 1]).value == pytest.approx(0.625)
 
 
 def test_a_column_without_numbers_is_an_error():
     with pytest.raises(ValueError, match="no mean"):
-        share([[1, NAN], [0, NAN]])
+        wilson_share([[1, NAN], [0, NAN]])
     with pytest.raises(ValueError, match="no mean"):
         bootstrap_mean([])
 

@@ -1,0 +1,66 @@
+"""evaluation.safetensors: what every image said, for whoever compares runs on the same images."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from attredit.checkpoint import RunDirectory
+from attredit.errors import RunError
+from attredit.evaluation.result import Evaluation
+from attredit.evaluation.table import Figure
+from attredit.files import read_tensors, write_tensors
+
+NAME = "evaluation.safetensors"
+Values = Mapping[str, Figure]
+
+
+def write_values(run: RunDirectory, evaluation: Evaluation, values: Values) -> None:
+    """Write evaluation.safetensors, atomically: float32 (N, K) as ``metric/attribute``, or ``metric`` if it has none.
+
+    It is written before evaluation.json, of which it holds the digest: if the second is never written, the first is
+    known not to belong to what is there.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    tensors = {
+        _key(name, attribute): torch.from_numpy(matrix.astype(np.float32))
+        for name, figure in values.items()
+        for attribute, matrix in figure.values.items()
+    }
+    figures = {
+        name: {"share": figure.share, "units": figure.units, "attributes": list(figure.values)}
+        for name, figure in values.items()
+    }
+    write_tensors(run.path / NAME, tensors, {"evaluation": _digest(evaluation.text()), "figures": figures})
+
+
+def read_values(run: RunDirectory) -> Values:
+    """What every evaluated image of a run said, by metric.
+
+    Returns:
+        Figures by name, without those of plugins; rows are images in the order of the evaluation, values float32.
+
+    Raises:
+        RunError: the run was not evaluated, a file is damaged, or the two are of different evaluations.
+    """
+    evaluation, file = Evaluation.read(run), run.path / NAME
+    tensors, metadata = read_tensors(file, "evaluate the run again")
+    if metadata["evaluation"] != _digest(evaluation.text()):
+        raise RunError(f"{file} and evaluation.json are of different evaluations.", "Evaluate the run again.")
+    return {
+        name: Figure(f["share"], f["units"], {a: tensors[_key(name, a)].numpy() for a in f["attributes"]})
+        for name, f in metadata["figures"].items()
+    }
+
+
+def _key(name: str, attribute: str | None) -> str:
+    return name if attribute is None else f"{name}/{attribute}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
