@@ -111,7 +111,7 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
         (label, entry, point, resolve(registry, entry.name, entry.preset, suite.overrides_of(entry, point)))
         for label, entry, point in suite.points()
     ]
-    data = [(entry, _open(registry, suite, entry)) for entry in suite.datasets]
+    data = [(_absolute(entry), _open(registry, suite, entry)) for entry in suite.datasets]
     cells = []
     for seed in suite.seeds:
         for dataset, (source, facts) in data:
@@ -164,6 +164,12 @@ def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[DataSo
         raise UsageError(f"{entry.name} has no split {split!r}.", nearest(split, source.splits))
     geometry = Geometry(size=suite.image_size, channels=source.channels)
     return source, [entry.name, *(fingerprint_of(source, name, geometry) for name in ("train", split))]
+
+
+def _absolute(entry: DatasetEntry) -> DatasetEntry:
+    """The same, for a process that may start elsewhere."""
+    directory = entry.data_dir
+    return entry if directory is None else entry.model_copy(update={"data_dir": str(Path(directory).resolve())})
 
 
 def _components(registry: Registry, recipe: Recipe, dataset: str) -> list[Component]:

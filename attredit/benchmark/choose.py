@@ -70,6 +70,6 @@ def _seeds(text: str) -> list[int]:
         numbers = [int(part) for part in _parts(text)]
     except ValueError:
         numbers = []
-    if not numbers or min(numbers) < 0 or numbers == [0] and "," not in text:
+    if not numbers or min(numbers) < 0 or (numbers == [0] and "," not in text):
         raise UsageError(f"--seeds {text!r} is neither a number of seeds nor a list of them.", "Write 3, or 0,1,2.")
     return numbers if "," in text else list(range(numbers[0]))

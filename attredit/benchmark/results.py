@@ -1,7 +1,7 @@
 """results.jsonl: one line for every cell that was finished or failed. Lines are added, never changed.
 
-Several processes may add lines at once, under a lock. A line that a kill or a full disk cut short lacks its end: readers
-leave it out and say so, and the next writer removes it.
+Several processes may add lines at once, under a lock. A line that a kill or a full disk cut short lacks its end:
+readers leave it out and say so, and the next writer removes it.
 """
 
 from __future__ import annotations

@@ -246,7 +246,9 @@ def checked(data: Mapping[str, Any], where: str) -> Suite:
         place = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             place, _, key = place.rpartition(".")
-            raise UsageError(f"{where}: {place or 'the suite'} has no key {key!r}.", nearest(key, _keys(place))) from None
+            raise UsageError(
+                f"{where}: {place or 'the suite'} has no key {key!r}.", nearest(key, _keys(place))
+            ) from None
         reason = first["msg"].removeprefix("Value error, ")
         raise UsageError(f"{where}: {f'{place}: ' if place else ''}{reason}.") from None
 
