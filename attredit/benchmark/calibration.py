@@ -17,6 +17,7 @@ from attredit.trainer import Trainer
 
 _WARM_UP = 3
 _SECONDS = 1.0
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def phases(trainer: Trainer) -> Iterator[Phase]:
     starts = starts_of(trainer.config.recipe)
     for i, start in enumerate(starts):
         length = starts[i + 1] - start if i + 1 < len(starts) else None
-        yield Phase(length, _seconds_a_step(trainer, start))
+        yield Phase(length, _seconds_a_step(trainer, start, length))
 
 
 def starts_of(recipe: Recipe) -> list[int]:
@@ -79,17 +80,19 @@ def steps_of(found: Iterable[Phase], seconds: float) -> int:
     return max(1, steps)
 
 
-def _seconds_a_step(trainer: Trainer, start: int) -> float:
-    """The mean over whole cycles of terms that are not computed at every step."""
+def _seconds_a_step(trainer: Trainer, start: int, length: int | None) -> float:
+    """The mean over whole cycles of terms that are not computed at every step; a short phase is gone through again."""
     players = trainer.config.recipe.players.values()
     cycle = math.lcm(*(term.every for player in players for term in player.terms.values()))
-    for step in range(_WARM_UP):
-        trainer.step(start + step)
+    cycles = max(1, (length or _MOST) // cycle)
+    for _ in range(_WARM_UP):
+        trainer.step(start)
     _wait(trainer)
     began, done = time.perf_counter(), 0
     while (now := time.perf_counter() - began) < _SECONDS:
-        for step in range(cycle):
-            trainer.step(start + _WARM_UP + done + step)
+        first = start + done % (cycles * cycle)
+        for step in range(first, first + cycle):
+            trainer.step(step)
         _wait(trainer)
         done += cycle
     return now / done

@@ -55,7 +55,8 @@ def _methods(suite: Suite, asked: Sequence[str]) -> list[MethodEntry]:
     found: list[MethodEntry] = []
     titles = [entry.title for entry in suite.methods]
     for name in (part for text in asked for part in ([text] if text in titles else _parts(text))):
-        own = [entry for entry in suite.methods if name in (entry.title, entry.name)]
+        own = [entry for entry in suite.methods if entry.title == name]
+        own = own or [entry for entry in suite.methods if entry.name == name]
         method, _, preset = name.partition(":")
         found += own or [MethodEntry(name=method, preset=preset or "default")]
     return found

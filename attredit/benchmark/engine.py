@@ -66,6 +66,8 @@ class Local:
     def start(self, home: Path, threads: int | None) -> Job:
         """Start the task of a directory; what it prints goes to its log.txt."""
         environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads or cores()))}
+        # The same code as here, wherever it was imported from.
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         command = [sys.executable, "-P", "-m", "attredit.benchmark.worker", str(home)]
         with explained(home / "log.txt"), (home / "log.txt").open("ab") as log:
             # A session of its own: Ctrl-C reaches this process alone, which then ends the others.

@@ -242,7 +242,8 @@ def checked(data: Mapping[str, Any], where: str) -> Suite:
     try:
         return Suite.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A mistyped key is also a missing one, and says more.
+        first = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")[0]
         place = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             place, _, key = place.rpartition(".")

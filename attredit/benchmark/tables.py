@@ -29,8 +29,8 @@ SHOWN = (
     "leakage_sample",
 )
 LEGEND = (
-    "Shares in per cent. Intervals are of 95 % and cover other test images and, from two seeds on, other seeds. * marks "
-    "a figure whose paired difference from the next best one, on the same images, excludes zero."
+    "Shares in per cent. Intervals are of 95 % and cover other test images and, from two seeds on, other seeds. "
+    "* marks a figure whose paired difference from the next best one, on the same images, excludes zero."
 )
 _COSTS = ("seeds", "steps", "seconds", "parameters", "memory MB", "GPU MB")
 
@@ -119,7 +119,7 @@ def markdown(suite: str, summary: str, comparisons: Sequence[Comparison]) -> str
             lines += [f"## {grid.title}", "", f"| {' | '.join(grid.headings)} |"]
             lines.append(f"| --- |{' ---: |' * (len(grid.headings) - 1)}")
             for label, entries in grid.rows:
-                lines.append(f"| {label} | {' | '.join(_markdown(entry) for entry in entries)} |")
+                lines.append(f"| {label.replace('|', chr(92) + '|')} | {' | '.join(_markdown(entry) for entry in entries)} |")
             lines.append("")
         lines += [*(f"- {line}" for line in facts(comparison)), ""]
     return "\n".join(lines)

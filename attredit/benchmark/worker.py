@@ -183,29 +183,33 @@ def _resumable(run: RunDirectory) -> bool:
 
 
 def _prepare(task: Task, home: Path, teller: Teller) -> int:
-    """Stores of both splits and the judge; and how long each cell trains, from a second of its steps."""
-    from attredit.benchmark.calibration import seconds_for
-    from attredit.launch import trainer_of
-
+    """Stores of both splits and the judge; and how long each cell trains."""
     try:
         _prepare_data(task.cells[0], task.device, teller)
-        guesses = {}
-        for done, cell in enumerate(task.cells):
-            teller("timing steps", done, len(task.cells))
-            if cell.budget.seconds is not None:
-                guesses[cell.key] = cell.budget.seconds
-                continue
-            try:
-                trainer = trainer_of(cell.request(home / "nowhere", task.device))
-                guesses[cell.key] = seconds_for(trainer, steps_of(cell.budget, trainer.config.batch_size))
-            except Exception:  # the cell itself will fail of it, and be reported
-                traceback.print_exc()
     except Exception as error:
         traceback.print_exc()
         teller.failed(reason_of(error))
         return 1
+    guesses = {}
+    for done, cell in enumerate(task.cells):
+        teller("timing steps", done, len(task.cells))
+        try:
+            guesses[cell.key] = _guess(cell, home, task.device)
+        except Exception:  # the cell will fail of it too, and its result say so
+            traceback.print_exc()
     write_text(home / GUESSES, json.dumps(guesses))
     return 0
+
+
+def _guess(cell: Cell, home: Path, device: str | None) -> float:
+    """How long a cell trains, as a second of its steps says."""
+    from attredit.benchmark.calibration import seconds_for
+    from attredit.launch import trainer_of
+
+    if cell.budget.seconds is not None:
+        return cell.budget.seconds
+    trainer = trainer_of(cell.request(home / "nowhere", device))
+    return seconds_for(trainer, steps_of(cell.budget, trainer.config.batch_size))
 
 
 def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
