@@ -85,12 +85,14 @@ class Comparison:
     Attributes:
         title: Data set and attributes.
         cell: One of its cells, for what all have: data set, attributes, budget, size.
+        columns: Metrics to show.
         rows: In the suite's order.
         notes: What a reader has to know, in sentences.
     """
 
     title: str
     cell: Cell
+    columns: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
 
@@ -106,10 +108,8 @@ def compare(directory: BenchmarkDirectory) -> list[Comparison]:
     tables: dict[str, list[Cell]] = {}
     for cell in plan.cells:
         tables.setdefault(cell.table, []).append(cell)
-    return [
-        _comparison(directory, title, cells, words, tuple(record.notes) if not i else ())
-        for i, (title, cells) in enumerate(tables.items())
-    ]
+    found = [_comparison(directory, title, cells, plan.columns, words) for title, cells in tables.items()]
+    return [replace(found[0], notes=(*record.notes, *found[0].notes)), *found[1:]]
 
 
 def best_of(rows: Sequence[tuple[float, Parts | None]], better: str) -> int | None:
@@ -132,7 +132,7 @@ def best_of(rows: Sequence[tuple[float, Parts | None]], better: str) -> int | No
 
 
 def _comparison(
-    directory: BenchmarkDirectory, title: str, cells: list[Cell], words: dict[str, Result], notes: tuple[str, ...]
+    directory: BenchmarkDirectory, title: str, cells: list[Cell], columns: tuple[str, ...], words: dict[str, Result]
 ) -> Comparison:
     rows, parts, missing = [], [], list[str]()
     for label in dict.fromkeys(cell.label for cell in cells):
@@ -146,7 +146,7 @@ def _comparison(
         seeds = tuple(result.cell.seed for result in done)
         rows.append(Row(label, dict(own[0].point), seeds, len(own), facts, tuple(failed), estimates))
         parts.append(found)
-    return Comparison(title, cells[0], tuple(_marked(rows, parts)), (*notes, *missing, *_doubts(rows)))
+    return Comparison(title, cells[0], columns, tuple(_marked(rows, parts)), (*missing, *_doubts(rows)))
 
 
 def _values_of(directory: BenchmarkDirectory, result: Result, missing: list[str]) -> Values | None:

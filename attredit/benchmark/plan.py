@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from attredit.benchmark.cells import Cell
 from attredit.benchmark.results import Results
+from attredit.benchmark.suite import Suite
 from attredit.errors import RunError
 from attredit.files import explained, write_text
 
@@ -29,6 +30,7 @@ class Plan(BaseModel):
         format: Of the file.
         suite: The suite's name.
         summary: What it is for.
+        columns: Metrics that its tables show.
         cells: All of its cells.
     """
 
@@ -37,6 +39,7 @@ class Plan(BaseModel):
     format: Literal[1] = 1
     suite: str
     summary: str
+    columns: tuple[str, ...]
     cells: tuple[Cell, ...]
 
 
@@ -69,7 +72,7 @@ class BenchmarkDirectory:
         """Where a data set is prepared."""
         return self.path / "data" / str(number)
 
-    def write(self, suite: str, summary: str, cells: Sequence[Cell]) -> None:
+    def write(self, suite: Suite, cells: Sequence[Cell]) -> None:
         """Note what is asked for.
 
         Raises:
@@ -79,7 +82,7 @@ class BenchmarkDirectory:
             raise RunError(f"{self.path} holds a run.", "Name another directory with --out.")
         with explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        plan = Plan(suite=suite, summary=summary, cells=tuple(cells))
+        plan = Plan(suite=suite.name, summary=suite.summary, columns=suite.columns, cells=tuple(cells))
         write_text(self.plan_file, json.dumps(plan.model_dump(), indent=2) + "\n")
 
     def read(self) -> Plan:

@@ -88,17 +88,21 @@ class Clock(Observer):
     Args:
         file: clock.json.
         teller: Told of every step.
+
+    Attributes:
+        seconds: Of training, to the last checkpoint.
+        before: Those of them that earlier sessions took.
     """
 
     def __init__(self, file: Path, teller: Teller) -> None:
-        self.teller, self.seconds = teller, 0.0
+        self.teller = teller
+        self.seconds = self.before = self._began = 0.0
         self._file, self._total = file, 0
-        self._before = self._began = 0.0
 
     def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
         """Start to count; steps after the last checkpoint are done again and count once."""
         self._total = config.steps
-        self._before = self.seconds = _seconds_at(self._file, step)
+        self.before = self.seconds = _seconds_at(self._file, step)
         self._began = time.perf_counter()
         self.teller(TRAINING, step, config.steps)
 
@@ -108,7 +112,7 @@ class Clock(Observer):
 
     def on_save(self, step: int) -> None:
         """Note how long it took to this checkpoint."""
-        self.seconds = self._before + time.perf_counter() - self._began
+        self.seconds = self.before + time.perf_counter() - self._began
         write_text(self._file, json.dumps({"step": step, "seconds": self.seconds}))
 
 

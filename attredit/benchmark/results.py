@@ -27,7 +27,7 @@ class Facts(BaseModel):
         steps: Of training.
         batch_size: Images a step.
         training_seconds: Measured, with logging and checkpoints, over all sessions; without preparation and evaluation.
-        cell_seconds: From the start of the last session to its end, evaluation included.
+        cell_seconds: Of the whole cell, with training in earlier sessions, preparation and evaluation.
         parameters: Numbers that training changes, of all parts.
         memory_bytes: Largest resident memory of the process that trained, libraries included.
         gpu_bytes: Largest memory that tensors had on the GPU; None without one.

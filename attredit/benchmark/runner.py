@@ -75,7 +75,7 @@ def run(
     cells = cells_of(suite, installed())
     directory = BenchmarkDirectory(Path(out).resolve())
     record = directory.results.read()
-    directory.write(suite.name, suite.summary, cells)
+    directory.write(suite, cells)
     finished = record.finished()
     left = list({cell.key: cell for cell in cells if cell.key not in finished}.values())
     watch = watch or Watch()
@@ -140,9 +140,10 @@ class _Run:
 
     def _tell(self) -> None:
         running = [(cell, read_progress(self.directory.cell(cell.key))) for cell, _, _ in self.active.values()]
-        spent = sum(time.monotonic() - began for _, _, began in self.active.values())
-        seconds, _ = self.durations.of([*self.waiting, *(cell for cell, _ in running)])
-        self.watch.running(running, max(0.0, seconds - spent) / self.jobs)
+        seconds, _ = self.durations.of(self.waiting)
+        for cell, _, began in self.active.values():
+            seconds += max(0.0, self.durations.of([cell])[0] - (time.monotonic() - began))
+        self.watch.running(running, seconds / self.jobs)
 
     def _prepare(self) -> None:
         """Data, judges, and how long cells will take, one data set after the other."""

@@ -17,6 +17,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from attredit.errors import UsageError, nearest
 from attredit.recipe import parse_overrides
 
+# What tables show unless a suite says otherwise; table.csv has every figure.
+COLUMNS = (
+    "mse",
+    "class0",
+    "class1",
+    "edit_success",
+    "off_target",
+    "composite_edit_success",
+    "composite_off_target",
+    "leakage_mean",
+    "leakage_sample",
+)
+
 _BUILT_IN = files("attredit.benchmark") / "suites"
 
 
@@ -150,6 +163,7 @@ class Suite(Varied):
         image_size: H = W.
         precision: Of training.
         evaluation: What to measure on.
+        columns: Metrics that the tables show.
     """
 
     name: str
@@ -162,6 +176,7 @@ class Suite(Varied):
     image_size: int = Field(64, gt=0)
     precision: Literal["fp32", "bf16"] = "fp32"
     evaluation: EvaluationPlan = EvaluationPlan()
+    columns: tuple[str, ...] = COLUMNS
 
     @field_validator("attributes", mode="before")
     @classmethod

@@ -16,18 +16,6 @@ from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.files import write_text
 from attredit.report.figures import ARROWS, Unit, meaning
 
-# What tables show; table.csv has every figure.
-SHOWN = (
-    "mse",
-    "class0",
-    "class1",
-    "edit_success",
-    "off_target",
-    "composite_edit_success",
-    "composite_off_target",
-    "leakage_mean",
-    "leakage_sample",
-)
 LEGEND = (
     "Shares in per cent. Intervals are of 95 % and cover other test images and, from two seeds on, other seeds. "
     "* marks a figure whose paired difference from the next best one, on the same images, excludes zero."
@@ -82,13 +70,14 @@ def write_tables(directory: BenchmarkDirectory) -> tuple[list[Comparison], list[
 def grids(comparison: Comparison) -> list[Grid]:
     """What was measured, and what it took."""
     rows = comparison.rows
-    names = [name for name in SHOWN if any(name in row.values for row in rows)]
-    measured = tuple((row.label, tuple(_figure(row, name) for name in names)) for row in rows)
+    names = [name for name in comparison.columns if any(name in row.values for row in rows)]
+    measured = [(row.label, tuple(_figure(row, name) for name in names)) for row in rows]
+    measured += [("n a seed", tuple(Entry(_counts(rows, name)) for name in names))] if names else []
     costs = [_cost(row) for row in rows]
     columns = [i for i, name in enumerate(_COSTS) if i < 5 or any(cost[i].text != "–" for cost in costs)]
     took = tuple((row.label, tuple(cost[i] for i in columns)) for row, cost in zip(rows, costs, strict=True))
     return [
-        Grid(comparison.title, ("method", *(_heading(name) for name in names)), measured),
+        Grid(comparison.title, ("method", *(_heading(name) for name in names)), tuple(measured)),
         Grid(f"{comparison.title}: what it took", ("method", *(_COSTS[i] for i in columns)), took),
     ]
 
@@ -119,7 +108,9 @@ def markdown(suite: str, summary: str, comparisons: Sequence[Comparison]) -> str
             lines += [f"## {grid.title}", "", f"| {' | '.join(grid.headings)} |"]
             lines.append(f"| --- |{' ---: |' * (len(grid.headings) - 1)}")
             for label, entries in grid.rows:
-                lines.append(f"| {label.replace('|', chr(92) + '|')} | {' | '.join(_markdown(entry) for entry in entries)} |")
+                lines.append(
+                    f"| {label.replace('|', chr(92) + '|')} | {' | '.join(_markdown(entry) for entry in entries)} |"
+                )
             lines.append("")
         lines += [*(f"- {line}" for line in facts(comparison)), ""]
     return "\n".join(lines)
@@ -177,6 +168,12 @@ def _figure(row: Row, name: str) -> Entry:
     low, high = found.estimate.low, found.estimate.high
     interval = "" if low is None or high is None else f"{number(low, unit)}–{number(high, unit)}"
     return Entry(number(found.estimate.value, unit), interval, found.best)
+
+
+def _counts(rows: Sequence[Row], name: str) -> str:
+    """On how many images, or verdicts, a figure of one seed rests."""
+    found = {row.values[name].estimate.n // len(row.seeds) for row in rows if name in row.values}
+    return "–".join(f"{n:,}" for n in sorted({min(found), max(found)}))
 
 
 def _cost(row: Row) -> list[Entry]:

@@ -127,7 +127,7 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
         steps=config.steps,
         batch_size=config.batch_size,
         training_seconds=clock.seconds,
-        cell_seconds=time.perf_counter() - started,
+        cell_seconds=clock.before + time.perf_counter() - started,
         parameters=parameters,
         memory_bytes=memory,
         gpu_bytes=gpu,

@@ -12,12 +12,20 @@ import numpy as np
 from attredit.benchmark.cells import Cell
 from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.results import Facts, Result
-from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan
+from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, parse_suite
 from attredit.checkpoint import RunDirectory
 from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.table import Figure
 from attredit.evaluation.values import write_values
 
+SUITE = """
+summary = "Made by hand."
+attributes = ["Smiling"]
+seeds = SEEDS
+budget = { steps = 100 }
+datasets = [{ name = "quadrants" }]
+methods = [{ name = "naive" }, { name = "ours" }]
+"""
 MACHINE: dict[str, str | int] = {
     "cpu": "abacus", "cores": 2, "threads": 1, "device": "cpu", "torch": "2", "attredit": "0",
 }  # fmt: skip
@@ -99,7 +107,8 @@ def finish(directory: BenchmarkDirectory, cell: Cell, figures: dict[str, Figure]
 
 def directory_of(path: Path, cells: Sequence[Cell]) -> BenchmarkDirectory:
     directory = BenchmarkDirectory(path / "made")
-    directory.write("made", "Made by hand.", cells)
+    text = SUITE.replace("SEEDS", str(sorted({cell.seed for cell in cells})))
+    directory.write(parse_suite(text, "made.toml", "made"), cells)
     return directory
 
 

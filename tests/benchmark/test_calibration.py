@@ -16,7 +16,9 @@ SLOW = Schedule(kind="linear", begin=200, steps=100)
 LATE = Schedule(kind="constant", end=1.0, begin=300)
 RECIPE = Recipe(
     players={
-        "autoencoder": Player(trains=("encoder",), terms={"rec": Term(), "kl": Term(weight=SLOW), "x": Term(weight=LATE)}),
+        "autoencoder": Player(
+            trains=("encoder",), terms={"rec": Term(), "kl": Term(weight=SLOW), "x": Term(weight=LATE)}
+        ),
         "discriminator": Player(trains=("discriminator",), terms={"gan": Term(every=2)}, start=100),
     }
 )

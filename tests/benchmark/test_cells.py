@@ -21,7 +21,9 @@ def cells(text: str) -> list[Cell]:
 
 
 def test_cells_are_every_combination_seed_by_seed(suite_text: Any) -> None:
-    text = suite_text().replace("seeds = [0]", "seeds = [4, 2]").replace('["Smiling"]', '["Smiling", ["Male", "Bangs"]]')
+    text = (
+        suite_text().replace("seeds = [0]", "seeds = [4, 2]").replace('["Smiling"]', '["Smiling", ["Male", "Bangs"]]')
+    )
     found = cells(text)
     assert [(c.seed, c.attributes, c.label) for c in found] == [
         (seed, attributes, label)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from attredit.benchmark.progress import Clock, Progress, Teller, read_progress
 from attredit.benchmark.runner import Watch, run
 from attredit.benchmark.suite import parse_suite
 from attredit.checkpoint import RunDirectory
-from attredit.errors import RunError, UsageError
+from attredit.errors import PluginError, RunError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,9 @@ def test_killed_half_way_and_started_again_it_gives_the_same_table(
     whole: tuple[Path, Any], suite: Path, tmp_path: Path, command: Any, environment: Any, benchmark: Any
 ) -> None:
     out, directory = tmp_path / "out", BenchmarkDirectory(tmp_path / "out")
-    process = subprocess.Popen(command(suite, out), env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command(suite, out), env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
     wait_for(lambda: directory.exists, process)
     naive, factorized = directory.read().cells
     wait_for(lambda: step_of(directory, factorized.key) >= 90, process)
@@ -131,10 +134,10 @@ def test_a_failed_cell_is_reported_and_the_others_finish(tmp_path: Path, suite_t
     suite.write_text(suite_text(more=diverging + impossible))
     done = benchmark(suite, out, "--methods", "wild,odd,naive-cvaegan")
     assert done.returncode == 1
-    assert "wild, synthfaces: Smiling, seed 0 failed: Term" in done.stderr
+    assert "wild, synthfaces: Smiling, seed 0 failed: Training diverged: " in done.stderr
     assert "odd, synthfaces: Smiling, seed 0 failed: parts.encoder.options cannot be used" in done.stderr
     assert "2 of 3 cells failed" in done.stderr
-    assert "Failed: wild, seed 0: Term" in done.stdout
+    assert "Failed: wild, seed 0: Training diverged: " in done.stdout
     results = BenchmarkDirectory(out).results.read().results
     assert {result.cell.label: result.finished for result in results} == {
         "wild": False, "odd": False, "naive-cvaegan": True,
@@ -227,9 +230,14 @@ def test_a_half_written_run_is_not_continued(whole: tuple[Path, Any], tmp_path: 
     assert not worker._resumable(RunDirectory(tmp_path / "nowhere"))
 
 
-def test_submitit_is_named_when_it_or_the_cluster_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="submitit cannot use slurm"):
-        Submitted(tmp_path)
+def test_submitit_is_named_when_it_or_the_cluster_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as bare:
+        bare.setenv("PATH", "")
+        with pytest.raises(UsageError, match="submitit cannot use slurm"):
+            Submitted(tmp_path)
+        bare.setitem(sys.modules, "submitit", None)
+        with pytest.raises(PluginError, match=r"needs submitit. pip install 'attredit\[slurm\]'"):
+            Submitted(tmp_path)
     with pytest.raises(UsageError, match="submitit cannot use local"):
         Submitted(tmp_path, options={"colour": "red"}, cluster="local")
 

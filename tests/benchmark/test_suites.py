@@ -89,14 +89,20 @@ def test_short_names_of_keys() -> None:
     [
         (("seeds", "sedes"), "my.toml: the suite has no key 'sedes'. Did you mean seeds? Known: attributes, budget,"),
         (('name = "naive', 'nme = "naive'), "my.toml: methods.0"),
-        (("steps = 10", "steps = 10, images = 5"), "budget: give exactly one of steps, images and seconds, not steps and"),
+        (
+            ("steps = 10", "steps = 10, images = 5"),
+            "budget: give exactly one of steps, images and seconds, not steps and",
+        ),
         (("steps = 10", ""), "budget: give exactly one of steps, images and seconds, not none."),
         (("steps = 10", "steps = 0"), "my.toml: budget.steps: Input should be greater than 0."),
         (("seeds = [0, 1]", "seeds = [1, 1]"), "my.toml: seed 1 is there twice"),
         (("seeds = [0, 1]", "seeds = []"), "my.toml: seeds: "),
         (("seeds = [0, 1]", "seeds = [0, 1"), "my.toml is no TOML: "),
         (("seeds = [0, 1]", 'seeds = [0]\nset = ["latent_dim"]'), "'latent_dim' is not of the form key=value."),
-        (("seeds = [0, 1]", "seeds = [0]\ngrid = { latent_dim = [] }"), "latent_dim needs one or more values, each once"),
+        (
+            ("seeds = [0, 1]", "seeds = [0]\ngrid = { latent_dim = [] }"),
+            "latent_dim needs one or more values, each once",
+        ),
         (("seeds = [0, 1]", 'name = "x"\nseeds = [0]'), "my.toml has a name. A suite is called as its file is."),
         (("[[methods]]", '[[methods]]\nname = "naive-cvaegan"\n[[methods]]'), "method 'naive-cvaegan' is there twice"),
     ],
@@ -109,7 +115,7 @@ def test_what_is_no_suite_is_refused_in_one_sentence(change: tuple[str, str], me
 
 
 def test_unknown_suites_name_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="Unknown suite 'quik'. Did you mean quick?"):
+    with pytest.raises(UsageError, match=r"Unknown suite 'quik'\. Did you mean quick\?"):
         read_suite("quik")
     with pytest.raises(UsageError, match=r"There is no file .*none.toml"):
         read_suite(str(tmp_path / "none.toml"))

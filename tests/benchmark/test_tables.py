@@ -14,6 +14,7 @@ from made import cell_of, directory_of, figure, finish, result_of
 
 from attredit.benchmark.compare import Parts, best_of, compare
 from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.benchmark.suite import read_suite
 from attredit.benchmark.tables import as_csv, facts, grids, latex, markdown, write_tables
 from attredit.checkpoint import RunDirectory
 from attredit.errors import RunError
@@ -111,6 +112,7 @@ def test_failures_and_what_is_missing_are_said(tmp_path: Path) -> None:
     costs = {label: entries[0].text for label, entries in grids(comparison)[1].rows}
     assert costs == {"naive": "2 of 3", "ours": "0 of 3"}
     assert [entry.text for entry in grids(comparison)[0].rows[1][1]] == ["–", "–", "–"]
+    assert [entry.text for entry in grids(comparison)[0].rows[2][1]] == ["4", "4", "28"]
 
 
 def test_without_the_runs_there_are_means_without_intervals_and_a_note(made: BenchmarkDirectory) -> None:
@@ -140,6 +142,7 @@ def test_markdown_latex_and_csv(made: BenchmarkDirectory) -> None:
     assert "## quadrants: Smiling\n\n| method | mse\N{NO-BREAK SPACE}↓ | edit_success\N{NO-BREAK SPACE}↑ |" in text
     assert "| naive | **0.31250** * (" in text
     assert "| ours | 0.32812 (" in text
+    assert "| n a seed | 4 | 4 | 28 |" in text
     assert "| method | seeds | steps | seconds | parameters | memory MB |" in text
     assert "| naive | 2 | 100 | 3.0 | 1,000 | 5 |" in text
     assert "- Budget 100 steps each; 16x16 pixels; seeds 0, 1. Measured on 4 images of the test split by judge" in text
@@ -189,4 +192,4 @@ def test_damaged_plans_and_places_that_hold_something_else(made: BenchmarkDirect
     run.path.mkdir()
     run.config_file.write_text("{}")
     with pytest.raises(RunError, match="holds a run"):
-        BenchmarkDirectory(run.path).write("made", "", [])
+        BenchmarkDirectory(run.path).write(read_suite("quick"), [])
