@@ -17,10 +17,11 @@ from attredit.cli.options import device_option, run_argument
 @run_argument
 @click.option("--split", default="test", show_default=True, metavar="NAME", help="Which images to measure on.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only so many of them.")
+@click.option("--full", is_flag=True, help="Also train, once for a data set, the network that identity takes; minutes.")
 @click.option("--json", "as_json", is_flag=True, help="Print evaluation.json on stdout, and nothing else.")
 @device_option("the best there is")
-def command(run: Path, split: str, limit: int | None, as_json: bool, device: str | None) -> None:
-    """Measure a run, with 95 % intervals: fidelity, editing, counterfactuals, leakage.
+def command(run: Path, split: str, limit: int | None, full: bool, as_json: bool, device: str | None) -> None:
+    """Measure a run, with 95 % intervals: fidelity, editing, counterfactuals, realism, identity, leakage.
 
     The figures are also written to RUN/evaluation.json and into its model card.
     """
@@ -32,7 +33,7 @@ def command(run: Path, split: str, limit: int | None, as_json: bool, device: str
     from attredit.evaluation import evaluate
 
     with progress(unit="") as report:
-        evaluation = evaluate(run, split=split, limit=limit, device=device, progress=report).to_json()
+        evaluation = evaluate(run, split=split, limit=limit, full=full, device=device, progress=report).to_json()
     write_card(directory, config)
     if as_json:
         say(json.dumps(evaluation, indent=2))
@@ -42,6 +43,7 @@ def command(run: Path, split: str, limit: int | None, as_json: bool, device: str
 
 def _print(evaluation: Mapping[str, Any], run: Path) -> None:
     from attredit.cli.tables import figures_table
+    from attredit.report.figures import missing, moved_most
 
     console = out()
     title = f"{run}: {evaluation['images']:,} images of the {evaluation['split']} split"
@@ -50,7 +52,9 @@ def _print(evaluation: Mapping[str, Any], run: Path) -> None:
     if len(attributes) > 1:
         for name, figures in attributes.items():
             console.print(figures_table(figures, title=name, names=console.width >= 120))
-    for name, reason in evaluation.get("not_measured", {}).items():
-        say(f"Not measured: {name}: {reason}", dim=True)
+    for edited, others in moved_most(evaluation):
+        say(f"Edits of {edited} move the judge’s probability of: {others}")
+    for names, reason in missing(evaluation):
+        say(f"Not measured: {names}: {reason}", dim=True)
     say("↑ higher is better, ↓ lower is better; intervals are of 95 %.", dim=True)
     say(f"Figures: {run / 'evaluation.json'}")

@@ -15,8 +15,10 @@ from torch import Tensor
 
 from attredit.attributes import Attribute
 from attredit.errors import PluginError
+from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData, spread
 from attredit.evaluation.editing import Edits, Seen, squared_error
+from attredit.evaluation.off_target import TRUE, note
 from attredit.evaluation.table import Table
 from attredit.interfaces import CounterfactualSource
 
@@ -26,11 +28,9 @@ if TYPE_CHECKING:
 STYLES = 16
 # Drawing takes milliseconds an image, and 16 styles are 16 images.
 MOST = {0: 500, 1: 200}
-NAMES = tuple(
-    score + suffix
-    for suffix in ("", "_on")
-    for score in ("counterfactual_mse", "counterfactual_floor", "copy_mse", "composite_counterfactual_mse")
-)
+_ERRORS = ("counterfactual_mse", "counterfactual_floor", "copy_mse", "composite_counterfactual_mse")
+_PERCEPTUAL = ("counterfactual_perceptual_judge", "composite_counterfactual_perceptual_judge", "copy_perceptual_judge")
+NAMES = (*_ERRORS, *(name + "_on" for name in _ERRORS), *_PERCEPTUAL)
 _CHUNK = 32
 
 
@@ -49,8 +49,16 @@ class Counterfactuals:
         self._chosen = {(a.name, to): self._choose(a, to) for a in self._attributes for to in MOST}
         self._done, self._total = 0, sum(int(mask.sum()) for mask in self._chosen.values())
 
-    def score(self, seen: Seen, attribute: Attribute, edits: Edits, table: Table) -> None:
-        """Score a chunk's edits of one attribute, in both directions; nothing where there is no truth to be had."""
+    def score(self, seen: Seen, attribute: Attribute, edits: Edits, table: Table, cells: Table) -> None:
+        """Score a chunk's edits of one attribute, in both directions; nothing where there is no truth to be had.
+
+        Args:
+            seen: The chunk.
+            attribute: The edited one.
+            edits: Its edits.
+            table: Where scores go.
+            cells: Where it goes what the judge makes of the truths' other attributes.
+        """
         if attribute not in self._attributes:
             return
         for name in NAMES:
@@ -67,8 +75,25 @@ class Counterfactuals:
                 }
                 for name, values in scores.items():
                     table.put(name + suffix, attribute.name, seen.rows[part], values)
+                self._judge(seen, attribute, edits, truths[:, 0], torch.from_numpy(part), table, cells)
                 self._done += len(part)
                 self._tell(self._done, self._total)
+
+    def _judge(
+        self, seen: Seen, attribute: Attribute, edits: Edits, truths: Tensor, part: Tensor, table: Table, cells: Table
+    ) -> None:
+        """What the judge makes of truths (B, C, H, W), and of edits beside them where there is one truth only."""
+        judged, asked = self._data.judge.look(truths), edits.asked[part]
+        put_on = bool((asked == 1).all())
+        before, rows = seen.judged[part], seen.rows[part.numpy()]
+        note(TRUE, self._data.schema, attribute, rows, asked, before, judged, cells)
+        if self._data.identity is not None:
+            name = "identity_true_on" if put_on else "identity_true"
+            self._data.identity.score_truths(seen.images[part], truths, attribute, rows, name, table)
+        if not put_on:
+            readings = (edits.judged[part], edits.judged_composite[part], before)
+            for name, reading in zip(_PERCEPTUAL, readings, strict=True):
+                table.put(name, attribute.name, rows, perceptual.distance(reading, judged))
 
     def _choose(self, attribute: Attribute, to: int) -> np.ndarray:
         """(N,) which images to score, evenly spread among those of the other label."""

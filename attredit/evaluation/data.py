@@ -15,6 +15,7 @@ from attredit.errors import UsageError
 
 if TYPE_CHECKING:
     from attredit.data import Store
+    from attredit.evaluation.identity import Identity
     from attredit.evaluation.judge import Judge
     from attredit.interfaces import DataSource
 
@@ -34,6 +35,8 @@ class EvaluationData:
         schema: Every attribute of the source, of which the model edits some.
         source: The data source.
         judge: Reads every attribute of `schema`, independently of the model.
+        identity: Tells faces apart; None where there is none, for the reason in `without_identity`.
+        without_identity: Why.
     """
 
     split: str
@@ -43,6 +46,8 @@ class EvaluationData:
     schema: AttributeSchema
     source: DataSource
     judge: Judge
+    identity: Identity | None = None
+    without_identity: str = ""
 
     def __len__(self) -> int:
         return len(self.indices)

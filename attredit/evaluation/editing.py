@@ -16,7 +16,9 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from attredit.attributes import Attribute
 from attredit.errors import RunError
+from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData
+from attredit.evaluation.judge import Reading
 from attredit.evaluation.table import Table
 from attredit.interfaces import Code
 
@@ -39,8 +41,8 @@ class Seen:
         z: The latent that edits start from.
         before: (B, A) what the decoder is told of the unedited images.
         reconstruction: (B, C, H, W) decoded from the two.
-        verdicts: (B, n) the judge's, of the images.
-        verdicts_rec: (B, n) the judge's, of the reconstructions.
+        judged: What the judge makes of the images.
+        judged_rec: Of the reconstructions.
     """
 
     rows: np.ndarray
@@ -50,8 +52,8 @@ class Seen:
     z: Tensor
     before: Tensor
     reconstruction: Tensor
-    verdicts: Tensor
-    verdicts_rec: Tensor
+    judged: Reading
+    judged_rec: Reading
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,15 @@ class Edits:
         asked: (B,) the wanted labels.
         decoded: (B, C, H, W).
         composite: (B, C, H, W).
-        verdicts: (B, n) the judge's, of the decoded edits.
+        judged: What the judge makes of the decoded edits.
+        judged_composite: Of the composite edits.
     """
 
     asked: Tensor
     decoded: Tensor
     composite: Tensor
-    verdicts: Tensor
+    judged: Reading
+    judged_composite: Reading
 
 
 def see(editor: Editor, data: EvaluationData, where: slice, images: Tensor) -> Seen:
@@ -89,18 +93,19 @@ def see(editor: Editor, data: EvaluationData, where: slice, images: Tensor) -> S
         z,
         before,
         reconstruction,
-        data.judge.read(images),
-        data.judge.read(reconstruction),
+        data.judge.look(images),
+        data.judge.look(reconstruction),
     )
 
 
 def reconstruction_scores(seen: Seen, table: Table) -> None:
-    """`mse`, `psnr` and `ssim` of the reconstruction with the predicted attributes."""
+    """`mse`, `psnr`, `ssim` and `perceptual_judge` of the reconstruction with the predicted attributes."""
     mse = squared_error(seen.reconstruction, seen.images)
     ssim = structural_similarity_index_measure(seen.reconstruction, seen.images, data_range=1.0, reduction="none")
     table.put("mse", None, seen.rows, mse)
     table.put("psnr", None, seen.rows, (-10 * mse.log10()).clamp(max=_LARGEST_PSNR))
     table.put("ssim", None, seen.rows, torch.as_tensor(ssim).reshape(-1))
+    table.put("perceptual_judge", None, seen.rows, perceptual.distance(seen.judged_rec, seen.judged))
 
 
 def edit_scores(editor: Editor, data: EvaluationData, seen: Seen, attribute: Attribute, table: Table) -> Edits:
@@ -111,16 +116,16 @@ def edit_scores(editor: Editor, data: EvaluationData, seen: Seen, attribute: Att
     """
     column = data.schema.index(attribute.name)
     truth = seen.labels[:, column]
-    table.put("judge_accuracy", attribute.name, seen.rows, seen.verdicts[:, column] == truth, share=True)
+    table.put("judge_accuracy", attribute.name, seen.rows, seen.judged.labels[:, column] == truth, share=True)
     edits = _edit(editor, data, seen, attribute, column, table)
-    composite = data.judge.read(edits.composite)
-    _success("edit_success", edits.verdicts[:, column] == edits.asked, seen, attribute, truth, table)
+    decoded, composite = edits.judged.labels, edits.judged_composite.labels
+    _success("edit_success", decoded[:, column] == edits.asked, seen, attribute, truth, table)
     _success("composite_edit_success", composite[:, column] == edits.asked, seen, attribute, truth, table)
     others = [i for i in range(len(data.schema)) if i != column]
     if others:
         flips = {
-            "off_target": edits.verdicts[:, others] != seen.verdicts_rec[:, others],
-            "composite_off_target": composite[:, others] != seen.verdicts[:, others],
+            "off_target": decoded[:, others] != seen.judged_rec.labels[:, others],
+            "composite_off_target": composite[:, others] != seen.judged.labels[:, others],
         }
         for name, flipped in flips.items():
             table.put(name, attribute.name, seen.rows, flipped.float().mean(1), units=len(others))
@@ -154,27 +159,29 @@ def _edit(editor: Editor, data: EvaluationData, seen: Seen, attribute: Attribute
     asked = (truth + 1) % count
     # The paper scores a binary attribute on images that have it; no value of a categorical one is "having it".
     scored = truth == 1 if attribute.binary else torch.ones_like(truth, dtype=torch.bool)
-    decoded, verdicts = seen.reconstruction.clone(), seen.verdicts_rec.clone()
+    decoded, judged = seen.reconstruction.clone(), seen.judged_rec.clone()
     for value in range(count):
         other = asked == value
         images, read = _decoded(editor, data, seen, attribute.name, value, scored | other)
-        hits = (read[:, column] == value)[scored]
+        hits = (read.labels[:, column] == value)[scored]
         table.put(class_metric(attribute, value), attribute.name, seen.rows[scored.cpu().numpy()], hits, share=True)
-        decoded[other], verdicts[other] = images[other], read[other]
-    return Edits(asked, decoded, editor.composite(seen.images, seen.reconstruction, decoded), verdicts)
+        decoded[other] = images[other]
+        judged.put(other, read[other])
+    composite = editor.composite(seen.images, seen.reconstruction, decoded)
+    return Edits(asked, decoded, composite, judged, data.judge.look(composite))
 
 
 def _decoded(
     editor: Editor, data: EvaluationData, seen: Seen, name: str, value: int, needed: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Images and verdicts (B, ...) with one value asked for; where it is not needed, those of the reconstruction."""
+) -> tuple[Tensor, Reading]:
+    """Images (B, C, H, W) with one value asked for, and their readings; the reconstruction where it is not needed."""
     attrs = editor.changed(seen.before, editor.schema.wanted({name: value}), 1.0)
     new = needed & (attrs != seen.before).any(1)
-    images, verdicts = seen.reconstruction.clone(), seen.verdicts_rec.clone()
+    images, judged = seen.reconstruction.clone(), seen.judged_rec.clone()
     if new.any():
         images[new] = _image(editor.decode(seen.z[new], attrs[new], taken(seen.code, new)))
-        verdicts[new] = data.judge.read(images[new])
-    return images, verdicts
+        judged.put(new, data.judge.look(images[new]))
+    return images, judged
 
 
 def _image(images: Tensor) -> Tensor:

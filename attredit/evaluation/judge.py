@@ -1,15 +1,13 @@
 """The judge: a classifier of all of a source's attributes that no evaluated model has seen or been trained against.
 
-It is trained once on the training split and kept in the cache, as ``judges/HASH/judge.safetensors`` and ``judge.json``;
-the hash covers the data, the settings and the version of the training code.
+It is trained once on the training split and kept in the cache; see `attredit.evaluation.cached`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +15,8 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import AttributeSchema
-from attredit.errors import RunError
+from attredit.evaluation.cached import hash_of, kept
 from attredit.evaluation.judge_training import VERSION, JudgeNetwork, JudgeSettings, fit, untrained
-from attredit.files import load_into, read_tensors, write_tensors, write_text
 
 if TYPE_CHECKING:
     from attredit.data import Store
@@ -27,29 +24,69 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What the judge makes of B images.
+
+    Attributes:
+        labels: (B, n) int64, in schema order.
+        logits: (B, A).
+        features: (B, D) of its last layer, averaged over places.
+        maps: (B, C, h, w) of every layer.
+    """
+
+    labels: Tensor
+    logits: Tensor
+    features: Tensor
+    maps: tuple[Tensor, ...]
+
+    def __getitem__(self, rows: Tensor) -> Reading:
+        return Reading(self.labels[rows], self.logits[rows], self.features[rows], tuple(m[rows] for m in self.maps))
+
+    def clone(self) -> Reading:
+        """A copy that can be written to."""
+        return Reading(
+            self.labels.clone(), self.logits.clone(), self.features.clone(), tuple(m.clone() for m in self.maps)
+        )
+
+    def put(self, rows: Tensor, other: Reading) -> None:
+        """Overwrite some rows."""
+        self.labels[rows], self.logits[rows], self.features[rows] = other.labels, other.logits, other.features
+        for mine, theirs in zip(self.maps, other.maps, strict=True):
+            mine[rows] = theirs
+
+
 class Judge:
     """Reads attributes of images.
 
     Args:
-        network: Images (B, C, H, W) in [0, 1] to logits (B, A).
+        network: Looks at images.
         schema: The attributes.
         hash: Identifies how and on what it was trained.
         device: Where it is.
     """
 
-    def __init__(self, network: torch.nn.Module, schema: AttributeSchema, hash: str, device: torch.device) -> None:
+    def __init__(self, network: JudgeNetwork, schema: AttributeSchema, hash: str, device: torch.device) -> None:
         self.network, self.schema, self.hash, self.device = network.eval(), schema, hash, device
 
     @torch.inference_mode()
     def logits(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] to logits (B, A), A as in `AttributeSchema`."""
-        layout = torch.channels_last
-        logits: Tensor = self.network(images.to(self.device).contiguous(memory_format=layout))
+        logits: Tensor = self.network(self._placed(images))
         return logits
+
+    @torch.inference_mode()
+    def look(self, images: Tensor) -> Reading:
+        """Everything that the judge makes of images (B, C, H, W) in [0, 1], in one pass."""
+        logits, features, maps = self.network.look(self._placed(images))
+        return Reading(self.schema.decode(self.schema.probabilities(logits)), logits, features, maps)
 
     def read(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] to labels (B, n), int64, in schema order."""
         return self.schema.decode(self.schema.probabilities(self.logits(images)))
+
+    def _placed(self, images: Tensor) -> Tensor:
+        return images.to(self.device).contiguous(memory_format=torch.channels_last)
 
 
 def judge_of(
@@ -72,74 +109,28 @@ def judge_of(
     Raises:
         RunError: the cached judge is damaged, or the cache cannot be written.
     """
-    from filelock import FileLock
-
     settings = settings or JudgeSettings()
-    key = judge_hash(store, settings)
-    home = cache / "judges" / key
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"Cannot create {home}: {error.strerror}.",
-            "Name another place with the environment variable ATTREDIT_CACHE.",
-        ) from error
-    # Two evaluations of one data set must not train it twice.
-    with FileLock(f"{home}.lock"):
-        if not (home / "judge.json").exists():
-            network = fit(store.schema, store, settings, device, progress or (lambda done, total: None))
-            _write(home, network, store, settings, key)
-        return _read(home, store, settings, key, device)
+    network = kept(
+        cache / "judges",
+        "judge",
+        _facts(store, settings),
+        trained=lambda: fit(store.schema, store, settings, device, progress or (lambda done, total: None)),
+        untrained=lambda: untrained(store.schema, store, settings),
+        device=device,
+    )
+    return Judge(network, store.schema, judge_hash(store, settings), device)
 
 
 def judge_hash(store: Store, settings: JudgeSettings) -> str:
     """Hex digest of everything that decides what the judge becomes."""
-    facts = [VERSION, store.fingerprint, store.schema.to_json(), list(store.images.shape), dataclasses.asdict(settings)]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    return hash_of(_facts(store, settings))
 
 
-def _write(home: Path, network: JudgeNetwork, store: Store, settings: JudgeSettings, key: str) -> None:
-    """The weights first: judge.json says that they are complete."""
-    weights = home / "judge.safetensors"
-    write_tensors(weights, network.state_dict(), {"hash": key})
-    facts = {
-        "hash": key,
+def _facts(store: Store, settings: JudgeSettings) -> dict[str, Any]:
+    return {
         "version": VERSION,
         "data": store.fingerprint,
-        "images": len(store),
+        "shape": list(store.images.shape),
         "attributes": store.schema.to_json(),
         "settings": dataclasses.asdict(settings),
-        "sha256": _digest(weights),
     }
-    write_text(home / "judge.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
-
-
-def _read(home: Path, store: Store, settings: JudgeSettings, key: str, device: torch.device) -> Judge:
-    """A judge from its two files, checked against each other: a wrong judge would spoil every figure unnoticed."""
-    weights = home / "judge.safetensors"
-    facts = _facts(home / "judge.json", key)
-    if not weights.is_file() or _digest(weights) != facts["sha256"]:
-        raise _damaged(weights, "it is not what was written when the judge was trained")
-    tensors, _ = read_tensors(weights)
-    network = untrained(store.schema, store, settings)
-    load_into(network, tensors, weights)
-    placed = network.to(device, memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
-    return Judge(placed, store.schema, key, device)
-
-
-def _facts(file: Path, key: str) -> dict[str, Any]:
-    try:
-        facts: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        if facts["hash"] != key or not isinstance(facts["sha256"], str):
-            raise _damaged(file, "it describes another judge")
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(file, str(error)) from error
-    return facts
-
-
-def _damaged(file: Path, reason: str) -> RunError:
-    return RunError(f"The judge {file} is damaged: {reason}.", f"Delete {file.parent} and evaluate again.")
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

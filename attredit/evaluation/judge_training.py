@@ -84,6 +84,19 @@ class JudgeNetwork(nn.Module):
         logits: Tensor = self.head(self.trunk(2 * reduced(images, self.size) - 1))
         return logits
 
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """Read images of any size, and say what was seen on the way.
+
+        Returns:
+            Logits (B, A), features (B, D): the last map averaged over places, and every layer's map (B, C, h, w).
+        """
+        x, maps = 2 * reduced(images, self.size) - 1, []
+        *layers, pool, flatten = self.trunk
+        for layer in layers:
+            x = layer(x)
+            maps.append(x)
+        return self.head(flatten(pool(x))), x.mean((2, 3)), tuple(maps)
+
 
 class _Residual(nn.Module):
     """A convolution beside the identity."""

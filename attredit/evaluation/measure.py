@@ -11,11 +11,16 @@ import numpy as np
 import torch
 
 from attredit.errors import PluginError
+from attredit.evaluation.codes import Codes, training_codes
 from attredit.evaluation.counterfactual import NAMES, Counterfactuals, scorable
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import edit_scores, reconstruction_scores, see
-from attredit.evaluation.leakage import Codes, leakage_scores, training_codes
+from attredit.evaluation.identity import NAMES as IDENTITY_NAMES
+from attredit.evaluation.leakage import leakage_names, leakage_scores
+from attredit.evaluation.off_target import off_target
+from attredit.evaluation.realism import Realism
 from attredit.evaluation.statistics import Estimate
+from attredit.evaluation.sweep import sweep_scores
 from attredit.evaluation.table import Table
 from attredit.interfaces import Code, CounterfactualSource
 from attredit.registry import Component
@@ -32,11 +37,13 @@ class Measured:
 
     Attributes:
         table: Every image's values.
+        cells: Those of the off-target matrix, by ``KIND/OTHER`` and edited attribute.
         accuracy: The judge's, by attribute of the source.
         reasons: Why something was not measured, by metric or ``metric/attribute``.
     """
 
     table: Table
+    cells: Table
     accuracy: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -54,14 +61,14 @@ def measure(editor: Editor, data: EvaluationData, progress: Progress) -> Measure
         data: What to evaluate it on.
         progress: Told of (stage, done, total).
     """
-    found = Measured(Table(len(data)))
+    found = Measured(Table(len(data)), Table(len(data)))
     codes = _images(editor, data, found, progress)
     _leakage(editor, data, codes, found, progress)
     names = editor.schema.names
     found.reasons.update(_unmeasurable(editor, data, codes))
     for name, figure in found.table.figures.items():
-        missing = [a for a in names if a in figure.values and figure.of(a) is None]
-        everywhere = figure.pooled() is None
+        missing = [a for a in names if a in figure.values and not figure.known(a)]
+        everywhere = not any(figure.known(a) for a in figure.values)
         for attribute in missing:
             key = name if everywhere else f"{name}/{attribute}"
             found.reasons[key] = f"The {len(data)} evaluated images have too few values of {attribute}."
@@ -117,18 +124,27 @@ def _called(component: Component, editor: Editor, data: EvaluationData) -> dict[
 def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Progress) -> Codes:
     """The one pass over the evaluated images; returns their codes."""
     counterfactuals = Counterfactuals(editor, data, lambda done, total: progress("counterfactuals", done, total))
+    realism = Realism(editor, data)
     right, codes = torch.zeros(len(data.schema), dtype=torch.float64), list[Code]()
     with torch.inference_mode():
         for where, images in data.chunks():
             seen = see(editor, data, where, images)
             reconstruction_scores(seen, found.table)
+            realism.see(seen)
+            face = data.identity.see(seen, found.table) if data.identity else None
             for attribute in editor.schema:
                 edits = edit_scores(editor, data, seen, attribute, found.table)
-                counterfactuals.score(seen, attribute, edits, found.table)
-            right += (seen.verdicts == seen.labels).sum(0).cpu()
+                counterfactuals.score(seen, attribute, edits, found.table, found.cells)
+                realism.see_edits(attribute, edits)
+                off_target(data.schema, seen, attribute, edits, found.cells)
+                sweep_scores(editor, data, seen, attribute, edits, found.table)
+                if data.identity is not None and face is not None:
+                    data.identity.score(face, seen, attribute, edits, found.table)
+            right += (seen.judged.labels == seen.labels).sum(0).cpu()
             codes.append(seen.code._replace(attrs=None, skips=()))
             progress("edits", where.stop, len(data))
         joined = Codes.of(codes)
+        found.reasons.update(realism.score(found.table))
     found.accuracy = dict(zip(data.schema.names, (right / len(data)).tolist(), strict=True))
     # Tensors of inference mode cannot take part in training; probes train on clones.
     return Codes(joined.mean.clone(), None if joined.logvar is None else joined.logvar.clone())
@@ -145,7 +161,7 @@ def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured,
         )
         if reason is not None:
             alone = len(editor.schema) == 1
-            names = ("leakage_mean",) if train.logvar is None else ("leakage_mean", "leakage_sample")
+            names = leakage_names(sampled=train.logvar is not None)
             found.reasons.update({n if alone else f"{n}/{attribute.name}": reason for n in names})
         progress("leakage", done + 1, len(editor.schema))
 
@@ -161,5 +177,10 @@ def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[st
     elif not scorable(data, editor.schema):
         reasons.update(dict.fromkeys(NAMES, "Counterfactual scores are of binary attributes."))
     if codes.logvar is None:
-        reasons["leakage_sample"] = "The encoder does not sample its latent."
+        names = set(leakage_names(sampled=True)) - set(leakage_names(sampled=False))
+        reasons.update(dict.fromkeys(sorted(names), "The encoder does not sample its latent."))
+    if not any(a.binary for a in editor.schema):
+        reasons["monotonicity"] = "A categorical attribute has nothing between its values."
+    if data.identity is None:
+        reasons.update(dict.fromkeys(IDENTITY_NAMES, data.without_identity))
     return reasons

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -27,6 +28,27 @@ class JudgeFacts(BaseModel):
     accuracy: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Cell:
+    """How one attribute's edits move another one.
+
+    Attributes:
+        moved: Mean change of the judge's probability of the other attribute as the edited one is put on (for edits that
+            take it off, with the sign turned), the decoded edit against the reconstruction; both directions weigh the
+            same. -1 to 1.
+        true: The same between true counterfactuals and images, where the edited attribute alone has changed: what the
+            judge itself mistakes. None where the data set cannot draw them.
+        correlated: P(other | with) - P(other | without) among training labels. None if a value is not among them.
+        unexplained: What is left of `moved` when as much as the correlation explains is taken off: its signed distance
+            from the interval between 0 and `correlated`. It is 0 for an edit that moves nothing or follows the data.
+    """
+
+    moved: Estimate
+    true: Estimate | None
+    correlated: float | None
+    unexplained: Estimate | None
+
+
 class Evaluation(BaseModel):
     """evaluation.json.
 
@@ -35,8 +57,10 @@ class Evaluation(BaseModel):
         split: Which split was evaluated.
         images: How many of its images.
         judge: Which judge read them.
+        identity: Hash of the network that told faces apart; None without one.
         metrics: Figures by name, averaged over the run's attributes.
         attributes: Each attribute's own figures.
+        off_target_matrix: How edits move other attributes: by edited and other, each ``NAME=VALUE`` if categorical.
         not_measured: Reasons by name; by ``name/attribute`` where it concerns one attribute of several.
         data: Name and fingerprint of the evaluated data.
         run: Method, preset, recipe hash, step and seed of the model.
@@ -49,8 +73,10 @@ class Evaluation(BaseModel):
     split: str
     images: int
     judge: JudgeFacts
+    identity: str | None
     metrics: dict[str, Estimate]
     attributes: dict[str, dict[str, Estimate]]
+    off_target_matrix: dict[str, dict[str, Cell]]
     not_measured: dict[str, str]
     data: dict[str, str]
     run: dict[str, str | int]

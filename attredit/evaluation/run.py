@@ -14,12 +14,15 @@ from attredit.devices import device_of
 from attredit.editor import load
 from attredit.errors import RunError, UsageError, nearest
 from attredit.evaluation.data import EvaluationData, spread
+from attredit.evaluation.identity import NOT_ASKED, NOT_DRAWN, identity_of
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.measure import Measured, Progress, measure, plugin_metrics
+from attredit.evaluation.off_target import matrix
 from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.values import write_values
 from attredit.files import read_tensors
+from attredit.interfaces import CounterfactualSource
 from attredit.launch import source_of
 from attredit.registry import Registry, installed
 
@@ -34,6 +37,7 @@ def evaluate(
     *,
     split: str = "test",
     limit: int | None = None,
+    full: bool = False,
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -43,6 +47,7 @@ def evaluate(
         run_dir: What `attredit train` wrote.
         split: Which of the data set's splits.
         limit: Use only so many of its images, evenly spread.
+        full: Measure also what takes a further network to be trained, once for a data set: identity.
         device: "cpu", "cuda" or "mps"; the best there is when None.
         progress: Told of (stage, done, total); stages may take turns.
 
@@ -57,11 +62,11 @@ def evaluate(
     run, registry, where = RunDirectory(run_dir), installed(), device_of(device)
     config, tell = run.config(), progress or _silent
     editor = load(run.path, str(where))
-    data = _data(registry, run, config, split, limit, where, tell)
+    data = _data(registry, run, config, split, limit, full, where, tell)
     found = measure(editor, data, tell)
     figures, reasons = plugin_metrics(registry.components("metric"), editor, data, tell, found.names)
     evaluation = _assembled(run, config, data, found, figures, reasons)
-    write_values(run, evaluation, found.table.figures)
+    write_values(run, evaluation, {**found.table.figures, **found.cells.figures})
     evaluation.write(run)
     return evaluation
 
@@ -72,10 +77,11 @@ def _data(
     config: RunConfig,
     split: str,
     limit: int | None,
+    full: bool,
     device: torch.device,
     tell: Progress,
 ) -> EvaluationData:
-    """Stores of both splits, and the judge."""
+    """Stores of both splits, the judge, and the identity network if it is asked for and can be."""
     run.check_plugins(registry, config, ("data set",))
     source = source_of(registry, config)
     if split not in source.splits:
@@ -90,7 +96,12 @@ def _data(
         raise RunError(f"The data of {run.path} have changed since it was trained.", "Restore them, or train anew.")
     indices = spread(len(store), limit)
     judge = judge_of(train, cache=cache_dir(), device=device, progress=_stage(tell, "judge"))
-    return EvaluationData(split, indices, store, train, source.schema, source, judge)
+    identity, reason = None, NOT_ASKED
+    if not isinstance(source, CounterfactualSource):
+        reason = NOT_DRAWN
+    elif full:
+        identity = identity_of(train, source, cache=cache_dir(), device=device, progress=_stage(tell, "identity"))
+    return EvaluationData(split, indices, store, train, source.schema, source, judge, identity, reason)
 
 
 def _assembled(
@@ -108,8 +119,10 @@ def _assembled(
         split=data.split,
         images=len(data),
         judge=JudgeFacts(hash=data.judge.hash, accuracy=found.accuracy),
+        identity=data.identity.hash if data.identity else None,
         metrics={**own, **figures},
         attributes=found.table.attributes(config.schema_.names),
+        off_target_matrix=matrix(config.schema_, data.schema, data.train, found.cells),
         not_measured={**found.reasons, **reasons},
         data={"name": config.data.name, "fingerprint": data.store.fingerprint},
         run={

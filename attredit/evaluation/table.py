@@ -26,18 +26,30 @@ class Figure:
     units: int
     values: dict[str | None, np.ndarray] = field(default_factory=dict)
 
+    def known(self, attribute: str | None) -> bool:
+        """Whether some image says something of an attribute, in every column."""
+        values = self.values.get(attribute)
+        return values is not None and bool(np.isfinite(values).any(0).all())
+
     def of(self, attribute: str | None) -> Estimate | None:
         """The estimate of one attribute; None where no image says anything of some class."""
-        return self._estimate([self.values[attribute]]) if _complete(self.values.get(attribute)) else None
+        return self._estimate([self.values[attribute]]) if self.known(attribute) else None
 
     def pooled(self) -> Estimate | None:
         """The mean over attributes, each of the same weight, of those with an estimate."""
-        known = [v for v in self.values.values() if _complete(v)]
+        known = self._known()
         return self._estimate(known) if known else None
 
     def matrix(self) -> tuple[np.ndarray, np.ndarray]:
-        """All attributes side by side, (N, M), and the weights (M,) of their columns in the mean over attributes."""
-        return _joined(list(self.values.values()))
+        """What `pooled` is the mean of: attributes side by side, (N, M), and the weights (M,) of their columns.
+
+        Raises:
+            ValueError: no attribute has an estimate.
+        """
+        return _joined(self._known())
+
+    def _known(self) -> list[np.ndarray]:
+        return [values for attribute, values in self.values.items() if self.known(attribute)]
 
     def _estimate(self, parts: list[np.ndarray]) -> Estimate:
         matrix, weights = _joined(parts)
@@ -99,8 +111,3 @@ def _joined(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Matrices side by side, and weights of columns that give each matrix the same."""
     weights = np.concatenate([np.full(part.shape[1], 1 / part.shape[1]) for part in parts])
     return np.concatenate(parts, 1), weights
-
-
-def _complete(values: np.ndarray | None) -> bool:
-    """Whether every column has a number."""
-    return values is not None and bool(np.isfinite(values).any(0).all())

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from attredit.checkpoint import RunDirectory
 
 Better = Literal["higher", "lower", ""]
-Unit = Literal["share", "error", "dB", ""]
+Unit = Literal["share", "error", "dB", "bits", ""]
 
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
 
@@ -58,12 +58,14 @@ class Row:
 
 
 _FIDELITY, _EDITING, _TRUTH, _LEAKAGE, _OTHER = "Fidelity", "Editing", "Against the true edit", "Leakage", "Other"
+_IDENTITY, _REALISM = "Identity: cosine distance of embeddings", "Realism, in the judge’s features"
 
 # In the order in which they are shown. docs/metrics.md defines them.
 MEANINGS = {
     "mse": Meaning(_FIDELITY, "squared error of the reconstruction", "lower", "error"),
     "psnr": Meaning(_FIDELITY, "peak signal-to-noise ratio", "higher", "dB"),
     "ssim": Meaning(_FIDELITY, "structural similarity", "higher", ""),
+    "perceptual_judge": Meaning(_FIDELITY, "distance in the judge’s features", "lower", ""),
     "class0": Meaning(_EDITING, "decoded without it, judged without", "higher", "share"),
     "class1": Meaning(_EDITING, "decoded with it, judged with", "higher", "share"),
     "edit_success": Meaning(_EDITING, "decoded edits, judged as asked", "higher", "share"),
@@ -74,6 +76,7 @@ MEANINGS = {
     "composite_edit_success_on": Meaning(_EDITING, "of these, put on", "higher", "share"),
     "off_target": Meaning(_EDITING, "other attributes flipped, decoded", "lower", "share"),
     "composite_off_target": Meaning(_EDITING, "other attributes flipped, composite", "lower", "share"),
+    "monotonicity": Meaning(_EDITING, "steps of a sweep at which the judge’s logit rises", "higher", "share"),
     "judge_accuracy": Meaning(_EDITING, "the judge's accuracy on the images", "higher", "share"),
     "counterfactual_mse": Meaning(_TRUTH, "taken off, decoded: squared error", "lower", "error"),
     "composite_counterfactual_mse": Meaning(_TRUTH, "taken off, composite: squared error", "lower", "error"),
@@ -83,8 +86,29 @@ MEANINGS = {
     "composite_counterfactual_mse_on": Meaning(_TRUTH, "put on, composite: squared error", "lower", "error"),
     "counterfactual_floor_on": Meaning(_TRUTH, "for comparison, truth reconstructed", "", "error"),
     "copy_mse_on": Meaning(_TRUTH, "for comparison, unedited image", "", "error"),
+    "counterfactual_perceptual_judge": Meaning(_TRUTH, "taken off, decoded: judge’s features", "lower", ""),
+    "composite_counterfactual_perceptual_judge": Meaning(_TRUTH, "taken off, composite: judge’s features", "lower", ""),
+    "copy_perceptual_judge": Meaning(_TRUTH, "for comparison, unedited image", "", ""),
+    "identity": Meaning(_IDENTITY, "decoded edit and image", "lower", ""),
+    "composite_identity": Meaning(_IDENTITY, "composite edit and image", "lower", ""),
+    "identity_reconstruction": Meaning(_IDENTITY, "reconstruction and image", "lower", ""),
+    "identity_true": Meaning(_IDENTITY, "for comparison, true edit, taken off", "", ""),
+    "identity_true_on": Meaning(_IDENTITY, "for comparison, true edit, put on", "", ""),
+    "identity_other": Meaning(_IDENTITY, "for comparison, another face", "", ""),
+    "fid_judge": Meaning(_REALISM, "decoded edits: Fréchet distance", "lower", ""),
+    "composite_fid_judge": Meaning(_REALISM, "composite edits: Fréchet distance", "lower", ""),
+    "sample_fid_judge": Meaning(_REALISM, "samples: Fréchet distance", "lower", ""),
+    "kid_judge": Meaning(_REALISM, "decoded edits: kernel distance", "lower", ""),
+    "composite_kid_judge": Meaning(_REALISM, "composite edits: kernel distance", "lower", ""),
+    "sample_kid_judge": Meaning(_REALISM, "samples: kernel distance", "lower", ""),
     "leakage_mean": Meaning(_LEAKAGE, "attribute read off latent mean", "lower", "share"),
     "leakage_sample": Meaning(_LEAKAGE, "attribute read off latent sample", "lower", "share"),
+    "leakage_bits_linear_mean": Meaning(_LEAKAGE, "mean: at least, by a linear probe", "lower", "bits"),
+    "leakage_bits_mlp_mean": Meaning(_LEAKAGE, "mean: at least, by a network", "lower", "bits"),
+    "leakage_bits_knn_mean": Meaning(_LEAKAGE, "mean: at least, by neighbours", "lower", "bits"),
+    "leakage_bits_linear_sample": Meaning(_LEAKAGE, "sample: at least, by a linear probe", "lower", "bits"),
+    "leakage_bits_mlp_sample": Meaning(_LEAKAGE, "sample: at least, by a network", "lower", "bits"),
+    "leakage_bits_knn_sample": Meaning(_LEAKAGE, "sample: at least, by neighbours", "lower", "bits"),
 }
 
 
@@ -114,6 +138,29 @@ def rows(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
         yield Row(name, about.group, about.label, ARROWS[about.better], value, interval, f"{figure['n']:,}")
 
 
+def missing(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was not measured: names, those of one reason together, and the reason."""
+    names: dict[str, list[str]] = {}
+    for name, reason in evaluation.get("not_measured", {}).items():
+        names.setdefault(reason, []).append(name)
+    return [(", ".join(together), reason) for reason, together in names.items()]
+
+
+def moved_most(evaluation: Mapping[str, Any], count: int = 3) -> list[tuple[str, str]]:
+    """Of each edited attribute, the others that its edits move most: its name, and a sentence."""
+    found = []
+    for edited, cells in evaluation.get("off_target_matrix", {}).items():
+        most = sorted(cells.items(), key=lambda cell: -abs(cell[1]["moved"]["value"]))[:count]
+        if most:
+            found.append((edited, ", ".join(f"{other} {_movement(cell)}" for other, cell in most)))
+    return found
+
+
+def _movement(cell: Mapping[str, Any]) -> str:
+    explained = cell["correlated"]
+    return f"{cell['moved']['value']:+.3f}" + ("" if explained is None else f" (data {explained:+.3f})")
+
+
 def headline(figures: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     """The few figures that say most."""
     found = {row.name: row for row in rows(figures)}
@@ -126,6 +173,8 @@ def written(value: float, unit: Unit) -> str:
         return f"{100 * value:.1f} %"
     if unit == "dB":
         return f"{value:.2f} dB"
+    if unit == "bits":  # a bound below nothing bounds nothing
+        return f"{max(value, 0.0):.3f} bits"
     return f"{value:.5f}" if unit == "error" else f"{value:.4g}"
 
 
@@ -150,6 +199,6 @@ def markdown(evaluation: Mapping[str, Any]) -> str:
         group = line.group if line.group != shown else ""
         shown = line.group
         lines.append(f"| {group} | {line.label} {line.arrow} | {line.value} | {line.interval} | {line.n} |")
-    for name, reason in evaluation.get("not_measured", {}).items():
-        lines.append(f"| | {name} | not measured: {reason} | | |")
+    for names, reason in missing(evaluation):
+        lines.append(f"| | {names} | not measured: {reason} | | |")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attredit.report import curves
 from attredit.report.faces import EDIT, EXPLAINED, ORIGINAL, SWEEP, TRUTH, Edits, Face, task
-from attredit.report.figures import headline, rows
+from attredit.report.figures import headline, missing, rows
 from attredit.report.files import png
 from attredit.report.grid import Pixels, picture
 
@@ -126,14 +126,13 @@ def _evaluation(content: Content) -> str:
         for name, figures in attributes.items()
         if len(attributes) > 1
     )
-    missing = "".join(
-        f'<p class="note">Not measured: {escape(name)}: {escape(reason)}</p>'
-        for name, reason in evaluation.get("not_measured", {}).items()
+    unmeasured = "".join(
+        f'<p class="note">Not measured: {escape(names)}: {escape(reason)}</p>' for names, reason in missing(evaluation)
     )
     return (
         f"<section><h2>Evaluation</h2><p class='note'>{evaluation['images']:,} images of the "
         f"{escape(evaluation['split'])} split. ↑ higher is better, ↓ lower is better; intervals are of 95 %.</p>"
-        f"{_table(evaluation['metrics'])}{single}{missing}</section>"
+        f"{_table(evaluation['metrics'])}{single}{unmeasured}</section>"
     )
 
 

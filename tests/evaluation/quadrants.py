@@ -16,6 +16,7 @@ from attredit.composite import blend_batch
 from attredit.data import Geometry, Store
 from attredit.editor import Editor
 from attredit.evaluation.data import EvaluationData, spread
+from attredit.evaluation.judge import Reading
 from attredit.interfaces import Code
 
 SIZE, HALF = 16, 8
@@ -55,8 +56,14 @@ class Reader:
     def __init__(self, schema=BINARY):
         self.schema = schema
 
-    def read(self, images):
-        return read(images, self.schema)
+    def look(self, images):
+        """Means of quadrants as features, and the image itself beside its negative as the one map."""
+        labels = read(images, self.schema)
+        features = torch.stack([images[:, 0, *place].mean((1, 2)) for place in PLACES], 1)
+        return Reading(labels, 20 * self.schema.encode(labels) - 10, features, (torch.cat([images, 1 - images], 1),))
+
+    def logits(self, images):
+        return self.look(images).logits
 
 
 class Quadrants:
@@ -84,7 +91,8 @@ class Quadrants:
         return self.schema.encode(self.schema.decode(self.schema.probabilities(code.attrs)))
 
     def decode(self, z, attrs, code=None):
-        assert len(z) == len(attrs) == len(code.mean) == len(code.skips[0]), "rows of different images"
+        if code is not None:
+            assert len(z) == len(attrs) == len(code.mean) == len(code.skips[0]), "rows of different images"
         self.decoded += len(z)
         return self.decoding(z.view(-1, 1, SIZE, SIZE).clone(), attrs)
 

@@ -12,7 +12,9 @@ import attredit.evaluation
 from attredit.checkpoint import RunDirectory
 from attredit.errors import PluginError, RunError, UsageError
 from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge, evaluate
+from attredit.evaluation import identity as identifying
 from attredit.evaluation import judge as judging
+from attredit.evaluation.identity import IdentitySettings
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import plugin_metrics
 from attredit.evaluation.statistics import over_seeds
@@ -39,8 +41,14 @@ def test_a_run(run):
     assert Evaluation.read(run) == found
     assert not list(run.path.glob(".*"))
     assert list(written) == [
-        "format", "split", "images", "judge", "metrics", "attributes", "not_measured", "data", "run", "versions",
+        "format", "split", "images", "judge", "identity", "metrics", "attributes", "off_target_matrix", "not_measured",
+        "data", "run", "versions",
     ]  # fmt: skip
+    assert set(written["off_target_matrix"]) == {"Smiling", "Male"}
+    assert len(written["off_target_matrix"]["Male"]) == 7
+    assert all(cell["true"]["n"] <= 20 for row in written["off_target_matrix"].values() for cell in row.values())
+    assert written["identity"] is None
+    assert "attredit evaluate --full" in written["not_measured"]["identity"]
     assert (written["format"], written["split"], written["images"]) == (1, "test", 20)
     assert len(written["judge"]["accuracy"]) == 8
     assert set(written["attributes"]) == {"Smiling", "Male"}
@@ -55,6 +63,9 @@ def test_a_run(run):
     expected |= {"counterfactual_floor_on", "copy_mse_on", "composite_counterfactual_mse", "judge_accuracy"}
     expected |= {"composite_counterfactual_mse_on", "composite_edit_success", "composite_edit_success_off"}
     expected |= {"composite_edit_success_on", "composite_off_target", "leakage_mean", "leakage_sample"}
+    expected |= {"fid_judge", "composite_kid_judge", "sample_kid_judge", "sample_fid_judge", "monotonicity"}
+    expected |= {"perceptual_judge", "counterfactual_perceptual_judge", "copy_perceptual_judge"}
+    expected |= {f"leakage_bits_{probe}_{of}" for probe in ("linear", "mlp", "knn") for of in ("mean", "sample")}
     assert expected <= set(written["metrics"]) | set(written["not_measured"])
     config = run.config()
     assert written["run"] == {
@@ -79,7 +90,14 @@ def test_values_of_images_are_kept(run):
     assert values["class0"].values.keys() == {"Smiling", "Male"}
     assert values["leakage_mean"].values["Male"].shape == (20, 2)
     assert values["mse"].values[None].dtype == np.float32
+    assert values["off_target_matrix/Bangs"].values.keys() == {"Smiling", "Male"}
+    assert values["off_target_true/Bangs"].values["Male"].shape == (20, 2)
+    assert set(values) - set(found.metrics) - set(found.not_measured) == {
+        n for n in values if n.startswith("off_target_")
+    }
     for name, figure in values.items():
+        if name.startswith("off_target_"):
+            continue
         pooled = figure.pooled()
         if pooled is None:
             assert name in found.not_measured
@@ -107,6 +125,21 @@ def test_values_of_another_evaluation_are_refused(run):
     file.unlink()
     with pytest.raises(RunError, match="missing"):
         read_values(run)
+
+
+def test_full(run, monkeypatch):
+    quick = functools.partial(IdentitySettings, faces=64, steps=3, batch_size=16, trunk=JudgeSettings(width=4))
+    monkeypatch.setattr(identifying, "IdentitySettings", quick)
+    told = []
+    found = evaluate(run.path, limit=20, device="cpu", full=True, progress=lambda *what: told.append(what))
+    assert set(identifying.NAMES) <= set(found.metrics)
+    assert found.metrics["identity"].n == 40
+    assert found.metrics["identity_other"].n == 19
+    assert not set(identifying.NAMES) & set(found.not_measured)
+    assert ("identity", 7, 7) in told
+    again = evaluate(run.path, limit=20, device="cpu", full=True, progress=lambda *what: told.append(what))
+    assert again == found
+    assert told.count(("identity", 7, 7)) == 1  # the second time it came from the cache
 
 
 def test_mistakes(run, tmp_path):

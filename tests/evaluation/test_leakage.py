@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from attredit.evaluation.leakage import Codes, leakage_scores, probe
+from attredit.evaluation.codes import Codes
+from attredit.evaluation.leakage import information, leakage_scores
+from attredit.evaluation.probes import KINDS, read_off
 from attredit.evaluation.table import Table
 
 TRAIN, TEST, WIDTH = 3000, 800, 8
@@ -30,7 +34,10 @@ def scores(amount, deviation, spread=1.0, share=0.5, classes=2):
 
 @pytest.mark.parametrize("share", [0.5, 0.1])
 def test_independent_codes_tell_nothing(share):
-    for found in scores(0.0, 0.5, share=share).values():
+    for name, found in scores(0.0, 0.5, share=share).items():
+        if "bits" in name:
+            assert -0.08 < found.value < 0.02  # a bound from below: what a probe learns by heart takes off some of it
+            continue
         assert abs(found.value - 0.5) < found.high - found.low  # twice the interval's reach: four of these are drawn
         assert found.n == TEST
 
@@ -63,13 +70,73 @@ def test_the_probe_is_repeatable_and_leaves_randomness_alone():
     labels = (torch.arange(400) % 2).long()
     both = codes(labels, 0.3, 0.5, 1)
     state = torch.get_rng_state()
-    once = probe(both, labels, both, 2, sampled=True)
-    assert torch.equal(once, probe(both, labels, both, 2, sampled=True))
+    once, again = (read_off("mlp", both, labels, both, 2, sampled=True) for _ in range(2))
+    assert torch.equal(once.log_probability, again.log_probability)
     assert torch.equal(state, torch.get_rng_state())
 
 
 def test_a_dimension_that_never_moves():
     labels = (torch.arange(400) % 2).long()
     mean = torch.full((400, WIDTH), 0.3)
-    found = probe(Codes(mean, None), labels, Codes(mean, None), 2, sampled=False)
-    assert len(set(found.tolist())) == 1
+    for kind in KINDS:
+        found = read_off(kind, Codes(mean, None), labels, Codes(mean, None), 2, sampled=False)
+        assert len(set(found.balanced.tolist())) == 1
+        assert found.log_probability.exp().sum(1).numpy() == pytest.approx(1)
+
+
+def test_bits_of_a_latent_that_tells_all_and_of_one_that_tells_nothing():
+    all_of_it, nothing = scores(4.0, 0.1), scores(0.0, 0.1)
+    for kind in KINDS:
+        for of in ("mean", "sample"):
+            name = f"leakage_bits_{kind}_{of}"
+            # The entropy of two equally frequent values is 1; neighbours are a little unsure of what is far out.
+            assert (0.9 if kind == "knn" else 0.97) < all_of_it[name].value <= 1, name
+            assert nothing[name].value < 0.02, name
+            assert all_of_it[name].n == TEST
+
+
+def test_bits_of_a_rare_attribute_are_no_more_than_its_entropy():
+    entropy = -(0.05 * math.log2(0.05) + 0.95 * math.log2(0.95))
+    for name, found in scores(4.0, 0.1, share=0.05).items():
+        if "bits" in name:
+            assert 0.8 * entropy < found.value < 1.3 * entropy, name  # 5 % of 800 are not always 40
+
+
+def test_bits_of_a_noisy_bit():
+    """A code that is the label but for one in ten tells 1 - H(0.1) = 0.531 bits, whoever reads it well."""
+    random = torch.Generator().manual_seed(2)
+    train, test = ((torch.rand(n, generator=random) < 0.5).long() for n in (TRAIN, 2 * TEST))
+    both = [
+        Codes((labels ^ (torch.rand(len(labels), generator=random) < 0.1).long())[:, None].float(), None)
+        for labels in (train, test)
+    ]
+    table = Table(len(test))
+    leakage_scores("Smiling", 2, both[0], train, both[1], test, table)
+    told = table.metrics()
+    for kind in ("linear", "mlp"):
+        found = told[f"leakage_bits_{kind}_mean"]
+        assert found.low < 0.531 < found.high
+    assert told["leakage_bits_knn_mean"].value < 0.531 + 0.05
+    assert "leakage_bits_mlp_sample" not in told
+
+
+def test_an_exclusive_or_needs_more_than_a_line():
+    random = torch.Generator().manual_seed(3)
+    points = [
+        torch.randn(n, 2, generator=random).sign() + 0.1 * torch.randn(n, 2, generator=random) for n in (TRAIN, TEST)
+    ]
+    train, test = (((p[:, 0] > 0) ^ (p[:, 1] > 0)).long() for p in points)
+    table = Table(TEST)
+    leakage_scores("Smiling", 2, Codes(points[0], None), train, Codes(points[1], None), test, table)
+    told = table.metrics()
+    assert told["leakage_bits_linear_mean"].value < 0.02
+    assert told["leakage_bits_mlp_mean"].value > 0.95
+    assert told["leakage_bits_knn_mean"].value > 0.9
+
+
+def test_information_by_hand():
+    # Labels 1, 0, 0, 0: the entropy is 0.811. A reader that gives each label 1/2 has a cross-entropy of 1.
+    labels = torch.tensor([1, 0, 0, 0])
+    found = information(torch.full((4, 2), 0.5).log(), labels)
+    assert found.tolist() == pytest.approx([2 - 1, *[math.log2(4 / 3) - 1] * 3])
+    assert float(found.mean()) == pytest.approx(0.8113 - 1, abs=1e-4)

@@ -1,0 +1,207 @@
+"""Identity: a network that tells faces apart whatever their attributes, and what it says of edits.
+
+It is trained on pairs of a training image and the same face with all attributes drawn anew, to find each image's
+partner among the batch's (InfoNCE, van den Oord et al. 2018, with cosines). The partners of a batch share their
+attributes, so attributes are no help. It needs a source that draws counterfactuals, and is kept in the cache like the
+judge.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from attredit.attributes import Attribute
+from attredit.errors import DataError
+from attredit.evaluation.cached import hash_of, kept
+from attredit.evaluation.data import as_images, spread
+from attredit.evaluation.judge_training import JudgeNetwork, JudgeSettings, augmented, reduced
+from attredit.evaluation.table import Table
+
+if TYPE_CHECKING:
+    from attredit.data import Store
+    from attredit.evaluation.editing import Edits, Seen
+    from attredit.interfaces import CounterfactualSource
+
+VERSION = 1
+_SEED = 20170711
+NAMES = (
+    "identity", "composite_identity", "identity_reconstruction", "identity_true", "identity_true_on", "identity_other",
+)  # fmt: skip
+NOT_DRAWN = (
+    "The data set cannot draw the same face with other attributes, on which an identity network is trained. Of photos, "
+    "a plugin's metric can measure it with a face recognition package such as facenet-pytorch."
+)
+NOT_ASKED = "It takes a network that is trained for it: attredit evaluate --full."
+
+
+@dataclass(frozen=True)
+class IdentitySettings:
+    """How an identity network is built and trained; part of its hash.
+
+    Attributes:
+        dim: E, of the embedding.
+        faces: Most training images that partners are drawn for.
+        steps: Of the optimiser.
+        batch_size: Faces that each is told apart from, itself among them.
+        temperature: Of the softmax over cosines.
+        lr: Peak of the one-cycle learning rate.
+        trunk: The network below the embedding, and how images are changed while training.
+    """
+
+    dim: int = 64
+    faces: int = 4096
+    steps: int = 800
+    batch_size: int = 64
+    temperature: float = 0.1
+    lr: float = 0.005
+    trunk: JudgeSettings = field(default_factory=JudgeSettings)
+
+
+class Identity:
+    """Measures cosine distances between faces.
+
+    Args:
+        network: Images (B, C, H, W) in [0, 1] to (B, E).
+        hash: Identifies how and on what it was trained.
+    """
+
+    def __init__(self, network: torch.nn.Module, hash: str) -> None:
+        self.network, self.hash = network.eval(), hash
+        self._last: Tensor | None = None
+
+    @torch.inference_mode()
+    def embed(self, images: Tensor) -> Tensor:
+        """(B, E) of length 1, of images (B, C, H, W) in [0, 1] on the network's device."""
+        return F.normalize(self.network(images.contiguous(memory_format=torch.channels_last)), dim=1)
+
+    def see(self, seen: Seen, table: Table) -> Tensor:
+        """Score a chunk's reconstructions and, as a scale, pairs of different faces; returns (B, E) of the images."""
+        found = self.embed(seen.images)
+        table.put("identity_reconstruction", None, seen.rows, _distance(found, self.embed(seen.reconstruction)))
+        # Each face beside the one before it, the first of all beside none.
+        before = found[:0] if self._last is None else self._last
+        pairs = torch.cat([before, found])
+        table.put("identity_other", None, seen.rows[-len(pairs) + 1 :], _distance(pairs[1:], pairs[:-1]))
+        self._last = found[-1:]
+        return found
+
+    def score(self, found: Tensor, seen: Seen, attribute: Attribute, edits: Edits, table: Table) -> None:
+        """Score a chunk's edits of one attribute against its images' embeddings (B, E)."""
+        table.put("identity", attribute.name, seen.rows, _distance(found, self.embed(edits.decoded)))
+        table.put("composite_identity", attribute.name, seen.rows, _distance(found, self.embed(edits.composite)))
+
+    def score_truths(
+        self, images: Tensor, truths: Tensor, attribute: Attribute, rows: np.ndarray, name: str, table: Table
+    ) -> None:
+        """Score true counterfactuals (B, C, H, W) of images: what a perfect edit would have."""
+        table.put(name, attribute.name, rows, _distance(self.embed(images), self.embed(truths)))
+
+
+def identity_of(
+    store: Store,
+    source: CounterfactualSource,
+    *,
+    cache: Path,
+    device: torch.device,
+    settings: IdentitySettings | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Identity:
+    """The identity network of a training split: from the cache, or trained now.
+
+    Args:
+        store: The prepared training split.
+        source: Draws its faces with other attributes.
+        cache: Directory that holds ``identities/``.
+        device: Where to train and to measure.
+        settings: How to train.
+        progress: Told of (done, total): faces drawn, then steps.
+
+    Raises:
+        RunError: what is in the cache is damaged, or cannot be written.
+    """
+    settings = settings or IdentitySettings()
+    facts: dict[str, Any] = {
+        "version": VERSION,
+        "data": store.fingerprint,
+        "shape": list(store.images.shape),
+        "settings": dataclasses.asdict(settings),
+    }
+    network = kept(
+        cache / "identities",
+        "identity",
+        facts,
+        trained=lambda: fit(store, source, settings, device, progress or (lambda done, total: None)),
+        untrained=lambda: untrained(store, settings),
+        device=device,
+    )
+    return Identity(network, hash_of(facts))
+
+
+def untrained(store: Store, settings: IdentitySettings) -> JudgeNetwork:
+    """The network before training: the judge's, with an embedding for logits. The caller's random state stays."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        return JudgeNetwork(store.images.shape[3], store.images.shape[1], settings.dim, settings.trunk)
+
+
+def fit(
+    store: Store,
+    source: CounterfactualSource,
+    settings: IdentitySettings,
+    device: torch.device,
+    progress: Callable[[int, int], None],
+) -> JudgeNetwork:
+    """Train an identity network; see `identity_of`.
+
+    Raises:
+        DataError: fewer than two batches of images.
+    """
+    size, (order, generator) = settings.batch_size, (np.random.default_rng(_SEED), torch.Generator().manual_seed(_SEED))
+    batches = len(spread(len(store), settings.faces)) // size
+    if batches < 2:
+        raise DataError(f"{len(store)} training images are too few to tell faces apart.", f"Use {2 * size} or more.")
+    rows = spread(len(store), settings.faces)[: batches * size].reshape(batches, size)
+    total = len(rows) + settings.steps
+    partners = []
+    for done, part in enumerate(rows):
+        partners.append(_partners(store, source, part, order))
+        progress(done + 1, total)
+    network = untrained(store, settings)
+    network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(network.parameters(), lr=settings.lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.lr, total_steps=settings.steps, pct_start=0.25)
+    for step in range(settings.steps):
+        which = int(order.integers(batches))
+        views = torch.cat([as_images(store, rows[which]), partners[which].float() / 255.0]).to(device)
+        views = augmented(reduced(views, network.size), settings.trunk, generator)
+        found = F.normalize(network(views.contiguous(memory_format=torch.channels_last)), dim=1)
+        cosines = found[:size] @ found[size:].T / settings.temperature
+        places = torch.arange(size, device=device)
+        loss = (F.cross_entropy(cosines, places) + F.cross_entropy(cosines.T, places)) / 2
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        progress(batches + step + 1, total)
+    return network
+
+
+def _partners(store: Store, source: CounterfactualSource, rows: np.ndarray, order: np.random.Generator) -> Tensor:
+    """(B, C, H, W) uint8: faces of the training split with one set of attributes, drawn at random, on all of them."""
+    wanted = {a.name: int(order.integers(len(a.values))) for a in store.schema}
+    drawn = source.counterfactual("train", rows.tolist(), wanted)
+    return torch.from_numpy(np.ascontiguousarray(drawn[:, 0])).permute(0, 3, 1, 2)
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    """(B,) cosine distances, 0 to 2, of rows of length 1."""
+    return 1 - (a * b).sum(1)
