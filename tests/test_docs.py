@@ -141,7 +141,7 @@ def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
     machine: dict[str, str | int] = {"cpu": "", "cores": 1, "threads": 1, "device": "cpu", "torch": "", "attredit": ""}
     facts = Facts(
         steps=1, batch_size=1, training_seconds=1, cell_seconds=1, parameters=1, memory_bytes=1, gpu_bytes=None,
-        judge="", images=1, machine=machine,
+        judge="", identity=None, images=1, machine=machine,
     )  # fmt: skip
     results = [Result(cell=cell, date="", facts=facts) for cell in cells]
     for result in results:

@@ -180,18 +180,16 @@ def _told(figure: Figure) -> Figure:
 
 
 def _estimates(done: Sequence[Result], parts: dict[str, Parts]) -> dict[str, Estimate]:
-    """Over seeds; of metrics whose images are not known, the mean without an interval."""
+    """Over seeds; of figures that are not made of single images' values, the mean, and one seed's own interval."""
     found = {}
     for name in done[0].metrics if done else ():
         own = [result.metrics[name] for result in done if name in result.metrics]
-        if len(own) < len(done):
-            continue
-        if name in parts:
-            p = parts[name]
-            estimate = over_seeds(p.matrices, share=p.share, weights=p.weights)
-            found[name] = replace(estimate, n=estimate.n * p.units)
-        else:
-            found[name] = Estimate(fmean(e.value for e in own), None, None, sum(e.n for e in own))
+        if len(own) == len(done):
+            mean = Estimate(fmean(e.value for e in own), None, None, sum(e.n for e in own))
+            found[name] = own[0] if len(own) == 1 else mean
+    for name, p in parts.items():
+        estimate = over_seeds(p.matrices, share=p.share, weights=p.weights)
+        found[name] = replace(estimate, n=estimate.n * p.units)
     return found
 
 

@@ -32,6 +32,7 @@ class Facts(BaseModel):
         memory_bytes: Largest resident memory of the process that trained, libraries included.
         gpu_bytes: Largest memory that tensors had on the GPU; None without one.
         judge: Hash of the judge.
+        identity: Hash of the network that told identities apart; None without one.
         images: That were evaluated.
         machine: Processor, cores, threads, device, versions.
     """
@@ -46,6 +47,7 @@ class Facts(BaseModel):
     memory_bytes: int
     gpu_bytes: int | None
     judge: str
+    identity: str | None
     images: int
     machine: dict[str, str | int]
 

@@ -143,10 +143,12 @@ class EvaluationPlan(_Frozen):
     Attributes:
         split: Of the data set.
         limit: Only so many of its images, evenly spread.
+        full: Also what takes a further network: identity.
     """
 
     split: str = "test"
     limit: int | None = Field(None, gt=0)
+    full: bool = False
 
 
 class Suite(Varied):

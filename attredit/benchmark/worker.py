@@ -121,7 +121,7 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
     parameters = _train(cell, run, task.device, clock)
     memory, gpu = peak_memory(), peak_gpu_memory()
     plan = cell.evaluation
-    found = evaluate(run.path, split=plan.split, limit=plan.limit, device=task.device, progress=teller)
+    found = evaluate(run.path, split=plan.split, limit=plan.limit, full=plan.full, device=task.device, progress=teller)
     config = run.config()
     facts = Facts(
         steps=config.steps,
@@ -132,6 +132,7 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
         memory_bytes=memory,
         gpu_bytes=gpu,
         judge=found.judge.hash,
+        identity=found.identity,
         images=found.images,
         machine=machine(task.device),
     )
@@ -217,7 +218,9 @@ def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
     from attredit.build import build_source
     from attredit.data import Geometry, cache_dir, prepare
     from attredit.devices import device_of
+    from attredit.evaluation.identity import identity_of
     from attredit.evaluation.judge import judge_of
+    from attredit.interfaces import CounterfactualSource
     from attredit.registry import installed
 
     entry = cell.dataset
@@ -229,7 +232,10 @@ def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
         split: prepare(source, split, geometry, name=entry.name, progress=partial(teller, f"{split} images"))
         for split in ("train", cell.evaluation.split)
     }
-    judge_of(stores["train"], cache=cache_dir(), device=device_of(device), progress=partial(teller, "judge"))
+    train, where = stores["train"], device_of(device)
+    judge_of(train, cache=cache_dir(), device=where, progress=partial(teller, "judge"))
+    if cell.evaluation.full and isinstance(source, CounterfactualSource):
+        identity_of(train, source, cache=cache_dir(), device=where, progress=partial(teller, "identity"))
 
 
 def steps_of(budget: Budget, batch_size: int) -> int:

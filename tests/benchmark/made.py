@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from attredit.benchmark.results import Facts, Result
 from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, parse_suite
 from attredit.checkpoint import RunDirectory
 from attredit.evaluation.result import Evaluation, JudgeFacts
+from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.table import Figure
 from attredit.evaluation.values import write_values
 
@@ -62,6 +64,7 @@ def facts_of(**changes: Any) -> Facts:
         "memory_bytes": 5_000_000,
         "gpu_bytes": None,
         "judge": "reader",
+        "identity": None,
         "images": 4,
         "machine": MACHINE,
     }
@@ -83,9 +86,17 @@ def figure(values: Sequence[float], share: bool = False, units: int = 1, attribu
     return Figure(share, units, {attribute: np.asarray(values, np.float64)[:, None]})
 
 
-def finish(directory: BenchmarkDirectory, cell: Cell, figures: dict[str, Figure], **facts: Any) -> Result:
-    """What a cell leaves: its run's evaluation, with every image's values, and its line."""
-    result = result_of(cell, figures, **facts)
+def finish(
+    directory: BenchmarkDirectory,
+    cell: Cell,
+    figures: dict[str, Figure],
+    own: Mapping[str, Estimate] = MappingProxyType({}),
+    **facts: Any,
+) -> Result:
+    """What a cell leaves: its run's evaluation, with every image's values, and its line; `own` has no single images."""
+    public = {name: figure for name, figure in figures.items() if "/" not in name}
+    result = result_of(cell, public, **facts)
+    result = result.model_copy(update={"metrics": {**result.metrics, **own}})
     run = RunDirectory(directory.run(cell.key))
     run.path.mkdir(parents=True)
     evaluation = Evaluation(
@@ -94,6 +105,8 @@ def finish(directory: BenchmarkDirectory, cell: Cell, figures: dict[str, Figure]
         judge=JudgeFacts(hash="reader", accuracy={}),
         metrics=result.metrics,
         attributes={},
+        identity=None,
+        off_target_matrix={},
         not_measured={},
         data={},
         run={},

@@ -18,6 +18,7 @@ from attredit.benchmark.suite import read_suite
 from attredit.benchmark.tables import as_csv, facts, grids, latex, markdown, write_tables
 from attredit.checkpoint import RunDirectory
 from attredit.errors import RunError
+from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.table import Figure
 
 ERRORS = np.array([0.125, 0.25, 0.375, 0.5])  # their mean is .3125
@@ -132,6 +133,20 @@ def test_an_evaluation_that_is_not_the_recorded_one_is_not_used(made: BenchmarkD
     (comparison,) = compare(made)
     assert any("evaluated again in another way" in note for note in comparison.notes)
     assert comparison.rows[1].values["mse"].estimate.low is None
+
+
+def test_what_is_not_made_of_single_images_has_a_mean_and_a_single_seeds_own_interval(tmp_path: Path) -> None:
+    cells = [cell_of("naive", 0), cell_of("naive", 1), cell_of("ours", 0)]
+    directory = directory_of(tmp_path, cells)
+    for cell, value in zip(cells, (2.0, 4.0, 1.0), strict=True):
+        own = {"fid_judge": Estimate(value, value - 0.5, value + 0.5, 4)}
+        finish(directory, cell, figures() | {"off_target_matrix/Male": figure([0.5, 0, 0, 0])}, own=own)
+    (comparison,) = compare(directory)
+    naive, ours = comparison.rows
+    assert naive.values["fid_judge"].estimate == Estimate(3.0, None, None, 8)
+    assert ours.values["fid_judge"].estimate == Estimate(1.0, 0.5, 1.5, 4)
+    assert not ours.values["fid_judge"].best
+    assert naive.values["off_target_matrix/Male"].estimate.value == pytest.approx(0.125)
 
 
 def test_markdown_latex_and_csv(made: BenchmarkDirectory) -> None:
