@@ -32,7 +32,7 @@ class Watch:
     def planned(self, directory: BenchmarkDirectory, cells: Sequence[Cell], left: Sequence[Cell]) -> None:
         """It is known what is left of all cells."""
 
-    def noted(self, note: str) -> None:
+    def noted(self, sentence: str) -> None:
         """Something was wrong, and was mended."""
 
     def preparing(self, dataset: str, progress: Progress) -> None:

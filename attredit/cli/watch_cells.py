@@ -45,9 +45,9 @@ class CellWatcher(Watch):
         if left and err().is_terminal:
             self._open()
 
-    def noted(self, note_: str) -> None:
+    def noted(self, sentence: str) -> None:
         """Say it."""
-        note(note_, fg="yellow")
+        note(sentence, fg="yellow")
 
     def preparing(self, dataset: str, progress: Progress) -> None:
         """Show how far a data set is."""
