@@ -156,6 +156,7 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     from attredit.benchmark import runner
     from attredit.cli.group import cli
     from attredit.evaluation import run as evaluation
+    from attredit.evaluation.identity import IdentitySettings
     from attredit.evaluation.judge_training import JudgeSettings
 
     train, resume = launch.train, launch.resume
@@ -165,6 +166,8 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     monkeypatch.setattr(runner, "run", carried_out)
     quick = functools.partial(evaluation.judge_of, settings=JudgeSettings(epochs=1, steps=5))
     monkeypatch.setattr(evaluation, "judge_of", quick)
+    few = IdentitySettings(faces=32, steps=2, batch_size=16, trunk=JudgeSettings(width=4))
+    monkeypatch.setattr(evaluation, "identity_of", functools.partial(evaluation.identity_of, settings=few))
 
     def call(arguments: list[str]) -> str:
         result = CliRunner().invoke(cli, arguments, prog_name="attredit")

@@ -90,7 +90,7 @@ class Identity:
         # Each face beside the one before it, the first of all beside none.
         before = found[:0] if self._last is None else self._last
         pairs = torch.cat([before, found])
-        table.put("identity_other", None, seen.rows[-len(pairs) + 1 :], _distance(pairs[1:], pairs[:-1]))
+        table.put("identity_other", None, seen.rows[len(found) - len(pairs) + 1 :], _distance(pairs[1:], pairs[:-1]))
         self._last = found[-1:]
         return found
 

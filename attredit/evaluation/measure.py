@@ -64,14 +64,14 @@ def measure(editor: Editor, data: EvaluationData, progress: Progress) -> Measure
     found = Measured(Table(len(data)), Table(len(data)))
     codes = _images(editor, data, found, progress)
     _leakage(editor, data, codes, found, progress)
-    names = editor.schema.names
     found.reasons.update(_unmeasurable(editor, data, codes))
     for name, figure in found.table.figures.items():
-        missing = [a for a in names if a in figure.values and not figure.known(a)]
         everywhere = not any(figure.known(a) for a in figure.values)
-        for attribute in missing:
-            key = name if everywhere else f"{name}/{attribute}"
-            found.reasons[key] = f"The {len(data)} evaluated images have too few values of {attribute}."
+        for attribute in figure.values:
+            if not figure.known(attribute):
+                of = "" if attribute is None else f" have too few values of {attribute}"
+                key = name if everywhere else f"{name}/{attribute}"
+                found.reasons[key] = f"The {len(data)} evaluated images{of or ' are too few'}."
     return found
 
 
@@ -168,7 +168,7 @@ def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured,
 
 def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[str, str]:
     """Metrics that this model or data set cannot have."""
-    reasons: dict[str, str] = {}
+    reasons = {"fid": "It takes Inception's weights, which attredit neither has nor downloads; see fid_judge."}
     if len(data.schema) == 1:
         reason = "The data set has no other attribute that could change."
         reasons.update(off_target=reason, composite_off_target=reason)

@@ -23,7 +23,6 @@ from attredit.view import noise
 if TYPE_CHECKING:
     from attredit.editor import Editor
 
-EDITS = ("fid_judge", "composite_fid_judge", "kid_judge", "composite_kid_judge")
 SAMPLES = ("sample_fid_judge", "sample_kid_judge")
 _SEED = 20170711
 # Of a covariance of D dimensions, fewer images than this times D say little.

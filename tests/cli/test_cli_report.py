@@ -23,7 +23,7 @@ from attredit.report import write_report
 from attredit.report.commands import train_command
 from attredit.report.curves import series_of, svg
 from attredit.report.faces import EDIT, MISS, TRUTH, edits_of, pick
-from attredit.report.figures import headline, markdown, rows
+from attredit.report.figures import headline, markdown, missing, moved_most, rows
 from attredit.report.grid import cell_size, grid, wrapped
 
 
@@ -138,3 +138,24 @@ def test_figures_are_grouped_ordered_and_written_by_unit() -> None:
     assert [r.name for r in headline(figures)] == ["leakage_mean", "psnr"]
     text = markdown({"images": 9, "split": "test", "metrics": figures, "not_measured": {"ssim": "No reason."}})
     assert "| ssim | not measured: No reason. |" in text
+
+
+def test_reasons_that_are_the_same_are_given_once():
+    reasons = {"fid": "No weights.", "identity": "No network.", "identity_other": "No network."}
+    assert missing({"not_measured": reasons}) == [("fid", "No weights."), ("identity, identity_other", "No network.")]
+    assert missing({}) == []
+
+
+def test_bounds_below_nothing_are_shown_as_nothing():
+    (row,) = rows({"leakage_bits_mlp_mean": {"value": -0.02, "low": -0.05, "high": 0.0125, "n": 9}})
+    assert (row.value, row.interval) == ("0.000 bits", "0.000 bits – 0.013 bits")
+
+
+def test_what_edits_move_most():
+    def cell(value, correlated):
+        return {"moved": {"value": value}, "correlated": correlated}
+
+    cells = {"Male": cell(-0.25, 0.1), "Bangs": cell(0.01, 0.0), "Hat": cell(0.1, None), "Hair": cell(0.0, 0.0)}
+    assert moved_most({"off_target_matrix": {"Smiling": cells, "Young": {}}}, 2) == [
+        ("Smiling", "Male -0.250 (data +0.100), Hat +0.100")
+    ]

@@ -142,6 +142,17 @@ def test_full(run, monkeypatch):
     assert told.count(("identity", 7, 7)) == 1  # the second time it came from the cache
 
 
+def test_one_image(run, monkeypatch):
+    quick = functools.partial(IdentitySettings, faces=64, steps=3, batch_size=16, trunk=JudgeSettings(width=4))
+    monkeypatch.setattr(identifying, "IdentitySettings", quick)
+    found = evaluate(run.path, limit=1, device="cpu", full=True)
+    assert found.metrics["identity"].n == 2
+    assert (found.metrics["mse"].low, found.metrics["mse"].n) == (None, 1)
+    assert found.not_measured["identity_other"] == "The 1 evaluated images are too few."
+    assert "needs 2 images" in found.not_measured["sample_kid_judge"]
+    assert not set(found.metrics) & set(found.not_measured)
+
+
 def test_mistakes(run, tmp_path):
     with pytest.raises(UsageError, match="no split 'tset'"):
         evaluate(run.path, split="tset")
