@@ -16,7 +16,7 @@ from attredit.attributes import AttributeSchema
 from attredit.errors import PluginError, UsageError, nearest
 from attredit.interfaces import DataSource
 from attredit.recipe import Optimizer, Part, Player, Recipe, Term, at_step
-from attredit.registry import Registry
+from attredit.registry import Component, Registry
 from attredit.view import BatchView
 
 TermCall = Callable[[BatchView], Tensor]
@@ -113,6 +113,19 @@ def build_part(registry: Registry, name: str, part: Part, geometry: Geometry) ->
 def kind_of_part(name: str) -> str:
     """The kind of component that a part of this name is; any unfamiliar name is a discriminator or classifier."""
     return name if name in ("encoder", "decoder", "factorizer") else "discriminator"
+
+
+def components_of(registry: Registry, recipe: Recipe, dataset: str) -> dict[str, Component]:
+    """What makes a recipe's parts and terms, and the data set, by part, ``term NAME`` and ``data set``.
+
+    Raises:
+        UsageError, PluginError: one is unknown or broken.
+    """
+    found = {name: registry.find(kind_of_part(name), part.use) for name, part in recipe.parts.items()}
+    for player in recipe.players.values():
+        found |= {f"term {name}": registry.find("term", term.use or name) for name, term in player.terms.items()}
+    found["data set"] = registry.find("dataset", dataset)
+    return found
 
 
 def build_optimizer(spec: Optimizer, parameters: list[nn.Parameter], where: str) -> torch.optim.Optimizer:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attredit.attributes import AttributeSchema
-from attredit.build import Built, build, build_source, kind_of_part
+from attredit.build import Built, build, build_source, components_of
 from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
 from attredit.data import Geometry, Store, prepare, require_classes
 from attredit.devices import device_of
@@ -91,6 +91,24 @@ def train(request: Request, *, observer: Observer | None = None, progress: Progr
     Raises:
         UsageError, DataError, RunError, DivergenceError, PluginError: see their messages.
     """
+    trainer = trainer_of(request, progress)
+    accelerator = trainer.accelerator
+    if accelerator.is_main_process:
+        trainer.run_directory.create(trainer.config)
+    accelerator.wait_for_everyone()
+    return _finish(trainer, observer or Observer(), request.tensorboard)
+
+
+def trainer_of(request: Request, progress: Progress | None = None) -> Trainer:
+    """Everything that a training needs, at its first step; nothing but prepared data has been written.
+
+    Args:
+        request: What to train, on what.
+        progress: As for `train`.
+
+    Raises:
+        UsageError, DataError, PluginError: see their messages.
+    """
     registry = installed()
     recipe = resolve(registry, request.method, request.preset, request.overrides)
     source = build_source(
@@ -134,13 +152,9 @@ def train(request: Request, *, observer: Observer | None = None, progress: Progr
         origins=_origins(registry, recipe, request.dataset),
         versions={n: version(n) for n in ("attredit", "torch", "accelerate")} | {"python": platform.python_version()},
     )
-    run = RunDirectory(_agreed_path(request, accelerator))
-    trainer = Trainer(built, config, store, accelerator, run)
+    trainer = Trainer(built, config, store, accelerator, RunDirectory(_agreed_path(request, accelerator)))
     initialise(trainer)
-    if accelerator.is_main_process:
-        run.create(config)
-    accelerator.wait_for_everyone()
-    return _finish(trainer, observer or Observer(), request.tensorboard)
+    return trainer
 
 
 def resume(
@@ -261,10 +275,7 @@ def _steps(request: Request, recipe: Recipe, images: int, batch_size: int) -> in
 
 
 def _origins(registry: Registry, recipe: Recipe, dataset: str) -> dict[str, Origin]:
-    found = {name: registry.find(kind_of_part(name), part.use) for name, part in recipe.parts.items()}
-    for player in recipe.players.values():
-        found |= {f"term {name}": registry.find("term", term.use or name) for name, term in player.terms.items()}
-    found["data set"] = registry.find("dataset", dataset)
+    found = components_of(registry, recipe, dataset)
     return {n: Origin(id=c.id, distribution=c.distribution, version=c.version) for n, c in found.items()}
 
 

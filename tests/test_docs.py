@@ -24,6 +24,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from attredit.benchmark.suite import read_suite
 from attredit.errors import RunError
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +43,9 @@ NOT_RUN = {
     "make test": "is what runs this",
     "make format": "changes files",
     "make bench": "minutes",
+    "pip install -e '.[slurm]'": "changes the environment that runs the tests",
+    "attredit benchmark benchmarks/celeba/methods.toml --data-dir PATH --engine slurm --slurm timeout_min=600 "
+    "--slurm gpus_per_node=1": "needs a cluster; tests/benchmark/test_runner.py submits to submitit's own",
     "python benchmarks/composite.py runs/demo": "minutes, and it needs the demo's model",
 }
 SMALL = ["parts.encoder.options.width", "parts.decoder.options.width"]
@@ -61,7 +65,7 @@ def commands_of(text: str) -> list[str]:
             found.append(f"python\n{block}")
         elif language in ("sh", "bash", "console"):
             found += block.replace("\\\n", " ").splitlines()
-        else:
+        elif language != "toml":  # a suite, which `place` saves as my.toml
             assert language == "", f"nobody knows how to run {language}"
     commands = [c if c.startswith("python\n") else re.sub(r"(^\$ |\s+#.*$)", "", c).strip() for c in found]
     return [c for c in commands if c]
@@ -80,6 +84,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> It
     (tmp_path / "docs" / "images").mkdir(parents=True)
     celeba(tmp_path / "PATH")
     shutil.copytree(tiny_run, tmp_path / "RUN")
+    shutil.copytree(ROOT / "benchmarks" / "celeba", tmp_path / "benchmarks" / "celeba")
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
+    (tmp_path / "my.toml").write_text(text.partition("```toml\n")[2].partition("```")[0])
+    carried_out(read_suite("confounded"), tmp_path / "BENCHMARK")
     installed = tmp_path / "site" / "attredit_broken-1.0.dist-info"
     installed.mkdir(parents=True)
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: attredit-broken\nVersion: 1.0\n")
@@ -119,10 +127,33 @@ def shortened(request: Any) -> Any:
     return dataclasses.replace(request, **small, data_options=options, overrides=overrides)
 
 
+def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
+    """A benchmark whose names are all looked up and whose directory is made, but of which nothing is trained."""
+    from attredit.benchmark.cells import cells_of
+    from attredit.benchmark.plan import BenchmarkDirectory
+    from attredit.benchmark.results import Facts, Result
+    from attredit.registry import installed
+
+    methods = {component.name for component in installed().components("method")}
+    here = suite.model_copy(update={"methods": tuple(m for m in suite.methods if m.name in methods)})
+    directory, cells = BenchmarkDirectory(out), cells_of(here, installed())
+    directory.write(here, cells)
+    machine: dict[str, str | int] = {"cpu": "", "cores": 1, "threads": 1, "device": "cpu", "torch": "", "attredit": ""}
+    facts = Facts(
+        steps=1, batch_size=1, training_seconds=1, cell_seconds=1, parameters=1, memory_bytes=1, gpu_bytes=None,
+        judge="", identity=None, images=1, machine=machine,
+    )  # fmt: skip
+    results = [Result(cell=cell, date="", facts=facts) for cell in cells]
+    for result in results:
+        directory.results.append(result)
+    return results
+
+
 @pytest.fixture
 def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     """The command line in this process, whose trainings are short, those of the judge as well."""
     from attredit import launch
+    from attredit.benchmark import runner
     from attredit.cli.group import cli
     from attredit.evaluation import run as evaluation
     from attredit.evaluation.identity import IdentitySettings
@@ -132,6 +163,7 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     monkeypatch.setattr(launch, "train", lambda request, **more: train(shortened(request), **more))
     monkeypatch.setattr(launch, "resume", lambda run, *, steps, **more: resume(run, steps=steps and 4, **more))
 
+    monkeypatch.setattr(runner, "run", carried_out)
     quick = functools.partial(evaluation.judge_of, settings=JudgeSettings(epochs=1, steps=5))
     monkeypatch.setattr(evaluation, "judge_of", quick)
     few = IdentitySettings(faces=32, steps=2, batch_size=16, trunk=JudgeSettings(width=4))

@@ -5,7 +5,9 @@ console.py    lines, tables and progress bars; silent on all but the main proces
 options.py    what several commands take
 outputs.py    which file each picture goes to
 tables.py     tables of one look
+comparisons.py  a benchmark's tables
 watch.py      what `attredit train` shows
+watch_cells.py  what `attredit benchmark` shows
 *.py          one command each
 """
 

@@ -24,7 +24,8 @@ PANELS = {
     "Train and judge": {
         "train": "Train a model, or continue a run.",
         "evaluate": "Measure a run, with 95 % intervals.",
-        "report": "Write a run's page of pictures and figures.",
+        "benchmark": "Compare methods, with tables.",
+        "report": "Show a run's pictures and figures, or a benchmark's tables.",
     },
     "Use": {
         "edit": "Change attributes of pictures.",

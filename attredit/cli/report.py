@@ -1,4 +1,4 @@
-"""``attredit report``: a run's page of pictures and figures."""
+"""``attredit report``: a run's page of pictures and figures, or a benchmark's tables."""
 
 from __future__ import annotations
 
@@ -7,23 +7,42 @@ from pathlib import Path
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import output_option, run_argument
+from attredit.cli.options import output_option
+from attredit.errors import UsageError
 
 
 @click.command
-@run_argument
-@output_option("Directory to write into. [default: the run directory]")
-def command(run: Path, output: Path | None) -> None:
-    """Write report.html, one page that needs no other file, and report.png, its summary in one picture.
+@click.argument("path", type=click.Path(path_type=Path), metavar="RUN|BENCHMARK")
+@output_option("Directory to write a run's report into. [default: the run directory]")
+def command(path: Path, output: Path | None) -> None:
+    """Show a run or a benchmark.
 
-    They show test faces with their edits, what the edits should have been where the data set can draw it, how training
-    went, and the figures of attredit evaluate if that was run.
+    Of a run: write report.html, one page that needs no other file, and report.png, its summary in one picture. They
+    show test faces with their edits, what the edits should have been where the data set can draw it, how training went,
+    and the figures of attredit evaluate if that was run.
+
+    Of a benchmark, finished or not: print its tables, and write table.md, table.tex and table.csv.
     """
+    if (path / "benchmark.json").is_file():
+        _benchmark(path, output)
+    else:
+        _run(path, output)
+
+
+def _benchmark(path: Path, output: Path | None) -> None:
+    from attredit.cli.comparisons import print_comparisons
+
+    if output is not None:
+        raise UsageError("The tables of a benchmark are written into its directory.", "Leave -o out.")
+    print_comparisons(path)
+
+
+def _run(path: Path, output: Path | None) -> None:
     from attredit.checkpoint import RunDirectory
 
-    RunDirectory(run).config()  # an error about the run comes before the imports that take seconds
+    RunDirectory(path).config()  # an error about the run comes before the imports that take seconds
     from attredit.report import write_report
 
-    page, picture = write_report(run, output)
+    page, picture = write_report(path, output)
     say(f"Wrote {page}")
     say(f"Wrote {picture}")

@@ -10,19 +10,22 @@ from rich.markup import escape
 from rich.table import Table
 
 
-def table(*columns: str, title: str = "", numbers: tuple[str, ...] = ()) -> Table:
+def table(*columns: str, title: str = "", numbers: tuple[str, ...] = (), wrap: bool = False) -> Table:
     """An empty table.
 
     Args:
         *columns: Headings.
         title: Above it.
         numbers: Those of the columns that hold numbers, to be aligned on the right.
+        wrap: Let headings of numbers go over several lines.
     """
     made = Table(
         box=box.SIMPLE_HEAD, title=escape(title) or None, title_justify="left", title_style="bold", pad_edge=False
     )
     for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left", no_wrap=column in numbers)
+        made.add_column(
+            column, justify="right" if column in numbers else "left", no_wrap=column in numbers and not wrap
+        )
     return made
 
 

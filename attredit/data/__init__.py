@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from attredit.data.geometry import Geometry
 from attredit.data.sampling import indices_of_step
-from attredit.data.store import Store, cache_dir, prepare, require_classes
+from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, require_classes
 
-__all__ = ["Geometry", "Store", "cache_dir", "indices_of_step", "prepare", "require_classes"]
+__all__ = ["Geometry", "Store", "cache_dir", "fingerprint_of", "indices_of_step", "prepare", "require_classes"]

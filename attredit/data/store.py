@@ -111,7 +111,7 @@ def prepare(
     with reading(f"split {split} of {name}"):
         if split not in source.splits:
             raise DataError(f"{name} has no split {split!r}.", f"It has {', '.join(source.splits)}.")
-        fingerprint = _fingerprint(source, split, geometry)
+        fingerprint = fingerprint_of(source, split, geometry)
     home = cache_dir() / "stores"
     # Names may be full ids, plugin/name.
     path = home / f"{re.sub('[^A-Za-z0-9_]+', '-', name)}-{split}-{geometry.size}-{fingerprint}"
@@ -144,7 +144,8 @@ def require_classes(store: Store, names: Iterable[str]) -> None:
                 )
 
 
-def _fingerprint(source: DataSource, split: str, geometry: Geometry) -> str:
+def fingerprint_of(source: DataSource, split: str, geometry: Geometry) -> str:
+    """Hex digest of a split's images, labels and geometry, which a store of them has too; nothing is decoded."""
     parts = [FORMAT, source.fingerprint(split), geometry.to_json(), source.schema.to_json()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -129,13 +129,13 @@ def rows(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
     """Figures by group and in a fixed order; those of plugins come last."""
     order = {name: i for i, name in enumerate(MEANINGS)}
     for name in sorted(figures, key=lambda n: order.get(n, len(order))):
-        meaning, figure = _meaning(name), figures[name]
+        about, figure = meaning(name), figures[name]
         low, high = figure.get("low"), figure.get("high")
         interval = "–"
         if low is not None and high is not None:
-            interval = f"{written(low, meaning.unit)} – {written(high, meaning.unit)}"
-        value = written(figure["value"], meaning.unit)
-        yield Row(name, meaning.group, meaning.label, ARROWS[meaning.better], value, interval, f"{figure['n']:,}")
+            interval = f"{written(low, about.unit)} – {written(high, about.unit)}"
+        value = written(figure["value"], about.unit)
+        yield Row(name, about.group, about.label, ARROWS[about.better], value, interval, f"{figure['n']:,}")
 
 
 def missing(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -178,7 +178,7 @@ def written(value: float, unit: Unit) -> str:
     return f"{value:.5f}" if unit == "error" else f"{value:.4g}"
 
 
-def _meaning(name: str) -> Meaning:
+def meaning(name: str) -> Meaning:
     """What a metric is about; of categorical attributes, the names of values are part of it."""
     if name not in MEANINGS and name.startswith("class_"):
         return Meaning(_EDITING, f"decoded as {name.removeprefix('class_')}, judged so", "higher", "share")

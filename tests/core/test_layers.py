@@ -16,6 +16,7 @@ LAYERS = [
     {"composite", "health", "trainer", "initial", "editor"},
     {"launch", "card"},
     {"evaluation", "report"},
+    {"benchmark"},
     {"cli", "__main__"},
 ]
 LEVEL = {name: i for i, layer in enumerate(LAYERS) for name in layer}

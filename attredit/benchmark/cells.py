@@ -1,0 +1,200 @@
+"""Cells: one method on one data set with one set of attributes and one seed, and the hash that identifies each.
+
+Two cells with one key are the same work, so a finished one is never done again. The key covers everything that decides
+what is measured: recipe, data, budget, seed, image size, what is evaluated, and the source code that does it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from attredit import __version__
+from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, Suite, short
+from attredit.build import build_source, components_of
+from attredit.data import Geometry, fingerprint_of
+from attredit.errors import UsageError, nearest
+from attredit.interfaces import DataSource
+from attredit.launch import Request
+from attredit.recipe import Recipe, resolve
+from attredit.registry import Component, Registry
+
+# To be raised when cells are carried out differently by this package, which the digest of the source leaves out.
+VERSION = 1
+
+# They show what was measured, and decide nothing of it.
+_LEFT_OUT = ("cli", "report", "benchmark")
+
+
+class Cell(BaseModel):
+    """One training and its evaluation.
+
+    Attributes:
+        key: Identifies the work; see the module.
+        suite: The suite that it belongs to.
+        label: Of its row.
+        point: Its place in the suite's grid, by short name of the varied key.
+        method: Registered method.
+        preset: One of its presets.
+        overrides: Of the recipe.
+        recipe: The resolved recipe's hash.
+        dataset: What it is trained and measured on.
+        attributes: Those that the model edits.
+        seed: Of training.
+        image_size: H = W.
+        precision: Of training.
+        budget: Of training.
+        evaluation: What is measured on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    suite: str
+    label: str
+    point: dict[str, Any]
+    method: str
+    preset: str
+    overrides: dict[str, Any]
+    recipe: str
+    dataset: DatasetEntry
+    attributes: tuple[str, ...]
+    seed: int
+    image_size: int
+    precision: Literal["fp32", "bf16"]
+    budget: Budget
+    evaluation: EvaluationPlan
+
+    @property
+    def table(self) -> str:
+        """Which table it belongs to: data set and attributes."""
+        return f"{self.dataset.title}: {', '.join(self.attributes)}"
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return f"{self.label}, {self.table}, seed {self.seed}"
+
+    def request(self, run_dir: Path, device: str | None) -> Request:
+        """Its training; a budget of seconds has no steps yet."""
+        return Request(
+            method=self.method,
+            preset=self.preset,
+            overrides=self.overrides,
+            dataset=self.dataset.name,
+            attributes=self.attributes,
+            data_dir=self.dataset.data_dir,
+            data_options=self.dataset.options,
+            image_size=self.image_size,
+            seed=self.seed,
+            run_dir=str(run_dir),
+            precision=self.precision,
+            device=device,
+        )
+
+
+def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
+    """All cells; those of one seed together, so that every method has a first result early.
+
+    Raises:
+        UsageError: an unknown method, preset, recipe key, data set, attribute or split.
+        DataError, PluginError: the data are not where they should be, or a plugin is broken.
+    """
+    rows = [
+        (label, entry, point, resolve(registry, entry.name, entry.preset, suite.overrides_of(entry, point)))
+        for label, entry, point in suite.points()
+    ]
+    data = [(_absolute(entry), _open(registry, suite, entry)) for entry in suite.datasets]
+    cells = []
+    for seed in suite.seeds:
+        for dataset, (source, facts) in data:
+            for attributes in suite.attributes:
+                source.schema.select(attributes)
+                for label, entry, point, recipe in rows:
+                    code = code_digest(_components(registry, recipe, dataset.name))
+                    cell = Cell(
+                        key="",
+                        suite=suite.name,
+                        label=label,
+                        point={short(k): v for k, v in point.items()},
+                        method=entry.name,
+                        preset=entry.preset,
+                        overrides=suite.overrides_of(entry, point),
+                        recipe=recipe.hash,
+                        dataset=dataset,
+                        attributes=attributes,
+                        seed=seed,
+                        image_size=suite.image_size,
+                        precision=suite.precision,
+                        budget=suite.budget,
+                        evaluation=suite.evaluation,
+                    )
+                    cells.append(cell.model_copy(update={"key": _key(cell, facts, code)}))
+    return cells
+
+
+def code_digest(components: Iterable[Component]) -> str:
+    """Hex digest of the version and the source files of attredit, and of the plugins that bring these components."""
+    packages = sorted({component.target.split(":")[0].split(".")[0] for component in components} - {"attredit"})
+    facts = [__version__, *(f"{name} {_digest(name)}" for name in ("attredit", *packages))]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+def _key(cell: Cell, data: list[str], code: str) -> str:
+    names = ("recipe", "attributes", "seed", "image_size", "precision", "budget", "evaluation")
+    own = cell.model_dump(include=set(names))
+    facts = [VERSION, [own[name] for name in names], data, code]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[DataSource, list[str]]:
+    """A data set, and what identifies the splits that a cell reads."""
+    source = build_source(
+        registry, entry.name, image_size=suite.image_size, data_dir=entry.data_dir, options=dict(entry.options)
+    )
+    split = suite.evaluation.split
+    if split not in source.splits:
+        raise UsageError(f"{entry.name} has no split {split!r}.", nearest(split, source.splits))
+    geometry = Geometry(size=suite.image_size, channels=source.channels)
+    return source, [entry.name, *(fingerprint_of(source, name, geometry) for name in ("train", split))]
+
+
+def _absolute(entry: DatasetEntry) -> DatasetEntry:
+    """The same, for a process that may start elsewhere."""
+    directory = entry.data_dir
+    return entry if directory is None else entry.model_copy(update={"data_dir": str(Path(directory).resolve())})
+
+
+def _components(registry: Registry, recipe: Recipe, dataset: str) -> list[Component]:
+    """Everything whose code takes part in a cell."""
+    return [*components_of(registry, recipe, dataset).values(), *registry.components("metric")]
+
+
+@cache
+def _digest(package: str) -> str:
+    """Hex digest of a package's source files and their names, read once a process; nothing is imported."""
+    digest = hashlib.sha256()
+    for name, file in _sources(package):
+        digest.update(f"{name}\n".encode() + file.read_bytes() + b"\n")
+    return digest.hexdigest()
+
+
+def _sources(package: str) -> Iterator[tuple[str, Path]]:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return
+    if not spec.submodule_search_locations:
+        yield package, Path(spec.origin)
+        return
+    root = Path(spec.origin).parent
+    for file in sorted(root.rglob("*.py")):
+        name = file.relative_to(root)
+        if package != "attredit" or name.parts[0] not in _LEFT_OUT:
+            yield name.as_posix(), file

@@ -1,0 +1,102 @@
+"""A benchmark directory: what was asked for last, and where everything lies.
+
+benchmark.json    the cells of the suite that was started last: what tables are made of
+results.jsonl     every cell that was finished or failed, of this suite and of others that shared the directory
+cells/KEY/        task.json, progress.json, log.txt, clock.json of one cell, and run/, its run directory
+data/NUMBER/      the same of the preparation of a data set
+table.*           the tables
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from attredit.benchmark.cells import Cell
+from attredit.benchmark.results import Results
+from attredit.benchmark.suite import Suite
+from attredit.errors import RunError
+from attredit.files import explained, write_text
+
+
+class Plan(BaseModel):
+    """benchmark.json.
+
+    Attributes:
+        format: Of the file.
+        suite: The suite's name.
+        summary: What it is for.
+        columns: Metrics that its tables show.
+        cells: All of its cells.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    suite: str
+    summary: str
+    columns: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+
+class BenchmarkDirectory:
+    """Paths and files of a benchmark.
+
+    Args:
+        path: The directory.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.plan_file = self.path / "benchmark.json"
+        self.results = Results(self.path / "results.jsonl")
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is a benchmark directory, and not a run or something else."""
+        return self.plan_file.is_file()
+
+    def cell(self, key: str) -> Path:
+        """Where a cell is carried out."""
+        return self.path / "cells" / key
+
+    def run(self, key: str) -> Path:
+        """A cell's run directory."""
+        return self.cell(key) / "run"
+
+    def data(self, number: int) -> Path:
+        """Where a data set is prepared."""
+        return self.path / "data" / str(number)
+
+    def write(self, suite: Suite, cells: Sequence[Cell]) -> None:
+        """Note what is asked for.
+
+        Raises:
+            RunError: it cannot be written, or the directory holds something else.
+        """
+        if (self.path / "config.json").exists():
+            raise RunError(f"{self.path} holds a run.", "Name another directory with --out.")
+        with explained(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        plan = Plan(suite=suite.name, summary=suite.summary, columns=suite.columns, cells=tuple(cells))
+        write_text(self.plan_file, json.dumps(plan.model_dump(), indent=2) + "\n")
+
+    def read(self) -> Plan:
+        """What was asked for last.
+
+        Raises:
+            RunError: there is nothing, or it is damaged.
+        """
+        if not self.exists:
+            raise RunError(f"{self.path} is no benchmark: it has no benchmark.json.", "Run attredit benchmark first.")
+        try:
+            return Plan.model_validate_json(self.plan_file.read_bytes())
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise RunError(
+                f"{self.plan_file} is damaged or of another version: {reason}.", "Start the suite again."
+            ) from None

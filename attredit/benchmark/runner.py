@@ -1,0 +1,173 @@
+"""Carries out a suite: decides which cells are left, has their data prepared, starts them, and waits.
+
+This process computes nothing; `attredit.benchmark.worker` does, in others. Whatever is killed, this one or one of them,
+the same command goes on where it was: finished cells have a line in results.jsonl, others a checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from attredit.benchmark.cells import Cell, cells_of
+from attredit.benchmark.engine import Engine, Job
+from attredit.benchmark.estimate import Durations
+from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.benchmark.progress import Progress, read_progress
+from attredit.benchmark.results import Result
+from attredit.benchmark.suite import Suite
+from attredit.benchmark.worker import GUESSES, Task, now
+from attredit.errors import RunError
+from attredit.registry import installed
+
+_POLL = 0.2
+
+
+class Watch:
+    """Told of what happens; does nothing: override what you want to hear of."""
+
+    def planned(self, directory: BenchmarkDirectory, cells: Sequence[Cell], left: Sequence[Cell]) -> None:
+        """It is known what is left of all cells."""
+
+    def noted(self, sentence: str) -> None:
+        """Something was wrong, and was mended."""
+
+    def preparing(self, dataset: str, progress: Progress) -> None:
+        """A data set is being prepared."""
+
+    def starting(self, seconds: float, guessed: bool) -> None:
+        """The first cells start; all take about so long. A guess is of training alone."""
+
+    def running(self, cells: Sequence[tuple[Cell, Progress]], seconds_left: float) -> None:
+        """Some cells are running, a few times a second."""
+
+    def ended(self, result: Result) -> None:
+        """A cell was finished, or failed."""
+
+
+def run(
+    suite: Suite,
+    out: str | Path,
+    engine: Engine,
+    *,
+    device: str | None = None,
+    watch: Watch | None = None,
+) -> list[Result]:
+    """Carry out what is left of a suite.
+
+    Args:
+        suite: What to compare.
+        out: The benchmark directory, new or continued.
+        engine: Where cells run.
+        device: As for training.
+        watch: Told of what happens.
+
+    Returns:
+        The last word on every cell of the suite, in its order.
+
+    Raises:
+        UsageError, DataError, PluginError: the suite cannot be carried out; nothing was started.
+        RunError: the directory cannot be read or written, or a data set cannot be prepared.
+    """
+    cells = cells_of(suite, installed())
+    directory = BenchmarkDirectory(Path(out).resolve())
+    record = directory.results.read()
+    directory.write(suite, cells)
+    finished = record.finished()
+    left = list({cell.key: cell for cell in cells if cell.key not in finished}.values())
+    watch = watch or Watch()
+    watch.planned(directory, cells, left)
+    for note in record.notes:
+        watch.noted(note)
+    if left:
+        _Run(directory, engine, device, watch, left).carry_out()
+    latest = directory.results.read()
+    words = {**latest.latest(), **latest.finished()}
+    return [words[cell.key] for cell in cells]
+
+
+class _Run:
+    """One carrying out."""
+
+    def __init__(
+        self, directory: BenchmarkDirectory, engine: Engine, device: str | None, watch: Watch, left: Sequence[Cell]
+    ) -> None:
+        self.directory, self.engine, self.device, self.watch = directory, engine, device, watch
+        self.waiting = deque(left)
+        self.jobs = min(engine.jobs or len(left), len(left))
+        self.durations = Durations(directory.results.read().results)
+        self.active: dict[str, tuple[Cell, Job, float]] = {}
+
+    def carry_out(self) -> None:
+        self._prepare()
+        seconds, guessed = self.durations.of(self.waiting)
+        self.watch.starting(seconds / self.jobs, guessed)
+        try:
+            while self.waiting or self.active:
+                while self.waiting and len(self.active) < self.jobs:
+                    self._start(self.waiting.popleft())
+                for cell, job, _ in list(self.active.values()):
+                    if job.done():
+                        del self.active[cell.key]
+                        self._collect(cell, job)
+                self._tell()
+                time.sleep(_POLL)
+        finally:
+            for _, job, _ in self.active.values():
+                job.stop()
+
+    def _start(self, cell: Cell) -> None:
+        home = self.directory.cell(cell.key)
+        job = self._job("cell", [cell], home, self.engine.threads(self.jobs))
+        self.active[cell.key] = (cell, job, time.monotonic())
+
+    def _collect(self, cell: Cell, job: Job) -> None:
+        """The cell's own word; of a process that could not leave one, ours."""
+        record = self.directory.results.read()
+        result = record.finished().get(cell.key) or self._failure_since(cell, record.results)
+        if result is None:
+            result = Result(cell=cell, date=now(), error=job.reason())
+            self.directory.results.append(result)
+        self.durations.add(result)
+        self.watch.ended(result)
+
+    def _failure_since(self, cell: Cell, results: Sequence[Result]) -> Result | None:
+        found = [result for result in results if result.key == cell.key]
+        return found[-1] if len(found) > self.durations.count(cell.key) else None
+
+    def _tell(self) -> None:
+        running = [(cell, read_progress(self.directory.cell(cell.key))) for cell, _, _ in self.active.values()]
+        seconds, _ = self.durations.of(self.waiting)
+        for cell, _, began in self.active.values():
+            seconds += max(0.0, self.durations.of([cell])[0] - (time.monotonic() - began))
+        self.watch.running(running, seconds / self.jobs)
+
+    def _prepare(self) -> None:
+        """Data, judges, and how long cells will take, one data set after the other."""
+        titles = list(dict.fromkeys(cell.dataset.title for cell in self.waiting))
+        for number, title in enumerate(titles):
+            cells = [cell for cell in self.waiting if cell.dataset.title == title]
+            unknown = list({cell.label: cell for cell in cells if not self.durations.knows(cell)}.values())
+            home = self.directory.data(number)
+            (home / GUESSES).unlink(missing_ok=True)
+            job = self._job("prepare", unknown or cells[:1], home, self.engine.threads(1))
+            try:
+                while not job.done():
+                    self.watch.preparing(title, read_progress(home))
+                    time.sleep(_POLL)
+            finally:
+                job.stop()
+            if not (home / GUESSES).exists():
+                reason = read_progress(home).error or job.reason()
+                raise RunError(f"Data set {title} cannot be prepared: {reason}", "No cell was started.")
+            self.durations.guess(json.loads((home / GUESSES).read_text("utf-8")), unknown)
+
+    def _job(self, kind: str, cells: Sequence[Cell], home: Path, threads: int | None) -> Job:
+        (home / "progress.json").unlink(missing_ok=True)
+        results = self.directory.results.path
+        task = {"kind": kind, "cells": cells, "results": results, "device": self.device, "threads": threads}
+        Task.model_validate(task).write(home)
+        return self.engine.start(home, threads)

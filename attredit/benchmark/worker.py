@@ -1,0 +1,260 @@
+"""What runs in a process of its own: one cell, or the preparation of a data set. `attredit.benchmark.engine` starts it.
+
+A task is a directory with a task.json. Its process writes progress.json beside it, and a cell's result to results.jsonl
+of the benchmark. It may be killed at any moment: the next one goes on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+import traceback
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from attredit.benchmark.cells import Cell
+from attredit.benchmark.progress import Clock, Teller
+from attredit.benchmark.results import Facts, Result, Results
+from attredit.benchmark.suite import Budget
+from attredit.checkpoint import RunDirectory
+from attredit.errors import AttrEditError, RunError
+from attredit.files import explained, read_tensors, write_text
+
+TASK, GUESSES = "task.json", "seconds.json"
+
+
+class Task(BaseModel):
+    """task.json.
+
+    Attributes:
+        kind: Carry out the one cell, or prepare the data of the cells, which have the same.
+        cells: Of which `prepare` also says how long each takes to train.
+        results: Path of results.jsonl.
+        device: As for training.
+        threads: That compute; as many as there are cores when None.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["cell", "prepare"]
+    cells: tuple[Cell, ...]
+    results: Path
+    device: str | None = None
+    threads: int | None = None
+
+    def write(self, home: Path) -> None:
+        """Make the task's directory and put it there.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        with explained(home):
+            home.mkdir(parents=True, exist_ok=True)
+        write_text(home / TASK, self.model_dump_json(indent=2) + "\n")
+
+
+def carry_out(home: str) -> int:
+    """Do what a task directory says.
+
+    Returns:
+        The exit code: 0 when it was done, 1 when it failed; why, is in results.jsonl or, for data, in progress.json.
+    """
+    import torch
+
+    directory = Path(home)
+    task = Task.model_validate_json((directory / TASK).read_bytes())
+    torch.set_num_threads(task.threads or cores())
+    teller = Teller(directory)
+    return _prepare(task, directory, teller) if task.kind == "prepare" else _cell(task, directory, teller)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def reason_of(error: Exception) -> str:
+    """An error in one line."""
+    if isinstance(error, AttrEditError):
+        return str(error)
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def now() -> str:
+    """The date of a result."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _cell(task: Task, home: Path, teller: Teller) -> int:
+    """Train and evaluate a cell, unless another process just did."""
+    from filelock import FileLock
+
+    (cell,), results = task.cells, Results(task.results)
+    # Two benchmarks may share a directory; whoever comes second finds the cell finished.
+    with FileLock(home / "lock"):
+        if cell.key in results.read().finished():
+            return 0
+        try:
+            results.append(_measured(task, cell, home, teller))
+        except Exception as error:
+            traceback.print_exc()
+            results.append(Result(cell=cell, date=now(), error=reason_of(error)))
+            return 1
+    return 0
+
+
+def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
+    from attredit.benchmark.machine import machine, peak_gpu_memory, peak_memory
+    from attredit.evaluation import evaluate
+
+    started, run = time.perf_counter(), RunDirectory(home / "run")
+    clock = Clock(home / "clock.json", teller)
+    parameters = _train(cell, run, task.device, clock)
+    memory, gpu = peak_memory(), peak_gpu_memory()
+    plan = cell.evaluation
+    found = evaluate(run.path, split=plan.split, limit=plan.limit, full=plan.full, device=task.device, progress=teller)
+    config = run.config()
+    facts = Facts(
+        steps=config.steps,
+        batch_size=config.batch_size,
+        training_seconds=clock.seconds,
+        cell_seconds=clock.before + time.perf_counter() - started,
+        parameters=parameters,
+        memory_bytes=memory,
+        gpu_bytes=gpu,
+        judge=found.judge.hash,
+        identity=found.identity,
+        images=found.images,
+        machine=machine(task.device),
+    )
+    return Result(
+        cell=cell,
+        date=now(),
+        facts=facts,
+        metrics=found.metrics,
+        attributes=found.attributes,
+        not_measured=found.not_measured,
+    )
+
+
+def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> int:
+    """Train from the start, or from the last checkpoint; returns how many parameters it has."""
+    from attredit.benchmark.calibration import steps_within
+    from attredit.launch import resume, train, trainer_of
+
+    request = cell.request(run.path, device)
+    trainer = trainer_of(request)
+    parameters = sum(p.numel() for p in trainer.parts.parameters())
+    if _resumable(run):
+        del trainer
+        resume(run.path, device=device, observer=clock)
+        return parameters
+    shutil.rmtree(run.path, ignore_errors=True)
+    if cell.budget.seconds is not None:
+        clock.teller("timing steps", 0, 1)
+        steps = steps_within(trainer, cell.budget.seconds)
+    else:
+        steps = steps_of(cell.budget, trainer.config.batch_size)
+    del trainer
+    log_every, save_every = min(50, -(-steps // 20)), min(500, -(-steps // 10))
+    request = dataclasses.replace(request, steps=steps, log_every=log_every, save_every=save_every)
+    train(request, observer=clock)
+    return parameters
+
+
+def _resumable(run: RunDirectory) -> bool:
+    """Whether there is a whole checkpoint; a run without one, or with a damaged one, is started again."""
+    try:
+        run.config()
+        read_tensors(run.training_file)
+    except RunError as error:
+        if run.path.exists():
+            print(f"Started again: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _prepare(task: Task, home: Path, teller: Teller) -> int:
+    """Stores of both splits and the judge; and how long each cell trains."""
+    try:
+        _prepare_data(task.cells[0], task.device, teller)
+    except Exception as error:
+        traceback.print_exc()
+        teller.failed(reason_of(error))
+        return 1
+    guesses = {}
+    for done, cell in enumerate(task.cells):
+        teller("timing steps", done, len(task.cells))
+        try:
+            guesses[cell.key] = _guess(cell, home, task.device)
+        except Exception:  # the cell will fail of it too, and its result say so
+            traceback.print_exc()
+    write_text(home / GUESSES, json.dumps(guesses))
+    return 0
+
+
+def _guess(cell: Cell, home: Path, device: str | None) -> float:
+    """How long a cell trains, as a second of its steps says."""
+    from attredit.benchmark.calibration import seconds_for
+    from attredit.launch import trainer_of
+
+    if cell.budget.seconds is not None:
+        return cell.budget.seconds
+    trainer = trainer_of(cell.request(home / "nowhere", device))
+    return seconds_for(trainer, steps_of(cell.budget, trainer.config.batch_size))
+
+
+def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
+    """What all cells of a data set share, so that none waits for another one to make it."""
+    from attredit.build import build_source
+    from attredit.data import Geometry, cache_dir, prepare
+    from attredit.devices import device_of
+    from attredit.evaluation.identity import identity_of
+    from attredit.evaluation.judge import judge_of
+    from attredit.interfaces import CounterfactualSource
+    from attredit.registry import installed
+
+    entry = cell.dataset
+    source = build_source(
+        installed(), entry.name, image_size=cell.image_size, data_dir=entry.data_dir, options=dict(entry.options)
+    )
+    geometry = Geometry(size=cell.image_size, channels=source.channels)
+    stores = {
+        split: prepare(source, split, geometry, name=entry.name, progress=partial(teller, f"{split} images"))
+        for split in ("train", cell.evaluation.split)
+    }
+    train, where = stores["train"], device_of(device)
+    judge_of(train, cache=cache_dir(), device=where, progress=partial(teller, "judge"))
+    if cell.evaluation.full and isinstance(source, CounterfactualSource):
+        identity_of(train, source, cache=cache_dir(), device=where, progress=partial(teller, "identity"))
+
+
+def steps_of(budget: Budget, batch_size: int) -> int:
+    """Steps of a budget that is not of seconds."""
+    assert budget.seconds is None
+    return budget.steps or max(1, round((budget.images or 0) / batch_size))
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of stdin, which comes when the parent ends, however it does."""
+    os.read(0, 1)
+    os._exit(1)
+
+
+def main() -> None:
+    """``python -m attredit.benchmark.worker DIRECTORY``, with stdin open for as long as the process should live."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.exit(carry_out(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Benchmark directories whose figures are worked out by hand: results and evaluations without any training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from attredit.benchmark.cells import Cell
+from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.benchmark.results import Facts, Result
+from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, parse_suite
+from attredit.checkpoint import RunDirectory
+from attredit.evaluation.result import Evaluation, JudgeFacts
+from attredit.evaluation.statistics import Estimate
+from attredit.evaluation.table import Figure
+from attredit.evaluation.values import write_values
+
+SUITE = """
+summary = "Made by hand."
+attributes = ["Smiling"]
+seeds = SEEDS
+budget = { steps = 100 }
+datasets = [{ name = "quadrants" }]
+methods = [{ name = "naive" }, { name = "ours" }]
+"""
+MACHINE: dict[str, str | int] = {
+    "cpu": "abacus", "cores": 2, "threads": 1, "device": "cpu", "torch": "2", "attredit": "0",
+}  # fmt: skip
+
+
+def cell_of(label: str = "naive", seed: int = 0, **changes: Any) -> Cell:
+    facts: dict[str, Any] = {
+        "key": f"{label}-{seed}",
+        "suite": "made",
+        "label": label,
+        "point": {},
+        "method": "naive-cvaegan",
+        "preset": "default",
+        "overrides": {},
+        "recipe": label,
+        "dataset": DatasetEntry(name="quadrants"),
+        "attributes": ("Smiling",),
+        "seed": seed,
+        "image_size": 16,
+        "precision": "fp32",
+        "budget": Budget(steps=100),
+        "evaluation": EvaluationPlan(),
+    }
+    return Cell(**facts | changes)
+
+
+def facts_of(**changes: Any) -> Facts:
+    facts: dict[str, Any] = {
+        "steps": 100,
+        "batch_size": 8,
+        "training_seconds": 2.0,
+        "cell_seconds": 3.0,
+        "parameters": 1000,
+        "memory_bytes": 5_000_000,
+        "gpu_bytes": None,
+        "judge": "reader",
+        "identity": None,
+        "images": 4,
+        "machine": MACHINE,
+    }
+    return Facts(**facts | changes)
+
+
+def result_of(cell: Cell, figures: dict[str, Figure] | None = None, error: str = "", **facts: Any) -> Result:
+    metrics = {name: figure.pooled() for name, figure in (figures or {}).items()}
+    return Result(
+        cell=cell,
+        date="2026-01-01T00:00:00+00:00",
+        error=error,
+        facts=None if error else facts_of(**facts),
+        metrics={name: estimate for name, estimate in metrics.items() if estimate is not None},
+    )
+
+
+def figure(values: Sequence[float], share: bool = False, units: int = 1, attribute: str | None = "Smiling") -> Figure:
+    return Figure(share, units, {attribute: np.asarray(values, np.float64)[:, None]})
+
+
+def finish(
+    directory: BenchmarkDirectory,
+    cell: Cell,
+    figures: dict[str, Figure],
+    own: Mapping[str, Estimate] = MappingProxyType({}),
+    **facts: Any,
+) -> Result:
+    """What a cell leaves: its run's evaluation, with every image's values, and its line; `own` has no single images."""
+    public = {name: figure for name, figure in figures.items() if "/" not in name}
+    result = result_of(cell, public, **facts)
+    result = result.model_copy(update={"metrics": {**result.metrics, **own}})
+    run = RunDirectory(directory.run(cell.key))
+    run.path.mkdir(parents=True)
+    evaluation = Evaluation(
+        split="test",
+        images=4,
+        judge=JudgeFacts(hash="reader", accuracy={}),
+        metrics=result.metrics,
+        attributes={},
+        identity=None,
+        off_target_matrix={},
+        not_measured={},
+        data={},
+        run={},
+        versions={},
+    )
+    write_values(run, evaluation, figures)
+    evaluation.write(run)
+    directory.results.append(result)
+    return result
+
+
+def directory_of(path: Path, cells: Sequence[Cell]) -> BenchmarkDirectory:
+    directory = BenchmarkDirectory(path / "made")
+    text = SUITE.replace("SEEDS", str(sorted({cell.seed for cell in cells})))
+    directory.write(parse_suite(text, "made.toml", "made"), cells)
+    return directory
+
+
+def plain(directory: Path) -> list[dict[str, Any]]:
+    """Lines of results.jsonl without what may differ from one carrying out to another."""
+    lines = []
+    for line in (directory / "results.jsonl").read_text().splitlines():
+        result = json.loads(line)
+        del result["date"]
+        for fact in ("training_seconds", "cell_seconds", "memory_bytes"):
+            del result["facts"][fact]
+        lines.append(result)
+    return sorted(lines, key=lambda result: str(result["cell"]["key"]))

@@ -1,0 +1,136 @@
+"""Keys of cells: what makes a cell another one, and what does not."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attredit.benchmark import cells as module
+from attredit.benchmark.cells import Cell, cells_of
+from attredit.benchmark.suite import parse_suite
+from attredit.errors import UsageError
+from attredit.registry import installed
+
+
+def cells(text: str) -> list[Cell]:
+    return cells_of(parse_suite(text, "my.toml", "my"), installed())
+
+
+def test_cells_are_every_combination_seed_by_seed(suite_text: Any) -> None:
+    text = (
+        suite_text().replace("seeds = [0]", "seeds = [4, 2]").replace('["Smiling"]', '["Smiling", ["Male", "Bangs"]]')
+    )
+    found = cells(text)
+    assert [(c.seed, c.attributes, c.label) for c in found] == [
+        (seed, attributes, label)
+        for seed in (4, 2)
+        for attributes in (("Smiling",), ("Male", "Bangs"))
+        for label in ("naive-cvaegan", "ifcvaegan")
+    ]
+    assert len({c.key for c in found}) == 8
+    assert found[0].title == "naive-cvaegan, synthfaces: Smiling, seed 4"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("seeds = [0]", "seeds = [1]"),
+        ("steps = 12", "steps = 13"),
+        ("steps = 12", "seconds = 12"),
+        ("image_size = 32", "image_size = 48"),
+        ('attributes = ["Smiling"]', 'attributes = ["Male"]'),
+        ('attributes = ["Smiling"]', 'attributes = [["Smiling", "Male"]]'),
+        ("latent_dim=8", "latent_dim=9"),
+        ("train = 100", "train = 101"),
+        ("test = 60", "test = 61"),
+        ("limit = 40", "limit = 41"),
+        ("limit = 40", 'split = "valid"'),
+        ("image_size = 32", 'image_size = 32\nprecision = "bf16"'),
+        ('name = "ifcvaegan"', 'name = "ifcvaegan"\nset = ["players.autoencoder.terms.kl=0.5"]'),
+    ],
+)
+def test_what_decides_what_is_measured_changes_the_key(suite_text: Any, change: tuple[str, str]) -> None:
+    before, after = cells(suite_text())[-1], cells(suite_text().replace(*change))[-1]
+    assert before.key != after.key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("seeds = [0]", "seeds = [1, 0]"),
+        ('name = "ifcvaegan"', 'name = "ifcvaegan"\nlabel = "ours"'),
+        ('name = "synthfaces"', 'name = "synthfaces"\nlabel = "faces"'),
+        ("valid = 20", "valid = 21"),  # a split that nobody reads
+        ('name = "ifcvaegan"', 'name = "ifcvaegan"\nset = ["latent_dim=8"]'),
+    ],
+)
+def test_what_does_not_leaves_it(suite_text: Any, change: tuple[str, str]) -> None:
+    assert cells(suite_text())[-1].key == cells(suite_text().replace(*change))[-1].key
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package that nothing has imported."""
+    home = tmp_path / "benchmarked_plugin"
+    (home / "deep").mkdir(parents=True)
+    (home / "__init__.py").write_text("")
+    (home / "deep" / "loss.py").write_text("WEIGHT = 1\n")
+    (home / "notes.txt").write_text("unread")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    return home
+
+
+def digest(name: str) -> str:
+    module._digest.cache_clear()
+    return module._digest(name)
+
+
+def test_source_files_decide_and_nothing_is_imported(package: Path) -> None:
+    before = digest(package.name)
+    assert digest(package.name) == before
+    (package / "notes.txt").write_text("still unread")
+    assert digest(package.name) == before
+    (package / "deep" / "loss.py").write_text("WEIGHT = 2\n")
+    changed = digest(package.name)
+    (package / "deep" / "loss.py").rename(package / "deep" / "losses.py")
+    assert len({before, changed, digest(package.name)}) == 3
+    assert package.name not in sys.modules
+
+
+def test_code_that_shows_is_left_out_and_code_that_computes_is_not() -> None:
+    names = [name for name, _ in module._sources("attredit")]
+    assert {"trainer.py", "evaluation/judge.py", "data/store.py"} <= set(names)
+    assert not [name for name in names if name.startswith(("cli/", "report/", "benchmark/"))]
+
+
+def test_the_code_of_used_plugins_alone_is_part_of_a_key(suite_text: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cells(suite_text())
+    real = module._digest
+    monkeypatch.setattr(module, "_digest", lambda name: "new" if name == "attredit_ifcvaegan" else real(name))
+    naive, factorized = cells(suite_text())
+    assert naive.key == before[0].key
+    assert factorized.key != before[1].key
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (('"naive-cvaegan"', '"naive-cvaegen"'), "Unknown method 'naive-cvaegen'. Did you mean naive-cvaegan?"),
+        (('["Smiling"]', '["Smilling"]'), "Unknown attribute 'Smilling'. Did you mean Smiling?"),
+        (('"synthfaces"', '"synthface"'), "Unknown dataset 'synthface'. Did you mean synthfaces?"),
+        (("limit = 40", 'split = "tests"'), "synthfaces has no split 'tests'. Did you mean test?"),
+        (("latent_dim=8", "latent_dims=8"), "Unknown key 'latent_dims' in the recipe. Did you mean latent_dim?"),
+        (("train = 100", "trian = 100"), "options of data set synthfaces has no 'trian'"),
+    ],
+)
+def test_what_does_not_exist_is_refused_before_anything_starts(
+    suite_text: Any, change: tuple[str, str], message: str
+) -> None:
+    with pytest.raises(UsageError) as error:
+        cells(suite_text().replace(*change))
+    assert message in str(error.value)

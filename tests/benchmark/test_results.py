@@ -1,0 +1,93 @@
+"""results.jsonl: whole lines, whoever writes and whatever is killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made import cell_of, result_of
+
+from attredit.benchmark.estimate import Durations
+from attredit.benchmark.results import Results
+from attredit.errors import RunError
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return Results(tmp_path / "results.jsonl")
+
+
+def test_what_is_written_is_read(results: Results) -> None:
+    assert list(results.read().results) == []
+    lines = [result_of(cell_of(seed=seed)) for seed in (0, 1)]
+    for line in lines:
+        results.append(line)
+    assert list(results.read().results) == lines
+    assert results.read().notes == ()
+
+
+@pytest.mark.parametrize("kept", [1, 30, -1])
+def test_a_torn_last_line_is_left_out_with_a_note_and_then_removed(results: Results, kept: int) -> None:
+    first, second, third = (result_of(cell_of(seed=seed)) for seed in range(3))
+    results.append(first)
+    whole = results.path.read_bytes()
+    results.append(second)
+    torn = results.path.read_bytes()[len(whole) :][:kept]
+    results.path.write_bytes(whole + torn)
+    record = results.read()
+    assert list(record.results) == [first]
+    assert "last line was cut short" in record.notes[0]
+    results.append(third)
+    assert list(results.read().results) == [first, third]
+    assert results.read().notes == ()
+
+
+def test_a_damaged_line_is_an_error_that_says_where(results: Results) -> None:
+    results.append(result_of(cell_of()))
+    results.path.write_bytes(results.path.read_bytes() + b'{"format": 1}\n' + results.path.read_bytes())
+    with pytest.raises(RunError, match=r"Line 2 of .*results.jsonl is damaged or of another version: cell: Field requ"):
+        results.read()
+
+
+def test_a_finished_cell_stays_finished_and_a_failed_one_can_be_mended(results: Results) -> None:
+    good, bad = result_of(cell_of("a")), result_of(cell_of("a"), error="disk full")
+    other = [result_of(cell_of("b"), error="diverged"), result_of(cell_of("b"))]
+    for line in (good, bad, *other):
+        results.append(line)
+    record = results.read()
+    assert record.finished() == {"a-0": good, "b-0": other[1]}
+    assert record.latest()["a-0"] == bad
+
+
+_APPEND = """
+import sys
+sys.path[:0] = [sys.argv[1]]
+from pathlib import Path
+from made import cell_of, result_of
+from attredit.benchmark.results import Results
+for seed in range(20):
+    Results(Path(sys.argv[2])).append(result_of(cell_of(sys.argv[3], seed)))
+"""
+
+
+def test_several_processes_may_add_lines_at_once(results: Results) -> None:
+    command = [sys.executable, "-c", _APPEND, str(Path(__file__).parent), str(results.path)]
+    processes = [subprocess.Popen([*command, name]) for name in "abc"]
+    assert [process.wait(120) for process in processes] == [0, 0, 0]
+    found = [(result.cell.label, result.cell.seed) for result in results.read().results]
+    assert sorted(found) == [(name, seed) for name in "abc" for seed in range(20)]
+
+
+def test_time_left_comes_from_like_cells_and_is_a_guess_without() -> None:
+    done = [result_of(cell_of("a", 0), cell_seconds=10.0), result_of(cell_of("a", 1), cell_seconds=20.0)]
+    durations = Durations([*done, result_of(cell_of("b"), error="diverged")])
+    assert durations.of([cell_of("a", 2), cell_of("a", 3)]) == (30.0, False)
+    assert durations.knows(cell_of("a", 2))
+    assert not durations.knows(cell_of("b"))
+    assert durations.of([cell_of("b", 1)]) == (15.0, True)  # as others, for want of better
+    durations.guess({"b-1": 4.0}, [cell_of("b", 1)])
+    assert durations.of([cell_of("a", 2), cell_of("b", 2)]) == (19.0, True)
+    assert (durations.count("a-0"), durations.count("b-0"), durations.count("c-0")) == (1, 1, 0)
+    assert Durations([]).of([cell_of()]) == (0.0, True)
