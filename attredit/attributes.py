@@ -199,6 +199,25 @@ class AttributeSchema:
         ]
         return torch.cat(parts, dim=1)
 
+    def indicators(self, labels: Tensor) -> Tensor:
+        """Labels (B, n) to (B, V): one column for every value of every attribute, 1 where the image has it."""
+        import torch
+        import torch.nn.functional as F
+
+        columns = [F.one_hot(labels[:, i].long(), len(a.values)).float() for i, a in enumerate(self.attributes)]
+        return torch.cat(columns, dim=1)
+
+    def contrasts(self, means: Tensor) -> Tensor:
+        """What each column of the conditioning vector adds, (A, F), from the means (V, F) over images of each value.
+
+        With minus without for a binary attribute; for a categorical one the value's own mean, so that a change from one
+        value to another adds the difference of the two.
+        """
+        import torch
+
+        rows = means.split([len(a.values) for a in self.attributes])
+        return torch.cat([m[1:] - m[:1] if a.binary else m for a, m in zip(self.attributes, rows, strict=True)])
+
     def other(self, labels: Tensor, uniform: Tensor) -> Tensor:
         """Labels (B, n) in which every attribute has another value, chosen by `uniform` (B, n) in [0, 1)."""
         import torch
