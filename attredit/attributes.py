@@ -215,7 +215,7 @@ class AttributeSchema:
         """
         import torch
 
-        rows = means.split([len(a.values) for a in self.attributes])
+        rows = torch.split(means, [len(a.values) for a in self.attributes])
         return torch.cat([m[1:] - m[:1] if a.binary else m for a, m in zip(self.attributes, rows, strict=True)])
 
     def other(self, labels: Tensor, uniform: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The run directory: what a training leaves behind, how it is read, and how it is resumed.
 
 config.json           everything needed to rebuild the model, and where it came from
-model.safetensors     what editing needs: encoder.*, decoder.* and, where attributes have one of their own, the predictor.*
+model.safetensors     what editing needs: encoder.*, decoder.* and those of a separate predictor
 training.safetensors  everything else a resumed training needs, self-contained and written first
 metrics.jsonl         one line per log step
 samples/              grids of edits

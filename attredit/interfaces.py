@@ -30,8 +30,8 @@ class Code(NamedTuple):
         logvar: Shaped as mean; None for an encoder that does not sample.
         attrs: (B, A) logits of the label head; None where there is none.
         skips: Feature maps for decoders with skip connections.
-        labels: (B, A) what the image itself is taken to have: true labels in training, predicted ones in editing. The core
-            fills it in for decoders that edit by difference.
+        labels: (B, A) what the image itself is taken to have: true labels in training, predicted ones in editing. The
+            core fills it in, for decoders that edit by difference.
     """
 
     mean: Tensor

@@ -135,7 +135,6 @@ def squared_error(a: Tensor, b: Tensor) -> Tensor:
 def taken(code: Code, rows: Tensor) -> Code:
     """Some rows of a code."""
 
-
     def rows_of(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor[rows]
 
