@@ -10,13 +10,13 @@ _MSE = Term(use="match", weight=8.0)
 _CLASSIFIER = Part(use="conv", options={"width": 8, "classify": True})
 _CLASSIFYING = Player(trains=("classifier",), terms={"class": Term()}, optimizer=Optimizer(name="adam", lr=1e-3))
 _ADAM = Optimizer(name="adam", lr=Schedule(kind="cosine", start=2e-3, end=1e-4))
-_SMALL = {"width": 16, "norm": "group"}
+_SMALL = {"width": 16}
 
 DEFAULT = Recipe(
     parts={
         "encoder": Part(use="fader", options=_SMALL),
         "decoder": Part(use="fader", options=_SMALL),
-        "factorizer": Part(use="latent-discriminator", options={"width": 128, "norm": "group"}),
+        "factorizer": Part(use="latent-discriminator", options={"width": 128}),
         "classifier": _CLASSIFIER,
     },
     players={
@@ -35,7 +35,7 @@ DEFAULT = Recipe(
     prior=None,
     latent_dim=64,
     batch_size=32,
-    steps=2000,
+    steps=2600,
 )
 
 _PUBLISHED = Optimizer(name="adam", lr=2e-4, options={"betas": (0.5, 0.999)})

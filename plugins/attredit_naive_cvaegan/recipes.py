@@ -91,7 +91,7 @@ CVAE_DEFAULT = Recipe(
     parts={"encoder": Part(use="conv", options=_READING), "classifier": _CLASSIFIER},
     players={"classifier": _CLASSIFYING},
     predictor="classifier",
-    steps=2000,
+    steps=1900,
 )
 
 _BATCH_NORM = {"width": 64, "linear_size": 0, "norm": "batch"}

@@ -10,13 +10,14 @@ _VECTORS = Term(use="attribute_vectors")
 _CLASSIFIER = Part(use="conv", options={"width": 8, "classify": True})
 # The source's attributes are asked for by edits only: nothing else here reads the classifier.
 _CLASSIFYING = Player(trains=("classifier",), terms={"class": Term()}, optimizer=Optimizer(name="adam", lr=1e-3))
-_ADAM = Optimizer(name="adam", lr=Schedule(kind="cosine", start=1e-3, end=1e-4))
-_SMALL = {"width": 16, "norm": "group"}
+_ADAM = Optimizer(name="adam", lr=Schedule(kind="cosine", start=2e-3, end=1e-4))
+# Scaled as the default of naive-cvaegan. What needs the discriminator is computed at every second step.
+_SMALL_LIKE = Term(use="match", weight=0.05, every=2, options={"part": "discriminator"})
 
 DEFAULT = Recipe(
     parts={
-        "encoder": Part(use="larsen", options=_SMALL),
-        "decoder": Part(use="attribute-vectors", options=_SMALL),
+        "encoder": Part(use="conv", options={"width": 16, "classify": False}),
+        "decoder": Part(use="attribute-vectors", options={"width": 16}),
         "discriminator": Part(use="conv", options={"width": 8}),
         "classifier": _CLASSIFIER,
     },
@@ -24,11 +25,9 @@ DEFAULT = Recipe(
         "encoder": Player(
             trains=("encoder",),
             terms={
-                "kl": Term(weight=1.0, limit=1e4, options={"reduction": "sum"}),
-                "like": Term(
-                    use="match", weight=1.0, options={"part": "discriminator", "layer": -1, "reduction": "sum"}
-                ),
-                "pixels": Term(use="match", options={"reduction": "sum"}),
+                "rec": Term(),
+                "kl": Term(weight=0.008, limit=1e4),
+                "like": _SMALL_LIKE,
                 "vectors": _VECTORS,
             },
             optimizer=_ADAM,
@@ -37,18 +36,16 @@ DEFAULT = Recipe(
         "decoder": Player(
             trains=("decoder",),
             terms={
-                "like": Term(
-                    use="match", weight=1.0, options={"part": "discriminator", "layer": -1, "reduction": "sum"}
-                ),
-                "pixels": Term(use="match", options={"reduction": "sum"}),
-                "gan": Term(use="gan_generator", weight=1.0),
+                "rec": Term(),
+                "like": _SMALL_LIKE,
+                "gan": Term(use="gan_generator", weight=0.002, every=2),
             },
             optimizer=_ADAM,
             clip=1.0,
         ),
         "discriminator": Player(
             trains=("discriminator",),
-            terms={"gan": Term(options={"scale": 1.0})},
+            terms={"gan": Term(every=2, options={"scale": 1.0})},
             optimizer=Optimizer(name="adam", lr=2e-4),
         ),
         "classifier": _CLASSIFYING,
