@@ -12,7 +12,7 @@ _CLASSIFIER = Part(use="conv", options={"width": 8, "classify": True})
 _CLASSIFYING = Player(trains=("classifier",), terms={"class": Term()}, optimizer=Optimizer(name="adam", lr=1e-3))
 _ADAM = Optimizer(name="adam", lr=Schedule(kind="cosine", start=2e-3, end=1e-4))
 # Scaled as the default of naive-cvaegan. What needs the discriminator is computed at every second step.
-_SMALL_LIKE = Term(use="match", weight=0.05, every=2, options={"part": "discriminator"})
+_SMALL_LIKE = Term(use="match", weight=0.03, every=2, options={"part": "discriminator"})
 
 DEFAULT = Recipe(
     parts={
@@ -38,7 +38,7 @@ DEFAULT = Recipe(
             terms={
                 "rec": Term(),
                 "like": _SMALL_LIKE,
-                "gan": Term(use="gan_generator", weight=0.002, every=2),
+                "gan": Term(use="gan_generator", weight=0.001, every=2),
             },
             optimizer=_ADAM,
             clip=1.0,
@@ -53,7 +53,7 @@ DEFAULT = Recipe(
     predictor="classifier",
     latent_dim=128,
     batch_size=32,
-    steps=900,
+    steps=1200,
 )
 
 _RMSPROP = Optimizer(name="rmsprop", lr=3e-4)
