@@ -197,8 +197,10 @@ class Trainer:
         return values
 
     def _update(self, player: ActivePlayer, step: int) -> None:
-        """Average gradients over processes, clip, and step."""
+        """Average gradients over processes, clip, and step; nothing happens where no term was due."""
         parameters = [p for p in player.flat if p.grad is not None]
+        if not parameters:
+            return
         if self.accelerator.num_processes > 1:
             _average_gradients(parameters, self.accelerator)
         if player.spec.clip is not None:
