@@ -9,7 +9,7 @@ without it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -128,6 +128,13 @@ class AttributeSchema:
         for name, value in changes.items():
             i = self.index(name)
             result[i] = _columns_of(self.attributes[i], value)
+        return result
+
+    def named(self, row: Sequence[float]) -> dict[str, Any]:
+        """Columns (A,) by attribute: a number for a binary one, numbers by value's name for a categorical one."""
+        result: dict[str, Any] = {}
+        for a, where in zip(self.attributes, self.columns, strict=True):
+            result[a.name] = row[where][0] if a.binary else dict(zip(a.values, row[where], strict=True))
         return result
 
     # --- tensors -------------------------------------------------------------------------------------------------

@@ -156,7 +156,7 @@ class Editor:
         """Probabilities of attributes: ``{"Smiling": 0.97}``; for a categorical one, a dictionary by value's name."""
         pictures, many = read(images)
         rows = [r for chunk in _chunks(pictures) for r in self.probabilities(self.encode(self._tensor(chunk))).tolist()]
-        named = [self._named(row) for row in rows]
+        named = [self.schema.named(row) for row in rows]
         return named if many else named[0]
 
     def reconstruct(self, images: Any, *, output: Output = "pil") -> Any:
@@ -192,10 +192,8 @@ class Editor:
         """
         wanted = self.schema.wanted({**(changes or {}), **attributes})
         if self.config.recipe.prior is None:
-            raise UsageError(
-                f"Method {self.config.method} cannot draw new images: its latent has no prior to sample from.",
-                "Edit images instead, or train a method that has one, such as ifcvaegan.",
-            )
+            cannot = f"Method {self.config.method} cannot draw new images: its latent has no prior."
+            raise UsageError(cannot, "Edit images instead.")
         z = noise(seed, 0, "sample/z", (n, self.config.recipe.latent_dim)).to(self.device)
         uniform = torch.special.ndtr(noise(seed, 0, "sample/attributes", (n, len(self.schema))))
         sizes = torch.tensor([len(a.values) for a in self.schema])
@@ -269,10 +267,8 @@ class Editor:
 
     def _labels(self, attrs: Tensor) -> Tensor:
         """(B, A) logits to what the networks are told."""
-        probabilities = self.schema.probabilities(attrs)
-        if self.config.recipe.decode_with == "predicted":
-            return probabilities
-        return self.schema.encode(self.schema.decode(probabilities))
+        soft = self.schema.probabilities(attrs)
+        return soft if self.config.recipe.decode_with == "predicted" else self.schema.encode(self.schema.decode(soft))
 
     def _tensor(self, pictures: Sequence[Picture]) -> Tensor:
         """Pictures cropped and resized as in training: (B, C, H, W) in [0, 1]."""
@@ -286,18 +282,10 @@ class Editor:
         whole = blend(as_float(picture.pixels), before, after, self.geometry.box(width, height))
         return Picture(as_dtype(whole, picture.pixels), picture.alpha)
 
-    def _named(self, row: Sequence[float]) -> dict[str, Any]:
-        named: dict[str, Any] = {}
-        for attribute, where in zip(self.schema, self.schema.columns, strict=True):
-            values = row[where]
-            named[attribute.name] = values[0] if attribute.binary else dict(zip(attribute.values, values, strict=True))
-        return named
-
 
 def _ready(network: nn.Module, device: torch.device) -> nn.Module:
     """On the device, for inference."""
-    moved: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return moved.eval().requires_grad_(False)
+    return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload, no-any-return]
 
 
 def _chunks(pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:
