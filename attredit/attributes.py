@@ -9,7 +9,7 @@ without it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -130,6 +130,13 @@ class AttributeSchema:
             result[i] = _columns_of(self.attributes[i], value)
         return result
 
+    def named(self, row: Sequence[float]) -> dict[str, Any]:
+        """Columns (A,) by attribute: a number for a binary one, numbers by value's name for a categorical one."""
+        result: dict[str, Any] = {}
+        for a, where in zip(self.attributes, self.columns, strict=True):
+            result[a.name] = row[where][0] if a.binary else dict(zip(a.values, row[where], strict=True))
+        return result
+
     # --- tensors -------------------------------------------------------------------------------------------------
 
     def encode(self, labels: Tensor) -> Tensor:
@@ -198,6 +205,25 @@ class AttributeSchema:
             for a, c in zip(self.attributes, self.columns, strict=True)
         ]
         return torch.cat(parts, dim=1)
+
+    def indicators(self, labels: Tensor) -> Tensor:
+        """Labels (B, n) to (B, V): one column for every value of every attribute, 1 where the image has it."""
+        import torch
+        import torch.nn.functional as F
+
+        columns = [F.one_hot(labels[:, i].long(), len(a.values)).float() for i, a in enumerate(self.attributes)]
+        return torch.cat(columns, dim=1)
+
+    def contrasts(self, means: Tensor) -> Tensor:
+        """What each column of the conditioning vector adds, (A, F), from the means (V, F) over images of each value.
+
+        With minus without for a binary attribute; for a categorical one the value's own mean, so that a change from one
+        value to another adds the difference of the two.
+        """
+        import torch
+
+        rows = torch.split(means, [len(a.values) for a in self.attributes])
+        return torch.cat([m[1:] - m[:1] if a.binary else m for a, m in zip(self.attributes, rows, strict=True)])
 
     def other(self, labels: Tensor, uniform: Tensor) -> Tensor:
         """Labels (B, n) in which every attribute has another value, chosen by `uniform` (B, n) in [0, 1)."""

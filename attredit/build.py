@@ -88,9 +88,11 @@ def build(registry: Registry, recipe: Recipe, schema: AttributeSchema, *, channe
     """
     geometry = Geometry(channels, image_size, recipe.latent_dim, schema.width)
     parts = nn.ModuleDict({name: build_part(registry, name, part, geometry) for name, part in recipe.parts.items()})
-    for required in ("encoder", "decoder"):
+    for required in recipe.edits_with:
         if required not in parts:
             raise UsageError(f"The recipe has no part {required!r}.", "Name a method that extends a complete one.")
+    if kind_of_part(recipe.predictor) not in ("encoder", "discriminator"):
+        raise UsageError(f"predictor is {recipe.predictor!r}.", "Name the encoder, or a part that is a classifier.")
     return Built(parts, list(_players(registry, recipe, parts)))
 
 

@@ -14,6 +14,7 @@ def register_terms(register: Register) -> None:
         "rec": "reconstruction (equation 3)",
         "gan": "discriminator on real, reconstructed and sampled images (equation 4)",
         "gan_generator": "non-saturating side of the generator",
+        "match": "reconstruction in pixels or in a network's features (Larsen et al. 2016, Bao et al. 2017)",
         "class": "label head against the labels (equation 5)",
         "class_rec": "label head on the reconstruction (equation 6)",
         "class_edit": "label head on the edit, against what was asked for",

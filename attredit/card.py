@@ -109,7 +109,7 @@ editor.edit("photo.png", {{"{name}": {shown}}}).save("edited.png")
 editor.predict("photo.png")
 ```
 
-Nobody needs to know what a picture's attributes are: the encoder predicts them. `mode="decoded"` gives the
+Nobody needs to know what a picture's attributes are: the model predicts them. `mode="decoded"` gives the
 decoder's whole image instead of an edit within the picture's own pixels.
 """
 

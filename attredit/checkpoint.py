@@ -1,7 +1,7 @@
 """The run directory: what a training leaves behind, how it is read, and how it is resumed.
 
 config.json           everything needed to rebuild the model, and where it came from
-model.safetensors     what editing needs: encoder.* and decoder.*
+model.safetensors     what editing needs: encoder.*, decoder.* and those of a separate predictor
 training.safetensors  everything else a resumed training needs, self-contained and written first
 metrics.jsonl         one line per log step
 samples/              grids of edits
@@ -89,8 +89,8 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _can_edit(self) -> RunConfig:
-        if not {"encoder", "decoder"} <= self.recipe.parts.keys():
-            raise ValueError("its recipe has no encoder or no decoder")
+        if missing := [name for name in self.recipe.edits_with if name not in self.recipe.parts]:
+            raise ValueError(f"its recipe has no {' and no '.join(missing)}")
         return self
 
 

@@ -42,37 +42,44 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
     """
     where, run, registry = device_of("cpu" if device is None else device), RunDirectory(run_dir), installed()
     config = run.config()
-    run.check_plugins(registry, config, ("encoder", "decoder"))
+    run.check_plugins(registry, config, config.recipe.edits_with)
     tensors, _ = read_tensors(run.model_file)
     geometry = NetworkGeometry(config.channels, config.image_size, config.recipe.latent_dim, config.schema_.width)
     parts = {}
-    for name in ("encoder", "decoder"):
+    for name in config.recipe.edits_with:
         parts[name] = build_part(registry, name, config.recipe.parts[name], geometry)
         load_into(parts[name], below(name, tensors), run.model_file)
-    return Editor(config, parts["encoder"], parts["decoder"], where)
+    return Editor(config, parts.pop("encoder"), parts.pop("decoder"), where, *parts.values())
 
 
 class Editor:
-    """Edits images with an encoder and a decoder.
+    """Edits images with an encoder, a decoder and, where the encoder predicts no attributes, a classifier.
 
     Images may be a path, a PIL image, a NumPy array (H, W, C) or (B, H, W, C), a tensor (C, H, W) or (B, C, H, W), or
     a list of these; any size and mode. What comes back is PIL images, arrays or tensors, as `output` says; one for one
-    image, a list or batch for many. The source's labels are never asked for: the encoder predicts them.
+    image, a list or batch for many. The source's labels are never asked for: they are predicted.
 
     Args:
         config: The run's configuration.
         encoder: Images to a code.
         decoder: Latents and attributes to image logits.
         device: Where to compute.
+        classifier: Images to a verdict with attributes, if the recipe's predictor is not the encoder.
     """
 
-    def __init__(self, config: RunConfig, encoder: nn.Module, decoder: nn.Module, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        device: torch.device,
+        classifier: nn.Module | None = None,
+    ) -> None:
         self.config, self.device = config, device
         self.schema = config.schema_
         self.geometry = config.geometry
-        layout = torch.channels_last
-        self.encoder = encoder.to(device, memory_format=layout).eval().requires_grad_(False)  # type: ignore[call-overload]
-        self.decoder = decoder.to(device, memory_format=layout).eval().requires_grad_(False)  # type: ignore[call-overload]
+        self.encoder, self.decoder = _ready(encoder, device), _ready(decoder, device)
+        self.classifier = None if classifier is None else _ready(classifier, device)
 
     # --- for people -----------------------------------------------------------------------------------------------
 
@@ -149,7 +156,7 @@ class Editor:
         """Probabilities of attributes: ``{"Smiling": 0.97}``; for a categorical one, a dictionary by value's name."""
         pictures, many = read(images)
         rows = [r for chunk in _chunks(pictures) for r in self.probabilities(self.encode(self._tensor(chunk))).tolist()]
-        named = [self._named(row) for row in rows]
+        named = [self.schema.named(row) for row in rows]
         return named if many else named[0]
 
     def reconstruct(self, images: Any, *, output: Output = "pil") -> Any:
@@ -179,8 +186,14 @@ class Editor:
             seed: Same seed, same images.
             output: As for `edit`.
             **attributes: As for `edit`.
+
+        Raises:
+            UsageError: an unknown attribute or value; or the method's latent has no prior.
         """
         wanted = self.schema.wanted({**(changes or {}), **attributes})
+        if self.config.recipe.prior is None:
+            cannot = f"Method {self.config.method} cannot draw new images: its latent has no prior."
+            raise UsageError(cannot, "Edit images instead.")
         z = noise(seed, 0, "sample/z", (n, self.config.recipe.latent_dim)).to(self.device)
         uniform = torch.special.ndtr(noise(seed, 0, "sample/attributes", (n, len(self.schema))))
         sizes = torch.tensor([len(a.values) for a in self.schema])
@@ -194,8 +207,15 @@ class Editor:
     def encode(self, images: Tensor) -> Code:
         """Images (B, C, H, W) in [0, 1] of the model's size to a code."""
         images = images.to(self.device).contiguous(memory_format=torch.channels_last)
-        code: Code = self.encoder(images, None)
-        return code
+        if self.classifier is None:
+            code: Code = self.encoder(images, None)
+            return code if code.attrs is None else code._replace(labels=self._labels(code.attrs))
+        attrs = self.classifier(images).attrs
+        if attrs is None:
+            raise UsageError(f"The {self.config.recipe.predictor} of method {self.config.method} has no label head.")
+        labels = self._labels(attrs)
+        code = self.encoder(images, labels)
+        return code._replace(attrs=attrs, labels=labels)
 
     def latent(self, code: Code) -> Tensor:
         """The latent that edits start from: the mean, or a (fixed) sample where the recipe says so."""
@@ -208,18 +228,21 @@ class Editor:
         """(B, A) predicted probabilities.
 
         Raises:
-            UsageError: the encoder has no label head.
+            UsageError: the method predicts none.
         """
         if code.attrs is None:
             raise UsageError(f"Method {self.config.method} predicts no attributes.")
         return self.schema.probabilities(code.attrs)
 
     def attributes_of(self, code: Code) -> Tensor:
-        """(B, A) what the decoder is told of the unedited image: the predicted labels, as hard as in training."""
-        probabilities = self.probabilities(code)
-        if self.config.recipe.decode_with == "predicted":
-            return probabilities
-        return self.schema.encode(self.schema.decode(probabilities))
+        """(B, A) what the decoder is told of the unedited image: the predicted labels, as hard as in training.
+
+        Raises:
+            UsageError: the method predicts none.
+        """
+        if code.labels is None:
+            raise UsageError(f"Method {self.config.method} predicts no attributes.")
+        return code.labels
 
     def changed(self, attrs: Tensor, wanted: Mapping[int, list[float]], strength: float) -> Tensor:
         """(B, A) with some attributes moved towards wanted columns (see `AttributeSchema.wanted`)."""
@@ -242,6 +265,11 @@ class Editor:
 
     # --- between the two --------------------------------------------------------------------------------------------
 
+    def _labels(self, attrs: Tensor) -> Tensor:
+        """(B, A) logits to what the networks are told."""
+        soft = self.schema.probabilities(attrs)
+        return soft if self.config.recipe.decode_with == "predicted" else self.schema.encode(self.schema.decode(soft))
+
     def _tensor(self, pictures: Sequence[Picture]) -> Tensor:
         """Pictures cropped and resized as in training: (B, C, H, W) in [0, 1]."""
         arrays = [np.asarray(self.geometry.apply(p.pil)) for p in pictures]
@@ -254,12 +282,10 @@ class Editor:
         whole = blend(as_float(picture.pixels), before, after, self.geometry.box(width, height))
         return Picture(as_dtype(whole, picture.pixels), picture.alpha)
 
-    def _named(self, row: Sequence[float]) -> dict[str, Any]:
-        named: dict[str, Any] = {}
-        for attribute, where in zip(self.schema, self.schema.columns, strict=True):
-            values = row[where]
-            named[attribute.name] = values[0] if attribute.binary else dict(zip(attribute.values, values, strict=True))
-        return named
+
+def _ready(network: nn.Module, device: torch.device) -> nn.Module:
+    """On the device, for inference."""
+    return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload, no-any-return]
 
 
 def _chunks(pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:

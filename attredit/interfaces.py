@@ -30,12 +30,15 @@ class Code(NamedTuple):
         logvar: Shaped as mean; None for an encoder that does not sample.
         attrs: (B, A) logits of the label head; None where there is none.
         skips: Feature maps for decoders with skip connections.
+        labels: (B, A) what the image itself is taken to have: true labels in training, predicted ones in editing. The
+            core fills it in, for decoders that edit by difference.
     """
 
     mean: Tensor
     logvar: Tensor | None
     attrs: Tensor | None
     skips: tuple[Tensor, ...] = ()
+    labels: Tensor | None = None
 
 
 class Verdict(NamedTuple):
@@ -53,7 +56,11 @@ class Verdict(NamedTuple):
 
 
 class Encoder(Protocol):
-    """Images (B, C, H, W) to a code; labels (B, A) only for encoders that read the class (CVAE-GAN)."""
+    """Images (B, C, H, W) to a code.
+
+    `labels` (B, A) are for encoders that read the class (CVAE-GAN): true ones in training, predicted ones in editing;
+    None when the encoder itself is the recipe's predictor.
+    """
 
     def __call__(self, images: Tensor, labels: Tensor | None) -> Code:
         """See the class."""
@@ -62,8 +69,8 @@ class Encoder(Protocol):
 class Decoder(Protocol):
     """Latent (B, Z) and wanted attributes (B, A) to image logits (B, C, H, W); the core applies the sigmoid.
 
-    `code` is the encoder's own word on the image, for methods that edit by difference or through skip connections; None
-    when the latent comes from the prior.
+    `code` is what is known of the unedited image, for methods that edit by difference (`code.labels`) or through skip
+    connections; None when the latent comes from the prior.
     """
 
     def __call__(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor:

@@ -16,9 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attredit.errors import UsageError
 from attredit.view import BatchView, Of
 
 Batch = Literal["mean", "sum"]
+Reduction = Literal["mean", "sum"]
 
 
 def rec_(view: BatchView, batch: Batch = "mean", likelihood: Literal["bernoulli", "gaussian"] = "bernoulli") -> Tensor:
@@ -32,11 +34,11 @@ def rec_(view: BatchView, batch: Batch = "mean", likelihood: Literal["bernoulli"
     return mean * images.shape[1] * _times(view, batch)
 
 
-def kl_(view: BatchView, batch: Batch = "mean") -> Tensor:
-    """Equation 8, analytic: KL[q(z given x) to N(0, I)], summed over the latent and divided by Z."""
+def kl_(view: BatchView, batch: Batch = "mean", reduction: Reduction = "mean") -> Tensor:
+    """Equation 8, analytic: KL[q(z given x) to N(0, I)], summed over the latent and, for "mean", divided by Z."""
     code = view.code()
     assert code.logvar is not None, "the term kl needs an encoder that gives a log-variance"
-    return kl_divergence(code.mean, code.logvar).mean() * _times(view, batch)
+    return _reduced(kl_divergence(code.mean, code.logvar), reduction) * _times(view, batch)
 
 
 def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:
@@ -57,15 +59,45 @@ def gan_generator_(view: BatchView, part: str = "discriminator", batch: Batch = 
     return torch.as_tensor(0.5 * fooled) * _times(view, batch)
 
 
+def match_(view: BatchView, part: str = "", layer: int = -1, reduction: Reduction = "mean") -> Tensor:
+    """Half the squared distance between images and their reconstructions, in some network's eyes.
+
+    VAE/GAN's learned similarity (Larsen et al. 2016, equation 7) and CVAE-GAN's pairwise matching (Bao et al. 2017).
+
+    Args:
+        view: The step.
+        part: The network whose features are compared; the pixels themselves when empty.
+        layer: Which of its features.
+        reduction: Squares are summed over an image's features, or averaged; the batch is averaged.
+    """
+    if not part:
+        pair = view.real, view.images("reconstruction")
+    else:
+        pair = features(view, part, "real", layer), features(view, part, "reconstruction", layer)
+    return 0.5 * _reduced((pair[0] - pair[1]).square(), reduction)
+
+
+def features(view: BatchView, part: str, of: Of, layer: int = -1) -> Tensor:
+    """(B, F) one of a discriminator's or classifier's layers, flattened.
+
+    Raises:
+        UsageError: it has no such layer.
+    """
+    layers = view.verdict(part, of).features
+    if not -len(layers) <= layer < len(layers):
+        raise UsageError(f"Part {part} has no layer {layer} of features: it gives {len(layers)}.")
+    return layers[layer].flatten(1)
+
+
 def class_(view: BatchView) -> Tensor:
-    """Equation 5: the encoder's label head against the true labels."""
-    return view.schema.loss(_attrs(view, "real"), view.targets)
+    """Equation 5: the predicted attributes against the true labels."""
+    return view.schema.loss(view.attrs("real"), view.targets)
 
 
 def class_rec_(view: BatchView, target: Literal["true", "predicted"] = "true") -> Tensor:
     """Equation 6: the label head on the reconstruction, against the prediction as printed, or the true labels."""
-    wanted = view.targets if target == "true" else view.schema.probabilities(_attrs(view, "real"))
-    return view.schema.loss(_attrs(view, "reconstruction"), wanted)
+    wanted = view.targets if target == "true" else view.schema.probabilities(view.attrs("real"))
+    return view.schema.loss(view.attrs("reconstruction"), wanted)
 
 
 def class_edit_(view: BatchView) -> Tensor:
@@ -73,7 +105,7 @@ def class_edit_(view: BatchView) -> Tensor:
 
     Give it ``only=("decoder",)``: the head judges, the decoder obeys.
     """
-    return view.schema.loss(_attrs(view, "edited"), view.edited_targets)
+    return view.schema.loss(view.attrs("edited"), view.edited_targets)
 
 
 def residual_(view: BatchView) -> Tensor:
@@ -99,14 +131,13 @@ def fit_(view: BatchView, part: str = "factorizer") -> Tensor:
 _FAKES: tuple[Of, ...] = ("reconstruction", "prior")
 
 
-def _attrs(view: BatchView, of: Of) -> Tensor:
-    attrs = view.code(of).attrs
-    assert attrs is not None, "this term needs an encoder with a label head"
-    return attrs
-
-
 def _bce(logits: Tensor, target: float) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+
+def _reduced(values: Tensor, reduction: Reduction) -> Tensor:
+    """(B, ...) to the batch's mean of each image's mean or sum."""
+    return values.mean() if reduction == "mean" else values.flatten(1).sum(1).mean()
 
 
 def _times(view: BatchView, batch: Batch) -> float:

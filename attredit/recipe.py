@@ -119,10 +119,13 @@ class Recipe(_Frozen):
 
     Attributes:
         extends: Registered method, or ``method:preset``, whose recipe this one overrides key by key.
-        parts: Networks and strategies; "encoder" and "decoder" are what editing needs.
+        without: Dotted keys of that recipe, such as ``players.discriminator``, that this one leaves out.
+        parts: Networks and strategies; "encoder", "decoder" and the predictor are what editing needs.
         players: Who trains what.
         latent_dim: Z, the width of the latent.
-        decode_with: Labels the decoder sees in training: the true ones, or the encoder's prediction (Algorithm 1).
+        predictor: The part that tells an image's attributes: the encoder's label head, or a classifier of its own.
+        prior: Distribution of the latent that samples are drawn from; None where there is none.
+        decode_with: Labels the decoder sees in training: the true ones, or the predicted ones (Algorithm 1).
         edit_from: Edits start from the latent's mean, or from a sample of it.
         batch_size: Images a step, over all processes.
         steps: Default length of training.
@@ -130,23 +133,38 @@ class Recipe(_Frozen):
     """
 
     extends: str | None = None
+    without: tuple[str, ...] = ()
     parts: dict[str, Part] = Field(default_factory=dict)
     players: dict[str, Player] = Field(default_factory=dict)
     latent_dim: int = Field(64, gt=0)
+    predictor: str = "encoder"
+    prior: Literal["normal"] | None = "normal"
     decode_with: Literal["true", "predicted"] = "true"
     edit_from: Literal["mean", "sample"] = "mean"
     batch_size: int = Field(32, gt=0)
     steps: int = Field(2000, gt=0)
     ema: float | None = Field(None, gt=0, lt=1)
 
+    @field_validator("parts", "players", mode="before")
+    @classmethod
+    def _null_leaves_out(cls, named: Any) -> Any:
+        return {k: v for k, v in named.items() if v is not None} if isinstance(named, Mapping) else named
+
+    @property
+    def edits_with(self) -> tuple[str, ...]:
+        """Parts that editing needs, and that model.safetensors holds."""
+        return tuple(dict.fromkeys(("encoder", "decoder", self.predictor)))
+
     def overridden(self, overrides: Mapping[str, Any]) -> Recipe:
-        """This recipe with dotted keys replaced, such as ``{"players.autoencoder.terms.aux": 0}``.
+        """This recipe with dotted keys replaced, such as ``{"players.autoencoder.terms.aux": 0}``; None leaves out.
 
         Raises:
             UsageError: a key or value that does not exist; the message lists the valid ones.
         """
         data = self.model_dump()
         for key, value in overrides.items():
+            if key in ("extends", "without"):
+                raise UsageError(f"A recipe's {key} is settled.", "Name another method, or set single keys to null.")
             data = _merge(data, _nested(data, key.split("."), value))
         return _validated(data)
 
@@ -206,8 +224,21 @@ def _layers(registry: Registry, reference: str, seen: tuple[str, ...]) -> dict[s
     own = recipe.model_dump(exclude_unset=True)
     if recipe.extends is None:
         return own
-    merged: dict[str, Any] = _merge(_layers(registry, recipe.extends, (*seen, reference)), own)
+    base = _layers(registry, recipe.extends, (*seen, reference))
+    for key in own.pop("without", ()):
+        base = _dropped(base, key.split("."), f"Method {reference} leaves out {key!r}, which {recipe.extends} lacks.")
+    merged: dict[str, Any] = _merge(base, own)
     return merged
+
+
+def _dropped(data: dict[str, Any], path: Sequence[str], otherwise: str) -> dict[str, Any]:
+    """Nested dictionaries without one key."""
+    key, *below = path
+    if not isinstance(data, dict) or key not in data:
+        raise PluginError(otherwise)
+    if below:
+        return {**data, key: _dropped(data[key], below, otherwise)}
+    return {k: v for k, v in data.items() if k != key}
 
 
 def _merge(base: Any, top: Any) -> Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -56,7 +56,7 @@ class Trainer:
             term.to(accelerator.device)
         self.labels = torch.from_numpy(store.label_columns(self.schema.names))
         self.rows = _share(config.batch_size, accelerator)
-        self.average = _average_of(self.parts) if config.recipe.ema else None
+        self.average = _average_of(self.parts, config.recipe.edits_with) if config.recipe.ema else None
         self.step_count = 0
         self._health = Health()
 
@@ -142,9 +142,9 @@ class Trainer:
         """Write a checkpoint, on the main process."""
         if self.accelerator.is_main_process:
             kept = self.average if self.average is not None else self.parts
-            model = prefixed("encoder", kept["encoder"].state_dict()) | prefixed(
-                "decoder", kept["decoder"].state_dict()
-            )
+            model: dict[str, Tensor] = {}
+            for name in self.config.recipe.edits_with:
+                model |= prefixed(name, kept[name].state_dict())
             self.run_directory.save(model, self.state(), self.step_count)
             observer.on_save(self.step_count)
         self.accelerator.wait_for_everyone()
@@ -181,6 +181,8 @@ class Trainer:
             step=step,
             latent_dim=config.recipe.latent_dim,
             decode_with=config.recipe.decode_with,
+            predictor=config.recipe.predictor,
+            prior=config.recipe.prior,
         )
 
     def _play(self, view: BatchView, playing: list[ActivePlayer]) -> dict[str, Tensor]:
@@ -200,8 +202,10 @@ class Trainer:
         return values
 
     def _update(self, player: ActivePlayer, step: int) -> None:
-        """Average gradients over processes, clip, and step."""
+        """Average gradients over processes, clip, and step; nothing happens where no term was due."""
         parameters = [p for p in player.flat if p.grad is not None]
+        if not parameters:
+            return
         if self.accelerator.num_processes > 1:
             _average_gradients(parameters, self.accelerator)
         if player.spec.clip is not None:
@@ -254,10 +258,10 @@ def _share(batch_size: int, accelerator: Accelerator) -> Slice:
     return Slice(accelerator.process_index * each, (accelerator.process_index + 1) * each, batch_size)
 
 
-def _average_of(parts: nn.ModuleDict) -> nn.ModuleDict:
+def _average_of(parts: nn.ModuleDict, names: Sequence[str]) -> nn.ModuleDict:
     import copy
 
-    average = nn.ModuleDict({n: copy.deepcopy(parts[n]) for n in ("encoder", "decoder")})
+    average = nn.ModuleDict({n: copy.deepcopy(parts[n]) for n in names})
     return average.requires_grad_(False)
 
 

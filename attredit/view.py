@@ -28,6 +28,7 @@ import torch.distributed
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
+from attredit.errors import UsageError
 from attredit.interfaces import Code, Verdict
 
 T = TypeVar("T")
@@ -66,6 +67,8 @@ class BatchView:
         step: Number of the step.
         latent_dim: Z.
         decode_with: "true" or "predicted" labels for the reconstruction.
+        predictor: The part that tells an image's attributes.
+        prior: Distribution of the latent; None where there is none to decode from.
     """
 
     def __init__(
@@ -80,9 +83,12 @@ class BatchView:
         step: int,
         latent_dim: int,
         decode_with: str = "true",
+        predictor: str = "encoder",
+        prior: str | None = "normal",
     ) -> None:
         self.schema, self.rows, self.seed, self.step = schema, rows, seed, step
         self.latent_dim, self.decode_with = latent_dim, decode_with
+        self.predictor, self.prior = predictor, prior
         self.real, self.labels = images, labels
         self._parts = parts
         self._memo: dict[tuple[Any, ...], _Answer] = {}
@@ -107,18 +113,27 @@ class BatchView:
 
     @property
     def decoding_attrs(self) -> Tensor:
-        """(B, A) what the decoder is told of the batch: true labels or the encoder's prediction (Algorithm 1)."""
-        if self.decode_with == "true":
-            return self.targets
-        attrs = self.code("real").attrs
-        assert attrs is not None, "decode_with='predicted' needs an encoder with a label head"
-        return self.schema.probabilities(attrs)
+        """(B, A) what the decoder is told of the batch: true or predicted labels (Algorithm 1)."""
+        return self.targets if self.decode_with == "true" else self.schema.probabilities(self.attrs("real"))
 
     def code(self, of: Of = "real") -> Code:
         """The encoder's code of some images."""
         labels = self.edited_targets if of == "edited" else self.targets
         code: Code = self.once("code", lambda: _floats(self.part("encoder")(self.images(of), labels)), of)
         return code
+
+    def attrs(self, of: Of) -> Tensor:
+        """(B, A) logits: what the recipe's predictor says of some images.
+
+        Raises:
+            UsageError: it has no label head.
+        """
+        attrs = (self.code(of) if self.predictor == "encoder" else self.verdict(self.predictor, of)).attrs
+        if attrs is None:
+            raise UsageError(
+                f"The {self.predictor} should predict attributes, but has no label head.", "Set another predictor."
+            )
+        return attrs
 
     def z(self, of: Of = "real", draw: int = 0) -> Tensor:
         """(B, Z) a sample of the latent, mu + sigma * eps, or N(0, I) for "prior"; `draw` counts samples."""
@@ -196,6 +211,8 @@ class BatchView:
 
     def _sample(self, of: Of, draw: int) -> Tensor:
         if of == "prior":
+            if self.prior is None:
+                raise UsageError("A term asks for samples, but this latent has no prior.", "Leave that term out.")
             return self.noise(f"z/prior/{draw}", (self.latent_dim,))
         code = self.code(of)
         if code.logvar is None:
@@ -207,7 +224,10 @@ class BatchView:
         origin: Of = "edited" if of == "cycle" else "prior" if of == "prior" else "real"
         told = {"reconstruction": "decoding_attrs", "edited": "edited_targets"}
         attrs: Tensor = getattr(self, told.get(of, "targets"))
-        code = None if of == "prior" else self.code(origin)
+        code = None
+        if of != "prior":
+            own = self.edited_targets if of == "cycle" else self.decoding_attrs
+            code = self.code(origin)._replace(labels=own)
         logits: Tensor = _floats(self.part("decoder")(self.z(origin), attrs, code))
         return logits
 

@@ -68,7 +68,7 @@ def _recipe(recipe: Recipe) -> Tree:
     players = tree.add("players")
     for name, player in recipe.players.items():
         _add_player(players, name, player)
-    for name in ("latent_dim", "decode_with", "edit_from", "ema"):
+    for name in ("latent_dim", "predictor", "prior", "decode_with", "edit_from", "ema"):
         value = getattr(recipe, name)
         if value is not None:
             _leaf(tree, name, str(value))

@@ -57,6 +57,6 @@ def training_codes(editor: Editor, store: Store, tell: Callable[[int, int], None
     rows, codes = spread(len(store), MOST), []
     for start in range(0, len(rows), CHUNK):
         images = as_images(store, rows[start : start + CHUNK])
-        codes.append(editor.encode(images)._replace(attrs=None, skips=()))
+        codes.append(editor.encode(images)._replace(attrs=None, skips=(), labels=None))
         tell(min(start + CHUNK, len(rows)), len(rows))
     return Codes.of(codes), rows

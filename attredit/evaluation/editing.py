@@ -139,12 +139,12 @@ def squared_error(a: Tensor, b: Tensor) -> Tensor:
 
 def taken(code: Code, rows: Tensor) -> Code:
     """Some rows of a code."""
-    return Code(
-        code.mean[rows],
-        None if code.logvar is None else code.logvar[rows],
-        None if code.attrs is None else code.attrs[rows],
-        tuple(skip[rows] for skip in code.skips),
-    )
+
+    def rows_of(tensor: Tensor | None) -> Tensor | None:
+        return None if tensor is None else tensor[rows]
+
+    skips = tuple(skip[rows] for skip in code.skips)
+    return Code(code.mean[rows], rows_of(code.logvar), rows_of(code.attrs), skips, rows_of(code.labels))
 
 
 def class_metric(attribute: Attribute, value: int) -> str:

@@ -141,7 +141,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Pro
                 if data.identity is not None and face is not None:
                     data.identity.score(face, seen, attribute, edits, found.table)
             right += (seen.judged.labels == seen.labels).sum(0).cpu()
-            codes.append(seen.code._replace(attrs=None, skips=()))
+            codes.append(seen.code._replace(attrs=None, skips=(), labels=None))
             progress("edits", where.stop, len(data))
         joined = Codes.of(codes)
         found.reasons.update(realism.score(found.table))

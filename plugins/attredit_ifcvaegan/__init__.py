@@ -32,10 +32,19 @@ def register_factorizers(register: Register) -> None:
 
 @hookimpl
 def register_methods(register: Register) -> None:
-    """The method and its presets."""
+    """The method, its core alone, and their presets."""
     register(
         "ifcvaegan",
         "attredit_ifcvaegan.recipes:DEFAULT",
         summary="information-factorization cVAE-GAN (Creswell et al. 2017)",
         presets={"paper": "attredit_ifcvaegan.recipes:PAPER", "reference": "attredit_ifcvaegan.recipes:REFERENCE"},
+    )
+    register(
+        "ifcvae",
+        "attredit_ifcvaegan.recipes:CORE_DEFAULT",
+        summary="the core of ifcvaegan: no discriminator, no edits in training (Creswell et al. 2017, Figure 1)",
+        presets={
+            "paper": "attredit_ifcvaegan.recipes:CORE_PAPER",
+            "reference": "attredit_ifcvaegan.recipes:CORE_REFERENCE",
+        },
     )

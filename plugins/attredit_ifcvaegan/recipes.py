@@ -1,4 +1,4 @@
-"""IFcVAEGAN: the naive recipe with a factorization strategy (equation 12)."""
+"""IFcVAEGAN: the naive recipe with a factorization strategy (equation 12); and its core without the rest."""
 
 from __future__ import annotations
 
@@ -55,3 +55,15 @@ REFERENCE = Recipe(
         "auxiliary": _AUXILIARY,
     },
 )
+
+# The blue core of Figure 1: a VAE with a label head and a factorization of its latent, and nothing else.
+CORE_DEFAULT = Recipe(
+    extends="ifcvaegan",
+    without=("players.autoencoder.terms.class_edit", "players.autoencoder.terms.residual"),
+)
+
+_DISCRIMINATOR = ("parts.discriminator", "players.discriminator", "players.autoencoder.terms.gan")
+
+CORE_PAPER = Recipe(extends="ifcvaegan:paper", without=_DISCRIMINATOR)
+
+CORE_REFERENCE = Recipe(extends="ifcvaegan:reference", without=_DISCRIMINATOR)

@@ -1,4 +1,7 @@
-"""naive-cvaegan: a conditional VAE-GAN with a label head and nothing that factorizes the latent. The base recipe."""
+"""naive-cvaegan: a conditional VAE-GAN with a label head and nothing that factorizes the latent. The base recipe.
+
+And cvae, which has no discriminator and no label head either.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ attredit_api = 1
 
 @hookimpl
 def register_methods(register: Register) -> None:
-    """The method and its presets."""
+    """The methods and their presets."""
     register(
         "naive-cvaegan",
         "attredit_naive_cvaegan.recipes:DEFAULT",
@@ -23,4 +26,10 @@ def register_methods(register: Register) -> None:
             "paper": "attredit_naive_cvaegan.recipes:PAPER",
             "reference": "attredit_naive_cvaegan.recipes:REFERENCE",
         },
+    )
+    register(
+        "cvae",
+        "attredit_naive_cvaegan.recipes:CVAE_DEFAULT",
+        summary="plain conditional VAE, q(z given x and y) (Kingma et al. 2014, Sohn et al. 2015)",
+        presets={"paper": "attredit_naive_cvaegan.recipes:CVAE_PAPER"},
     )

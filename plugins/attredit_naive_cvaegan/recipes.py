@@ -79,3 +79,42 @@ REFERENCE = PAPER.overridden(
         "edit_from": "sample",
     }
 )
+
+# No label ever trains the encoder: a classifier, trained beside, tells edits what an image has.
+_READING = {"classify": False, "read_labels": True}
+_CLASSIFIER = Part(use="conv", options={"width": 8, "classify": True})
+_CLASSIFYING = Player(trains=("classifier",), terms={"class": Term()}, optimizer=Optimizer(name="adam", lr=1e-3))
+
+CVAE_DEFAULT = Recipe(
+    extends="naive-cvaegan",
+    without=("players.autoencoder.terms.class",),
+    parts={"encoder": Part(use="conv", options=_READING), "classifier": _CLASSIFIER},
+    players={"classifier": _CLASSIFYING},
+    predictor="classifier",
+    steps=1900,
+)
+
+_BATCH_NORM = {"width": 64, "linear_size": 0, "norm": "batch"}
+
+CVAE_PAPER = Recipe(
+    parts={
+        "encoder": Part(use="conv", options={**_BATCH_NORM, **_READING}),
+        "decoder": Part(use="conv", options=_BATCH_NORM),
+        "classifier": _CLASSIFIER,
+    },
+    players={
+        "autoencoder": Player(  # minus the bound in nats an image, for a decoder of unit variance
+            trains=("encoder", "decoder"),
+            terms={
+                "rec": Term(use="match", options={"reduction": "sum"}),
+                "kl": Term(limit=1e6, options={"reduction": "sum"}),
+            },
+            optimizer=Optimizer(name="adam", lr=2e-4),
+        ),
+        "classifier": _CLASSIFYING,
+    },
+    predictor="classifier",
+    latent_dim=200,
+    batch_size=64,
+    steps=20_000,
+)

@@ -28,5 +28,6 @@ def register_decoders(register: Register) -> None:
 
 @hookimpl
 def register_discriminators(register: Register) -> None:
-    """The paper's discriminator."""
+    """The paper's discriminator, and a faster one."""
     register("paper", "attredit_networks.paper:PaperDiscriminator", summary="four 5x5 stride-2 convolutions")
+    register("conv", "attredit_networks.conv:ConvDiscriminator", summary="4x4 stride-2 convolutions, or a classifier")

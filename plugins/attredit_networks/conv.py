@@ -16,17 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attredit import Code
+from attredit import Code, Verdict
+from attredit.errors import UsageError
+from attredit.toolkit import Norm, norm_layer, stages, widths
 from attredit_networks.components import components, logits, read_out, told
-from attredit_networks.paper import stages, widths
 
 _SMALLEST = 4
 # Of the latent's noise when it starts as principal components: a fifth of what the components vary.
 _LOGVAR = -3.0
-
-
-def _norm(channels: int) -> nn.Module:
-    return nn.GroupNorm(min(8, channels), channels)
 
 
 class PixelsToLatent(nn.Linear):
@@ -86,6 +83,9 @@ class ConvEncoder(nn.Module):
         attr_dim: A.
         width: Channels of the first stage, doubling at each of the others, at most 8 times.
         linear_size: Side in pixels at which the linear path reads the images, at most H; 0 for no such path.
+        norm: "group" or "batch".
+        classify: Have a label head.
+        read_labels: Read the class too, q(z given x and c), where the trunk ends.
     """
 
     def __init__(
@@ -97,26 +97,41 @@ class ConvEncoder(nn.Module):
         attr_dim: int,
         width: int = 16,
         linear_size: int = 64,
+        norm: Norm = "group",
+        classify: bool = True,
+        read_labels: bool = False,
     ) -> None:
         super().__init__()
-        sizes = [channels, *widths(width, image_size)]
+        sizes = [channels, *widths(width, stages(image_size))]
         layers: list[nn.Module] = []
         for i, (a, b) in enumerate(pairwise(sizes)):
-            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=not i), *([_norm(b)] if i else []), nn.SiLU(inplace=True)]
+            normed = [norm_layer(norm, b)] if i else []
+            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=not i), *normed, nn.SiLU(inplace=True)]
         self.trunk = nn.Sequential(*layers, nn.Flatten())
         features = sizes[-1] * _SMALLEST**2
-        self.latent = nn.Linear(features, 2 * latent_dim)
-        self.head = nn.Linear(features, attr_dim)
+        self.read_labels = read_labels
+        self.latent = nn.Linear(features + read_labels * attr_dim, 2 * latent_dim)
+        self.head = nn.Linear(features, attr_dim) if classify else None
         size = min(linear_size, image_size)
         self.linear = PixelsToLatent(channels, size, latent_dim) if size else None
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Code:
-        """Encode; `labels` are not read."""
+        """Encode; `labels` are read only if the encoder was made to."""
         flat = self.trunk(images)
-        mean, logvar = self.latent(flat).chunk(2, 1)
+        mean, logvar = self.latent(self._told(flat, labels)).chunk(2, 1)
         if self.linear is not None:
             mean = mean + self.linear(images)
-        return Code(mean, logvar, self.head(flat))
+        return Code(mean, logvar, None if self.head is None else self.head(flat))
+
+    def _told(self, flat: Tensor, labels: Tensor | None) -> Tensor:
+        if not self.read_labels:
+            return flat
+        if labels is None:
+            raise UsageError(
+                "This encoder reads the class, and cannot be the part that predicts it.",
+                "Set predictor to a classifier, or read_labels to false.",
+            )
+        return torch.cat([flat, 2 * labels - 1], 1)
 
     def initialise(self, images: Tensor, targets: Tensor, parts: Mapping[str, nn.Module]) -> None:
         """Start the linear path, of the decoder too, as the images' principal components; see `components`.
@@ -147,6 +162,7 @@ class ConvDecoder(nn.Module):
         width: Channels before the last stage.
         linear_size: Side in pixels at which the linear path draws, at most H; 0 for no such path. It has
             (1 + A) Z C S^2 weights: with dozens of attributes, 32 is enough.
+        norm: "group" or "batch".
     """
 
     def __init__(
@@ -158,16 +174,16 @@ class ConvDecoder(nn.Module):
         attr_dim: int,
         width: int = 16,
         linear_size: int = 64,
+        norm: Norm = "group",
     ) -> None:
         super().__init__()
-        sizes = widths(width, image_size)[::-1]
+        sizes = widths(width, stages(image_size))[::-1]
         self.top = sizes[0]
         self.start = nn.Linear(latent_dim + attr_dim, self.top * _SMALLEST**2)
-        layers: list[nn.Module] = [_norm(self.top), nn.SiLU(inplace=True)]
+        layers: list[nn.Module] = [norm_layer(norm, self.top), nn.SiLU(inplace=True)]
         for a, b in pairwise(sizes):
-            layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), _norm(b), nn.SiLU(inplace=True)]
+            layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), norm_layer(norm, b), nn.SiLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(sizes[-1], channels, 4, 2, 1))
-        assert len(sizes) == stages(image_size)
         size = min(linear_size, image_size)
         self.linear = LatentToPixels(latent_dim, attr_dim, channels, size, image_size) if size else None
 
@@ -177,3 +193,51 @@ class ConvDecoder(nn.Module):
         told = torch.cat([z, 2 * attrs - 1], 1)
         logits: Tensor = self.layers(self.start(told).unflatten(1, (self.top, _SMALLEST, _SMALLEST)))
         return logits if self.linear is None else logits + self.linear(z, attrs)
+
+
+class ConvDiscriminator(nn.Module):
+    """Images (B, C, H, W) to realness (B, 1), label logits (B, A) if asked for, and every layer's features.
+
+    Also a classifier that shares nothing with the encoder. The last features are what the linear heads read.
+
+    Args:
+        channels: C.
+        image_size: H = W.
+        attr_dim: A.
+        width: Channels of the first stage, doubling at each of the others, at most 8 times.
+        hidden: Units of a fully connected layer before the heads; 0 for none.
+        norm: "group" or "batch".
+        classify: Add a label head.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        image_size: int,
+        attr_dim: int,
+        width: int = 16,
+        hidden: int = 0,
+        norm: Norm = "group",
+        classify: bool = False,
+    ) -> None:
+        super().__init__()
+        sizes = [channels, *widths(width, stages(image_size))]
+        self.layers = nn.ModuleList()
+        for i, (a, b) in enumerate(pairwise(sizes)):
+            normed = [norm_layer(norm, b)] if i else []
+            self.layers.append(nn.Sequential(nn.Conv2d(a, b, 4, 2, 1, bias=not i), *normed, nn.LeakyReLU(0.2)))
+        features = sizes[-1] * _SMALLEST**2
+        if hidden:
+            self.layers.append(nn.Sequential(nn.Flatten(), nn.Linear(features, hidden), nn.LeakyReLU(0.2)))
+        self.realness = nn.Linear(hidden or features, 1)
+        self.head = nn.Linear(hidden or features, attr_dim) if classify else None
+
+    def forward(self, images: Tensor) -> Verdict:
+        """Judge images."""
+        features = []
+        for layer in self.layers:
+            images = layer(images)
+            features.append(images)
+        flat = images.flatten(1)
+        return Verdict(self.realness(flat), None if self.head is None else self.head(flat), tuple(features))

@@ -13,33 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from attredit import Code, Verdict
-from attredit.errors import UsageError
+from attredit.toolkit import stages, widths
 
 _SMALLEST = 4
-
-
-def stages(image_size: int) -> int:
-    """Halvings from `image_size` down to a 4 x 4 feature map.
-
-    Raises:
-        UsageError: the size is no power of two of at least 8.
-    """
-    count = (image_size // _SMALLEST).bit_length() - 1
-    if count < 1 or _SMALLEST << count != image_size:
-        raise UsageError(f"These networks need an image size of 8, 16, 32, 64, ..., not {image_size}.")
-    return count
-
-
-def widths(width: int, image_size: int) -> list[int]:
-    """Channels of each stage: doubling from `width`, at most 8 times it."""
-    return [width * min(2**i, 8) for i in range(stages(image_size))]
 
 
 class _Trunk(nn.Sequential):
     """5x5 stride-2 convolutions with ReLU, flattened; keeps every stage's output."""
 
     def __init__(self, channels: int, image_size: int, width: int) -> None:
-        sizes = [channels, *widths(width, image_size)]
+        sizes = [channels, *widths(width, stages(image_size))]
         super().__init__(*(nn.Conv2d(a, b, 5, stride=2, padding=2) for a, b in pairwise(sizes)))
         self.out_features = sizes[-1] * _SMALLEST**2
 
@@ -100,7 +83,7 @@ class PaperDecoder(nn.Module):
 
     def __init__(self, *, channels: int, image_size: int, latent_dim: int, attr_dim: int, width: int = 64) -> None:
         super().__init__()
-        sizes = widths(width, image_size)[::-1]
+        sizes = widths(width, stages(image_size))[::-1]
         self.top = sizes[0]
         self.linear = nn.Linear(latent_dim + attr_dim, self.top * _SMALLEST**2)
         layers: list[nn.Module] = [nn.BatchNorm2d(self.top), nn.ReLU(inplace=True)]

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = [
     {"errors", "hookspecs", ""},
     {"attributes", "recipe", "registry", "builtin"},
-    {"interfaces", "losses", "view", "images", "data", "devices", "files"},
+    {"interfaces", "losses", "view", "images", "data", "devices", "files", "toolkit"},
     {"build", "checkpoint", "observer"},
     {"composite", "health", "trainer", "initial", "editor"},
     {"launch", "card"},

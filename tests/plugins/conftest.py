@@ -1,10 +1,13 @@
-"""For the tests of CelebA's copies in the Hugging Face format."""
+"""For tests of plugins: the command line, and copies of CelebA in the Hugging Face format."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 
 @pytest.fixture
@@ -14,3 +17,16 @@ def cache_of_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
     datasets.disable_progress_bars()
+
+
+@pytest.fixture
+def attredit_command() -> Callable[..., Result]:
+    """Call the command line in this process; a test fails with its output when the exit code is another."""
+    from attredit.cli.group import cli
+
+    def call(*arguments: Any, exit_code: int = 0) -> Result:
+        result = CliRunner().invoke(cli, [str(a) for a in arguments], prog_name="attredit")
+        assert result.exit_code == exit_code, result.output
+        return result
+
+    return call

@@ -1,0 +1,200 @@
+"""Who predicts attributes, what editing needs, and recipes that leave things out of what they extend."""
+
+from __future__ import annotations
+
+import json
+import types
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from attredit import AttributeSchema, Code, Editor, Recipe, Verdict, load
+from attredit.build import build
+from attredit.checkpoint import RunDirectory
+from attredit.errors import PluginError, RunError, UsageError
+from attredit.files import read_tensors
+from attredit.launch import train
+from attredit.losses import class_edit_, kl_, match_
+from attredit.recipe import resolve
+from attredit.registry import Registry, installed
+from attredit.report.commands import train_command
+from attredit.view import BatchView, Slice
+
+SCHEMA = AttributeSchema.of_binary(["a", "b"])
+CLASSIFIER = {
+    "parts": {"classifier": {"use": "conv", "options": {"width": 2, "classify": True}}},
+    "players": {"classifier": {"trains": ["classifier"], "terms": {"class": 1}}},
+    "predictor": "classifier",
+}
+
+
+class Told(nn.Module):
+    """An encoder that remembers what it was told, and whose own label head says that all is absent."""
+
+    labels: Tensor | None = None
+
+    def forward(self, images: Tensor, labels: Tensor | None) -> Code:
+        self.labels = labels
+        return Code(images.flatten(1)[:, :3], None, -torch.ones(len(images), 2))
+
+
+class Difference(nn.Module):
+    """A decoder that draws how far the wanted attributes are from those the image has."""
+
+    def forward(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor:
+        change = attrs if code is None else attrs - code.labels
+        return change.sum(1)[:, None, None, None].expand(-1, 3, 8, 8)
+
+
+class AllThere(nn.Module):
+    def forward(self, images: Tensor) -> Verdict:
+        return Verdict(torch.zeros(len(images), 1), torch.ones(len(images), 2), (images,))
+
+
+def view(**options: Any) -> tuple[BatchView, Told]:
+    encoder = Told()
+    parts = {"encoder": encoder, "decoder": Difference(), "classifier": AllThere()}
+    labels = torch.tensor([[0, 1], [1, 1], [0, 0]])
+    images = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    rows = Slice(0, 3, 3)
+    return BatchView(parts, SCHEMA, images, labels, rows=rows, seed=0, step=0, latent_dim=3, **options), encoder
+
+
+def test_terms_ask_the_predictor() -> None:
+    ours, _ = view(predictor="classifier")
+    assert torch.equal(ours.attrs("real"), torch.ones(3, 2))
+    torch.testing.assert_close(class_edit_(ours), SCHEMA.loss(torch.ones(3, 2), ours.edited_targets))
+    theirs, _ = view()
+    assert torch.equal(theirs.attrs("edited"), -torch.ones(3, 2))
+
+
+@pytest.mark.parametrize("decode_with", ["true", "predicted"])
+def test_the_decoder_knows_what_the_image_has(decode_with: str) -> None:
+    ours, encoder = view(predictor="classifier", decode_with=decode_with)
+    # Decoded as what it is, nothing changes; as something else, the difference is to what it is.
+    assert torch.equal(ours.logits("reconstruction"), torch.zeros(3, 3, 8, 8))
+    own = ours.targets if decode_with == "true" else torch.ones(3, 2).sigmoid()
+    torch.testing.assert_close(ours.logits("edited")[:, 0, 0, 0], (ours.edited_targets - own).sum(1))
+    ours.code("real")
+    assert torch.equal(encoder.labels, ours.targets)
+    # The edit is taken to have what was asked for, and decoded back with what the image had.
+    back = ours.logits("cycle")[:, 0, 0, 0]
+    torch.testing.assert_close(back, (ours.targets - ours.edited_targets).sum(1))
+    assert torch.equal(encoder.labels, ours.edited_targets)
+    assert torch.equal(ours.logits("prior")[:, 0, 0, 0], ours.targets.sum(1))
+
+
+@pytest.mark.parametrize("decode_with", ["true", "predicted"])
+def test_an_editor_tells_the_encoder_only_what_another_part_predicts(request_for: Any, decode_with: str) -> None:
+    config = RunDirectory(train(request_for(attributes=("Smiling", "Male"), steps=1))).config()
+    config = config.model_copy(update={"recipe": config.recipe.overridden({"decode_with": decode_with})})
+    encoder, images = Told(), torch.rand(2, 3, 32, 32)
+    alone = Editor(config, encoder, Difference(), torch.device("cpu"))
+    code = alone.encode(images)
+    assert encoder.labels is None
+    expected = torch.full((2, 2), -1.0).sigmoid() if decode_with == "predicted" else torch.zeros(2, 2)
+    assert torch.equal(alone.attributes_of(code), expected)
+    told = Editor(config, encoder, Difference(), torch.device("cpu"), AllThere())
+    code = told.encode(images)
+    expected = torch.ones(2, 2).sigmoid() if decode_with == "predicted" else torch.ones(2, 2)
+    assert torch.equal(encoder.labels, expected)
+    assert torch.equal(code.labels, expected)
+    assert torch.equal(code.attrs, torch.ones(2, 2))
+
+
+def test_the_model_file_holds_what_editing_needs(request_for: Any, tmp_path: Path) -> None:
+    for name, overrides, needed in (
+        ("plain", {}, {"encoder", "decoder"}),
+        ("other", CLASSIFIER, {"encoder", "decoder", "classifier"}),
+        ("averaged", {**CLASSIFIER, "ema": 0.9}, {"encoder", "decoder", "classifier"}),
+    ):
+        run = RunDirectory(train(request_for(overrides=overrides, steps=2, run_dir=str(tmp_path / name))))
+        assert {key.split(".")[0] for key in read_tensors(run.model_file)[0]} == needed
+        editor = load(run.path)
+        assert (editor.classifier is not None) == ("classifier" in needed)
+        if name == "other":
+            saved = read_tensors(run.model_file)[0]["classifier.head.weight"]
+            assert torch.equal(editor.classifier.head.weight, saved)  # type: ignore[union-attr]
+
+
+def test_a_predictor_that_is_none(request_for: Any) -> None:
+    schema = AttributeSchema.of_binary(["a"])
+    for name, message in (("nothing", "has no part 'nothing'"), ("factorizer", "Name the encoder, or a part that is")):
+        recipe = resolve(installed(), "ifcvaegan", "default", {"predictor": name})
+        with pytest.raises(UsageError, match=message):
+            build(installed(), recipe, schema, channels=3, image_size=16)
+    with pytest.raises(UsageError, match="The judge should predict attributes, but has no label head"):
+        train(request_for(overrides={"parts": {"judge": {"use": "conv"}}, "predictor": "judge"}))
+
+
+def test_a_configuration_without_its_predictor_is_damaged(request_for: Any) -> None:
+    run = RunDirectory(train(request_for(steps=1)))
+    config = json.loads(run.config_file.read_text())
+    config["recipe"]["predictor"] = "classifier"
+    run.config_file.write_text(json.dumps(config))
+    with pytest.raises(RunError, match="its recipe has no classifier"):
+        run.config()
+
+
+def test_null_leaves_out_parts_and_players_and_the_command_says_so(request_for: Any) -> None:
+    gone = {"parts.discriminator": None, "players.discriminator": None, "players.autoencoder.terms.gan": None}
+    recipe = resolve(installed(), "naive-cvaegan", "paper", gone)
+    assert set(recipe.parts) == {"encoder", "decoder"}
+    assert set(recipe.players) == {"autoencoder"}
+    assert "gan" not in recipe.players["autoencoder"].terms
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+    run = RunDirectory(train(request_for(method="naive-cvaegan", preset="paper", overrides=gone, steps=1)))
+    command = train_command(installed(), run.config())
+    for key in gone:
+        assert f"--set {key}=null" in command
+    for key in ("extends", "without"):
+        with pytest.raises(UsageError, match=f"A recipe's {key} is settled"):
+            recipe.overridden({key: "x"})
+
+
+@pytest.mark.parametrize(("key", "fine"), [("players.autoencoder.terms.class", True), ("players.judge", False)])
+def test_a_recipe_leaves_out_only_what_there_is(monkeypatch: pytest.MonkeyPatch, key: str, fine: bool) -> None:
+    module: Any = types.ModuleType("attredit_less")
+    module.LESS = Recipe(extends="naive-cvaegan", without=(key,))
+    module.attredit_api = 1
+    from attredit import hookimpl
+
+    def register_methods(register: Any) -> None:
+        register("less", "attredit_less:LESS")
+
+    module.register_methods = hookimpl(register_methods)
+    monkeypatch.setitem(__import__("sys").modules, "attredit_less", module)
+    networks = EntryPoint("networks", "attredit_networks", "attredit")
+    naive = EntryPoint("naive-cvaegan", "attredit_naive_cvaegan", "attredit")
+    less = EntryPoint("less", "attredit_less", "attredit")
+    registry = Registry()
+    for entry in (EntryPoint("core", "attredit.builtin", "attredit"), networks, naive, less):
+        registry.add(entry)
+    if fine:
+        recipe = resolve(registry, "less")
+        assert "class" not in recipe.players["autoencoder"].terms
+        assert recipe.without == ()
+    else:
+        with pytest.raises(PluginError, match=r"less:default leaves out 'players\.judge', which naive-cvaegan lacks"):
+            resolve(registry, "less")
+
+
+def test_kl_and_match_as_sums_and_means() -> None:
+    recipe = resolve(installed(), "naive-cvaegan", "default", {"latent_dim": 5})
+    torch.manual_seed(0)
+    parts = build(installed(), recipe, SCHEMA, channels=3, image_size=8).parts
+    images, labels = torch.rand(3, 3, 8, 8), torch.tensor([[0, 1], [1, 1], [0, 0]])
+    parts["classifier"] = AllThere()
+    ours = BatchView(parts, SCHEMA, images, labels, rows=Slice(0, 3, 3), seed=0, step=0, latent_dim=5)
+    torch.testing.assert_close(kl_(ours, reduction="sum"), 5 * kl_(ours))
+    pixels = 0.5 * (images - ours.images("reconstruction")).square().sum((1, 2, 3)).mean()
+    torch.testing.assert_close(match_(ours, reduction="sum"), pixels)
+    torch.testing.assert_close(match_(ours), pixels / (3 * 8 * 8))
+    # This network's only features are the pixels.
+    torch.testing.assert_close(match_(ours, part="classifier", layer=0, reduction="sum"), pixels)
+    with pytest.raises(UsageError, match="Part classifier has no layer 1 of features: it gives 1"):
+        match_(ours, part="classifier", layer=1)

@@ -1,0 +1,90 @@
+"""One step of a recipe by the code that trains, for tests that hold it against literal equations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from attredit.attributes import AttributeSchema
+from attredit.build import Built, build
+from attredit.recipe import Recipe, resolve
+from attredit.registry import installed
+from attredit.view import BatchView, Slice
+
+B, SIZE, Z, SEED = 6, 32, 8, 7
+SCHEMA = AttributeSchema.of_binary(["Smiling", "Male"])
+
+
+def recipe_of(method: str, preset: str, **widths: Any) -> Recipe:
+    return resolve(installed(), method, preset, {"latent_dim": Z, **widths})
+
+
+def built_of(recipe: Recipe) -> Built:
+    torch.manual_seed(0)
+    return build(installed(), recipe, SCHEMA, channels=3, image_size=SIZE)
+
+
+def batch(step: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(100 + step)
+    # The first two rows have each value of each attribute.
+    labels = torch.randint(0, 2, (B, 2), generator=generator)
+    labels[:2] = torch.tensor([[0, 1], [1, 0]])
+    return torch.rand(B, 3, SIZE, SIZE, generator=generator), labels
+
+
+def view_of(recipe: Recipe, parts: nn.ModuleDict, step: int) -> BatchView:
+    images, labels = batch(step)
+    return BatchView(
+        parts, SCHEMA, images, labels, rows=Slice(0, B, B), seed=SEED, step=step, latent_dim=Z,
+        decode_with=recipe.decode_with, predictor=recipe.predictor, prior=recipe.prior,
+    )  # fmt: skip
+
+
+@dataclass
+class Step:
+    """Unweighted terms by player and name, and the gradient of every part's parameters."""
+
+    terms: dict[str, Tensor]
+    gradients: dict[str, list[Tensor | None]]
+
+
+def play(recipe: Recipe, built: Built, step: int) -> Step:
+    view, terms, passes = view_of(recipe, built.parts, step), {}, []
+    built.parts.zero_grad(set_to_none=True)
+    for player in built.players:
+        for parameters, weights in player.groups(step, 1000):
+            values = {n: player.terms[n](view) for n in weights}
+            terms |= {f"{player.name}/{n}": v.detach() for n, v in values.items()}
+            passes.append((sum(weights[n] * v for n, v in values.items()), parameters))
+    for loss, parameters in passes:
+        torch.autograd.backward(loss, inputs=parameters, retain_graph=True)
+    gradients = {
+        n: [None if w.grad is None else w.grad.clone() for w in part.parameters()] for n, part in built.parts.items()
+    }
+    return Step(terms, gradients)
+
+
+def compare(step: Step, terms: dict[str, Tensor], losses: dict[str, Tensor], parts: nn.ModuleDict) -> None:
+    """Terms by value, and for every part the gradient of the loss that it minimises.
+
+    Args:
+        step: Ours.
+        terms: Literal terms by ``player/name``: all of them.
+        losses: Literal losses by part.
+        parts: The literal side's own networks.
+    """
+    assert set(step.terms) == set(terms)
+    for name, value in terms.items():
+        torch.testing.assert_close(
+            step.terms[name], value.detach(), rtol=1e-4, atol=1e-6, msg=lambda m, n=name: f"{n}: {m}"
+        )
+    for part, loss in losses.items():
+        theirs = torch.autograd.grad(loss, list(parts[part].parameters()), retain_graph=True, allow_unused=True)
+        assert len(theirs) == len(step.gradients[part])
+        for mine, wanted in zip(step.gradients[part], theirs, strict=True):
+            assert (mine is None) == (wanted is None), part
+            if wanted is not None:
+                torch.testing.assert_close(mine, wanted, rtol=2e-3, atol=1e-5 * float(wanted.abs().max() + 1e-3))

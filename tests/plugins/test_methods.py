@@ -1,0 +1,128 @@
+"""Every registered method and preset: two steps at 32x32, an interruption, edits, samples, all commands."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from attredit import load
+from attredit.build import kind_of_part
+from attredit.checkpoint import RunDirectory
+from attredit.errors import UsageError
+from attredit.evaluation import judge as judging
+from attredit.evaluation.judge_training import JudgeSettings
+from attredit.files import read_tensors
+from attredit.launch import resume, train
+from attredit.observer import Observer
+from attredit.recipe import presets_of, resolve
+from attredit.registry import installed
+
+METHODS = [(c.name, preset) for c in installed().components("method") for preset in presets_of(c)]
+SHIPPED = {"ifcvaegan", "naive-cvaegan", "ifcvae", "cvae", "cvae-gan", "vae-gan", "fader"}
+NARROW = {"width": 4, "hidden": 16}
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 36, 3), np.uint8)
+
+
+class Killed(Exception):
+    """What ends a training in the middle."""
+
+
+class KillAfterSaving(Observer):
+    def on_save(self, step: int) -> None:
+        raise Killed
+
+
+def narrow(method: str, preset: str) -> dict[str, Any]:
+    """Overrides that make every part of a method as small as its options allow."""
+    recipe, found = resolve(installed(), method, preset), {"latent_dim": 8}
+    for name, part in recipe.parts.items():
+        known = inspect.signature(installed().load(kind_of_part(name), part.use)).parameters
+        found |= {
+            f"parts.{name}.options.{k}": v
+            for k, v in NARROW.items()
+            if k in known and (k != "hidden" or part.options.get(k))
+        }
+    return found
+
+
+def test_everything_that_ships_is_here() -> None:
+    assert {method for method, _ in METHODS} >= SHIPPED
+
+
+@pytest.mark.parametrize(
+    ("method", "preset", "attributes"),
+    [(m, p, ("Smiling", "Eyeglasses", "Male")) for m, p in METHODS]
+    + [(m, p, ("Smiling",)) for m, p in METHODS if p == "default"],
+)
+def test_trains_resumes_edits_and_samples(
+    request_for: Any, tmp_path: Path, method: str, preset: str, attributes: tuple[str, ...]
+) -> None:
+    request = functools.partial(
+        request_for, method=method, preset=preset, attributes=attributes, steps=2, save_every=1, log_every=1,
+        overrides=narrow(method, preset),
+    )  # fmt: skip
+    whole = RunDirectory(train(request(run_dir=str(tmp_path / "whole"))))
+    with pytest.raises(Killed):
+        train(request(run_dir=str(tmp_path / "killed")), observer=KillAfterSaving())
+    killed = RunDirectory(tmp_path / "killed")
+    assert read_tensors(killed.training_file)[1]["step"] == 1
+    resume(killed.path, device="cpu")
+    for file in ("model_file", "training_file"):
+        assert getattr(killed, file).read_bytes() == getattr(whole, file).read_bytes()
+    assert all(np.isfinite(list(line.values())).all() for line in whole.metrics())
+
+    editor = load(whole.path)
+    images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    code = editor.encode(images)
+    assert code.attrs.shape == code.labels.shape == (3, len(attributes))
+    z, before = editor.latent(code), editor.attributes_of(code)
+    after = editor.changed(before, editor.schema.wanted({"Smiling": 1.5}), 1.0)
+    for attrs in (before, after):
+        decoded = editor.decode(z, attrs, code)
+        assert decoded.shape == images.shape
+        assert decoded.isfinite().all()
+    assert set(editor.predict(PIXELS)) == set(attributes)
+    assert editor.edit(PIXELS, Smiling=1).size == (36, 40)
+    assert editor.edit(PIXELS, Smiling=1, mode="decoded").size == (32, 32)
+    assert editor.sweep(PIXELS, "Smiling", (0, 1)).size == (64, 32)
+    if editor.config.recipe.prior is None:
+        with pytest.raises(UsageError, match=rf"Method {method} cannot draw new images.*no prior"):
+            editor.sample(2)
+    else:
+        assert len(editor.sample(2, Smiling=1)) == 2
+
+
+@pytest.mark.parametrize("method", sorted(SHIPPED))
+def test_builds_at_64_and_the_edit_follows_the_request(request_for: Any, method: str) -> None:
+    overrides = narrow(method, "default")
+    editor = load(train(request_for(method=method, overrides=overrides, steps=2, image_size=64)))
+    images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    code = editor.encode(images)
+    z, before = editor.latent(code), editor.attributes_of(code)
+    same, other = (editor.decode(z, attrs, code) for attrs in (before, 1.0 - before))
+    assert same.shape == images.shape
+    assert (same - other).abs().amax((1, 2, 3)).min() > 0
+
+
+@pytest.mark.parametrize("method", sorted(SHIPPED))
+def test_every_command(attredit_command: Any, request_for: Any, method: str, monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.setattr(judging, "JudgeSettings", functools.partial(JudgeSettings, width=4, epochs=1, steps=5))
+    run = train(request_for(method=method, overrides=narrow(method, "default"), steps=2))
+    attredit_command("evaluate", run, "--limit", 20, "--device", "cpu")
+    assert "predictor" in attredit_command("show", run).stdout
+    attredit_command("report", run)
+    assert (run / "report.html").is_file()
+    sample = ("sample", run, "-n", 2, "-o", tmp_path / "samples.png")
+    if method == "fader":
+        refused = attredit_command(*sample, exit_code=2)
+        assert "cannot draw new images: its latent has no prior" in " ".join(refused.stderr.split())
+        assert not (tmp_path / "samples.png").exists()
+    else:
+        attredit_command(*sample)
+        assert (tmp_path / "samples.png").is_file()
