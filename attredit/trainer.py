@@ -152,7 +152,7 @@ class Trainer:
     def restart_average(self) -> None:
         """Begin the averaged weights anew from the current ones."""
         if self.average is not None:
-            self.average = _average_of(self.parts)
+            self.average = _average_of(self.parts, tuple(self.average))
 
     def resume(self) -> None:
         """Continue from the run directory's checkpoint."""
