@@ -15,7 +15,7 @@ from attredit.attributes import AttributeSchema
 if TYPE_CHECKING:
     import numpy as np
     from datasets import Dataset
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from attredit.editor import Editor
     from attredit.evaluation import EvaluationData
@@ -92,20 +92,6 @@ class Factorizer(Protocol):
 
     def fit(self, view: BatchView) -> Tensor | None:
         """The scalar that the strategy's own network minimises (equation 7); None when it has no network."""
-
-
-@runtime_checkable
-class Initialised(Protocol):
-    """A network that chooses its first weights by the data."""
-
-    def initialise(self, images: Tensor, targets: Tensor, parts: Mapping[str, nn.Module]) -> None:
-        """Called once, before the first step of a new run, without gradients.
-
-        Args:
-            images: (N, C, H, W) of the training split, evenly spread, at most 4,096.
-            targets: (N, A) their labels as a conditioning vector.
-            parts: All networks of the recipe by name, this one among them.
-        """
 
 
 class TermFunction(Protocol):

@@ -20,7 +20,6 @@ from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
 from attredit.data import Geometry, Store, prepare, require_classes
 from attredit.devices import device_of
 from attredit.errors import RunError, UsageError
-from attredit.initial import initialise
 from attredit.observer import Observer, also_tensorboard
 from attredit.recipe import Recipe, resolve
 from attredit.registry import Registry, installed
@@ -152,9 +151,7 @@ def trainer_of(request: Request, progress: Progress | None = None) -> Trainer:
         origins=_origins(registry, recipe, request.dataset),
         versions={n: version(n) for n in ("attredit", "torch", "accelerate")} | {"python": platform.python_version()},
     )
-    trainer = Trainer(built, config, store, accelerator, RunDirectory(_agreed_path(request, accelerator)))
-    initialise(trainer)
-    return trainer
+    return Trainer(built, config, store, accelerator, RunDirectory(_agreed_path(request, accelerator)))
 
 
 def resume(

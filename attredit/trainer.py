@@ -149,11 +149,6 @@ class Trainer:
             observer.on_save(self.step_count)
         self.accelerator.wait_for_everyone()
 
-    def restart_average(self) -> None:
-        """Begin the averaged weights anew from the current ones."""
-        if self.average is not None:
-            self.average = _average_of(self.parts, tuple(self.average))
-
     def resume(self) -> None:
         """Continue from the run directory's checkpoint."""
         state, metadata = read_tensors(self.run_directory.training_file)

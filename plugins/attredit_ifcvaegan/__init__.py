@@ -37,7 +37,11 @@ def register_methods(register: Register) -> None:
         "ifcvaegan",
         "attredit_ifcvaegan.recipes:DEFAULT",
         summary="information-factorization cVAE-GAN (Creswell et al. 2017)",
-        presets={"paper": "attredit_ifcvaegan.recipes:PAPER", "reference": "attredit_ifcvaegan.recipes:REFERENCE"},
+        presets={
+            "adversarial": "attredit_ifcvaegan.recipes:ADVERSARIAL",
+            "paper": "attredit_ifcvaegan.recipes:PAPER",
+            "reference": "attredit_ifcvaegan.recipes:REFERENCE",
+        },
     )
     register(
         "ifcvae",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attredit import Optimizer, Part, Player, Recipe, Term
+from attredit import Optimizer, Part, Player, Recipe, Schedule, Term
 
 ALPHA, BETA, GAMMA = 0.2, 0.0, 1.0  # the paper's best model (Table 1, first row); equation 12 has no gamma
 
@@ -22,6 +22,30 @@ DEFAULT = Recipe(
             },
         ),
         "auxiliary": Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="adam", lr=1e-3)),
+    },
+)
+
+# The default with a discriminator, which sharpens what the decoder draws and joins when there is something to judge.
+# benchmarks/discriminator.toml compares the two.
+_JOINS = 700
+ADVERSARIAL = Recipe(
+    extends="ifcvaegan",
+    parts={"discriminator": Part(use="conv", options={"width": 16})},
+    players={
+        "autoencoder": Player(
+            trains=("encoder", "decoder"),
+            terms={
+                "gan_generator": Term(
+                    weight=Schedule(kind="constant", end=0.01, begin=_JOINS), only=("decoder",), every=2
+                ),
+            },
+        ),
+        "discriminator": Player(
+            trains=("discriminator",),
+            terms={"gan": Term(every=2)},
+            optimizer=Optimizer(name="adam", lr=2e-4, options={"betas": (0.5, 0.999)}),
+            start=_JOINS,
+        ),
     },
 )
 

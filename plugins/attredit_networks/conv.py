@@ -4,12 +4,12 @@ Group norm keeps every image's code independent of its neighbours in the batch, 
 image and data-parallel training equal to training on one process.
 
 Beside the convolutions runs a linear path from pixels to latent and from latent to pixels. What a linear code can say
-of the images (their principal components) it has from the start; the convolutions add what is not linear.
+of the images (their principal components) it learns much sooner than convolutions do; the convolutions add what is
+not linear.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
@@ -19,11 +19,8 @@ from torch import Tensor, nn
 from attredit import Code, Verdict
 from attredit.errors import UsageError
 from attredit.toolkit import Norm, norm_layer, stages, widths
-from attredit_networks.components import components, logits, read_out, told
 
 _SMALLEST = 4
-# Of the latent's noise when it starts as principal components: a fifth of what the components vary.
-_LOGVAR = -3.0
 
 
 class PixelsToLatent(nn.Linear):
@@ -36,11 +33,7 @@ class PixelsToLatent(nn.Linear):
 
     def forward(self, images: Tensor) -> Tensor:
         """Centred pixels to what is added to the latent's mean."""
-        return super().forward(self.pixels(images) - 0.5)
-
-    def pixels(self, images: Tensor) -> Tensor:
-        """What it reads of images (B, C, H, W): (B, C S^2)."""
-        return F.adaptive_avg_pool2d(images, self.size).flatten(1)
+        return super().forward(F.adaptive_avg_pool2d(images - 0.5, self.size).flatten(1))
 
 
 class LatentToPixels(nn.Module):
@@ -64,13 +57,6 @@ class LatentToPixels(nn.Module):
         if self.image_size == self.shape[-1]:
             return logits
         return F.interpolate(logits, size=self.image_size, mode="bilinear", align_corners=False)
-
-    def initialise(self, images: Tensor, given: Tensor, scores: Tensor) -> None:
-        """Draw images (N, C, H, W) from their principal components' scores (N, K) as well as a linear path can."""
-        pixels = F.adaptive_avg_pool2d(images, self.shape[-1]).flatten(1)
-        weights = self.linear.weight.view(len(self.linear.weight), given.shape[1], -1)
-        weights[:, :, : scores.shape[1]] = read_out(pixels, given, scores)
-        self.linear.bias.copy_(logits(pixels).mean(0))
 
 
 class ConvEncoder(nn.Module):
@@ -132,23 +118,6 @@ class ConvEncoder(nn.Module):
                 "Set predictor to a classifier, or read_labels to false.",
             )
         return torch.cat([flat, 2 * labels - 1], 1)
-
-    def initialise(self, images: Tensor, targets: Tensor, parts: Mapping[str, nn.Module]) -> None:
-        """Start the linear path, of the decoder too, as the images' principal components; see `components`.
-
-        Does nothing if either of the two has no linear path.
-        """
-        decoder = parts["decoder"]
-        if self.linear is None or not isinstance(decoder, ConvDecoder) or decoder.linear is None:
-            return
-        pixels, given = self.linear.pixels(images), told(targets)
-        directions, scores = components(pixels, given, self.linear.out_features)
-        count = scores.shape[1]
-        self.linear.weight[:count] = directions.T
-        self.latent.weight.mul_(0.1)  # the convolutions begin as corrections
-        self.latent.bias[:count] = -directions.T @ (pixels.mean(0) - 0.5)
-        self.latent.bias[self.linear.out_features :] = _LOGVAR
-        decoder.linear.initialise(images, given, scores)
 
 
 class ConvDecoder(nn.Module):

@@ -13,7 +13,7 @@ LAYERS = [
     {"attributes", "recipe", "registry", "builtin"},
     {"interfaces", "losses", "view", "images", "data", "devices", "files", "toolkit"},
     {"build", "checkpoint", "observer"},
-    {"composite", "health", "trainer", "initial", "editor"},
+    {"composite", "health", "trainer", "editor"},
     {"launch", "card"},
     {"evaluation", "report"},
     {"benchmark"},
