@@ -151,7 +151,7 @@ def number(value: float, unit: Unit) -> str:
     if unit == "share":
         return f"{100 * value:.1f}"
     if unit == "error":
-        return f"{value:.5f}"
+        return f"{value:.5f}".removeprefix("0")  # an interval has to fit under its heading
     return f"{value:.2f}" if unit == "dB" else f"{value:.3g}"
 
 

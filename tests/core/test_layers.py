@@ -15,7 +15,7 @@ LAYERS = [
     {"build", "checkpoint", "observer"},
     {"composite", "health", "trainer", "editor"},
     {"launch", "card"},
-    {"evaluation", "report"},
+    {"evaluation", "report", "doctor"},
     {"benchmark"},
     {"cli", "__main__"},
 ]
