@@ -5,6 +5,7 @@ results.jsonl     every cell that was finished or failed, of this suite and of o
 cells/KEY/        task.json, progress.json, log.txt, clock.json of one cell, and run/, its run directory
 data/NUMBER/      the same of the preparation of a data set
 table.*           the tables
+report.html       the page
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ LEGEND = (
     "Shares in per cent. Intervals are of 95 % and cover other test images and, from two seeds on, other seeds. "
     "* marks a figure whose paired difference from the next best one, on the same images, excludes zero."
 )
+COUNTS = "n a seed"
+"""The row that says on how many images, or verdicts, the figures of one seed rest."""
 _COSTS = ("seeds", "steps", "seconds", "parameters", "memory MB", "GPU MB")
 
 
@@ -72,7 +74,7 @@ def grids(comparison: Comparison) -> list[Grid]:
     rows = comparison.rows
     names = [name for name in comparison.columns if any(name in row.values for row in rows)]
     measured = [(row.label, tuple(_figure(row, name) for name in names)) for row in rows]
-    measured += [("n a seed", tuple(Entry(_counts(rows, name)) for name in names))] if names else []
+    measured += [(COUNTS, tuple(Entry(_counts(rows, name)) for name in names))] if names else []
     costs = [_cost(row) for row in rows]
     columns = [i for i, name in enumerate(_COSTS) if i < 5 or any(cost[i].text != "–" for cost in costs)]
     took = tuple((row.label, tuple(cost[i] for i in columns)) for row, cost in zip(rows, costs, strict=True))

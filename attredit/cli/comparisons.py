@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
 
 def print_comparisons(path: Path) -> None:
-    """Print the tables of what is finished by now, and write table.md, table.tex and table.csv.
+    """Print the tables of what is finished by now, and write table.md, table.tex, table.csv and report.html.
 
     Raises:
         RunError: the benchmark cannot be read, or a file cannot be written.
     """
+    from attredit.benchmark.page import write_page
     from attredit.benchmark.plan import BenchmarkDirectory
     from attredit.benchmark.tables import LEGEND, facts, grids, write_tables
 
-    comparisons, files = write_tables(BenchmarkDirectory(path))
+    directory = BenchmarkDirectory(path)
+    comparisons, files = write_tables(directory)
     for comparison in comparisons:
         for grid in grids(comparison):
             made = table(*map(escape, grid.headings), title=grid.title, numbers=grid.headings[1:], wrap=True)
@@ -34,7 +36,7 @@ def print_comparisons(path: Path) -> None:
             say(line, fg="red" if line.startswith("Failed") else None, dim=not line.startswith("Failed"))
         say()
     say(LEGEND, dim=True)
-    for file in files:
+    for file in (*files, write_page(directory)):
         say(f"Wrote {file}")
 
 

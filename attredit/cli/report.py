@@ -21,7 +21,7 @@ def command(path: Path, output: Path | None) -> None:
     show test faces with their edits, what the edits should have been where the data set can draw it, how training went,
     and the figures of attredit evaluate if that was run.
 
-    Of a benchmark, finished or not: print its tables, and write table.md, table.tex and table.csv.
+    Of a benchmark, finished or not: print its tables, and write table.md, table.tex, table.csv and report.html.
     """
     if (path / "benchmark.json").is_file():
         _benchmark(path, output)

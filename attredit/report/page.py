@@ -78,7 +78,7 @@ def _grid(columns: tuple[str, ...], faces: list[Face]) -> str:
     heads = "".join(
         f'<div class="head{" main" if column in _PLAIN else ""}">{escape(_spaced(column))}</div>' for column in columns
     )
-    cells = "".join(_image(face.images[column], _alt(face, column)) for face in faces for column in columns)
+    cells = "".join(image(face.images[column], _alt(face, column)) for face in faces for column in columns)
     return f'<div class="scroll"><div class="faces" style="--columns:{len(columns)}">{heads}{cells}</div></div>'
 
 
@@ -95,8 +95,8 @@ def _sweeps(edits: Edits) -> str:
     strips = "".join(
         f'<div class="scroll"><div class="strip" style="--columns:{len(SWEEP)}">'
         + "".join(
-            f"<figure>{_image(image, f'{name} at {value:g}')}<figcaption>{value:g}</figcaption></figure>"
-            for value, image in zip(SWEEP, strip, strict=True)
+            f"<figure>{image(pixels, f'{name} at {value:g}')}<figcaption>{value:g}</figcaption></figure>"
+            for value, pixels in zip(SWEEP, strip, strict=True)
         )
         + "</div></div>"
         for strip in edits.sweeps
@@ -194,7 +194,8 @@ def _foot(content: Content) -> str:
     )
 
 
-def _image(pixels: Pixels, alt: str) -> str:
+def image(pixels: Pixels, alt: str) -> str:
+    """An image (H, W, C) as an element that holds it."""
     side = pixels.shape[1]
     data = base64.b64encode(png(picture(pixels, side))).decode()
     return f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" width="{side}" height="{side}" loading="lazy">'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from made import plain
+from PIL import Image
 
 from attredit.benchmark import worker
 from attredit.benchmark.engine import Local, Submitted
@@ -71,6 +73,53 @@ def test_a_result_says_what_was_done_on_what(whole: tuple[Path, Any]) -> None:
     assert second.facts is not None
     assert first.facts.judge == second.facts.judge
     assert not list(directory.path.rglob("*.part"))
+
+
+def test_the_page_needs_nothing_else_and_shows_every_method(whole: tuple[Path, Any]) -> None:
+    out, done = whole
+    page = (out / "report.html").read_text()
+    assert f"Wrote {out / 'report.html'}" in done.stdout
+    assert not re.findall(r"(?:src|href)=.(?!data:)", page)
+    for label in ("naive-cvaegan", "ifcvaegan"):
+        assert page.count(f'alt="{label}, edit: face ') == page.count(f'alt="{label}, reconstruction: face ') == 6
+        assert f'alt="{label} at 0.5"' in page
+    assert page.count("<svg") == 2  # one against the other, and training
+    assert "No pictures of" not in page
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the browser chromium")
+def test_the_page_sorts_in_a_browser_and_no_picture_is_missing(whole: tuple[Path, Any], tmp_path: Path) -> None:
+    page = (whole[0] / "report.html").read_text()
+    probe = """<script>addEventListener("load", () => {
+      const table = document.querySelector("table.sortable"), names = () =>
+        [...table.tBodies[0].rows].map((row) => row.cells[0].textContent).join();
+      const button = table.tHead.rows[0].cells[1].querySelector("button");
+      button.click(); const down = names(); button.click(); const up = names();
+      const values = [...table.tBodies[0].rows].slice(0, 2).map((row) => parseFloat(row.cells[1].textContent));
+      const missing = [...document.images].filter((image) => !image.complete || !image.naturalWidth).length;
+      document.title = [down, up, values[0] <= values[1], document.images.length, missing].join(";");
+    });</script>"""
+    (tmp_path / "page.html").write_text(page.replace(' loading="lazy"', "").replace("</body>", f"{probe}</body>"))
+    words = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    shot = f"--screenshot={tmp_path / 'page.png'}"
+    dom = subprocess.run(
+        [*words, "--dump-dom", (tmp_path / "page.html").as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
+    down, up, sorted_, images, missing = re.findall("<title>(.*)</title>", dom)[0].split(";")
+    assert (missing, sorted_) == ("0", "true")
+    assert int(images) > 30
+    assert up != down
+    assert {down, up} == {"naive-cvaegan,ifcvaegan,n a seed", "ifcvaegan,naive-cvaegan,n a seed"}
+    subprocess.run(
+        [*words, shot, "--window-size=1200,3000", (tmp_path / "page.html").as_uri()],
+        capture_output=True, timeout=120, check=True,
+    )  # fmt: skip
+    with Image.open(tmp_path / "page.png") as picture:
+        assert len(picture.convert("RGB").getcolors(10**7) or ()) > 1000
 
 
 def test_a_finished_suite_starts_nothing(whole: tuple[Path, Any], suite: Path, benchmark: Any) -> None:

@@ -1,0 +1,58 @@
+"""Plots: what is drawn, of which rows."""
+
+from __future__ import annotations
+
+import re
+
+from made import cell_of
+
+from attredit.benchmark.compare import Comparison, Row, Value
+from attredit.benchmark.plots import along, tradeoff, training
+from attredit.evaluation.statistics import Estimate
+
+
+def row(label: str, point: dict[str, object], **figures: float) -> Row:
+    values = {name: Value(Estimate(v, v - 0.01, v + 0.01, 10)) for name, v in figures.items()}
+    return Row(label, point, (0,), 1, (), (), values)
+
+
+def comparison(*rows: Row) -> Comparison:
+    return Comparison("made", cell_of(), (), rows, ())
+
+
+def words(svg: str) -> set[str]:
+    return set(re.findall(r">\s*([^<>\s][^<>]*?)\s*</text>", svg))
+
+
+def test_a_number_of_the_grid_becomes_an_axis_and_everything_else_a_line() -> None:
+    rows = [
+        row(f"ours, kl={kl}, factorizer={use}", {"kl": kl, "factorizer": use}, edit_success=kl, mse=0.1)
+        for use in ("mmd", "flip")
+        for kl in (0.01, 0.1, 1.0)
+    ]
+    plots = dict(along(comparison(*rows)))
+    assert set(plots) == {"edit_success along kl", "mse along kl"}
+    drawn = words(plots["edit_success along kl"])
+    assert {"ours factorizer mmd", "ours factorizer flip", "kl", "edit_success"} <= drawn
+    assert not any("e-0" in word for word in drawn)
+
+
+def test_without_numbers_in_the_grid_there_is_no_axis() -> None:
+    assert along(comparison(row("a", {"factorizer": "mmd"}, mse=1.0), row("b", {"factorizer": "flip"}, mse=2.0))) == []
+    assert along(comparison(row("a", {"kl": 1.0}, mse=1.0))) == []
+
+
+def test_one_metric_against_another_needs_two_rows_that_have_both() -> None:
+    first, second = row("a", {}, edit_success=0.9, leakage_mean=0.6), row("b", {}, edit_success=0.5)
+    assert tradeoff(comparison(first, second)) is None
+    plot = tradeoff(comparison(first, row("b", {}, edit_success=0.5, leakage_mean=0.9)))
+    assert plot is not None
+    assert {"a", "b", "edit_success", "leakage_mean"} <= words(plot[1])
+
+
+def test_reconstruction_losses_are_drawn_where_there_are_any() -> None:
+    assert training([("a", {"autoencoder/kl": ([1], [2.0])})]) is None
+    plot = training([("a", {"autoencoder/rec": ([1, 2], [2.0, 1.0])}), ("b", {})])
+    assert plot is not None
+    assert "a" in words(plot[1])
+    assert "b" not in words(plot[1])
