@@ -94,7 +94,9 @@ def _svg(figure: Any, axes: Any) -> str:
 
     columns = 2 if len(axes.get_legend_handles_labels()[1]) > 3 else 3
     figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=8, labelcolor=_TEXT)
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "attredit", "font.size": 9}):
+    # Names inside the drawing are made from the salt: those of two drawings on one page must differ.
+    salt = "/".join([axes.get_xlabel(), axes.get_ylabel(), *axes.get_legend_handles_labels()[1]])
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 9}):
         text = StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     drawn = text.getvalue()
