@@ -81,6 +81,8 @@ class BenchmarkDirectory:
         """
         if (self.path / "config.json").exists():
             raise RunError(f"{self.path} holds a run.", "Name another directory with --out.")
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path} is a file.", "Name a directory with --out.")
         with explained(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         plan = Plan(suite=suite.name, summary=suite.summary, columns=suite.columns, cells=tuple(cells))

@@ -63,6 +63,13 @@ def test_a_run_is_no_place_for_a_benchmark(attredit: Any, tmp_path: Path) -> Non
     assert result.stderr == f"Error: {tmp_path} holds a run. Name another directory with --out.\n"
 
 
+def test_a_file_is_no_place_for_a_benchmark(attredit: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = attredit("benchmark", "--methods", "ifcvaegan", "--out", tmp_path / "file")
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {tmp_path / 'file'} is a file. Name a directory with --out.\n"
+
+
 def test_on_a_terminal_there_are_bars_with_rate_and_time_left(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
