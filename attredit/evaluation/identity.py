@@ -23,7 +23,7 @@ from attredit.attributes import Attribute
 from attredit.errors import DataError
 from attredit.evaluation.cached import hash_of, kept
 from attredit.evaluation.data import as_images, spread
-from attredit.evaluation.judge_training import JudgeNetwork, JudgeSettings, augmented, reduced
+from attredit.evaluation.judge_training import JudgeNetwork, JudgeSettings, augmented, descend, fresh, reduced
 from attredit.evaluation.table import Table
 
 if TYPE_CHECKING:
@@ -147,10 +147,8 @@ def identity_of(
 
 
 def untrained(store: Store, settings: IdentitySettings) -> JudgeNetwork:
-    """The network before training: the judge's, with an embedding for logits. The caller's random state stays."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)
-        return JudgeNetwork(store.images.shape[3], store.images.shape[1], settings.dim, settings.trunk)
+    """The network before training: the judge's, with an embedding for logits."""
+    return fresh(store, settings.dim, settings.trunk)
 
 
 def fit(
@@ -177,21 +175,17 @@ def fit(
         progress(done + 1, total)
     network = untrained(store, settings)
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.lr, total_steps=settings.steps, pct_start=0.25)
-    for step in range(settings.steps):
+
+    def loss(step: int) -> Tensor:
         which = int(order.integers(batches))
         views = torch.cat([as_images(store, rows[which]), partners[which].float() / 255.0]).to(device)
         views = augmented(reduced(views, network.size), settings.trunk, generator)
         found = F.normalize(network(views.contiguous(memory_format=torch.channels_last)), dim=1)
         cosines = found[:size] @ found[size:].T / settings.temperature
         places = torch.arange(size, device=device)
-        loss = (F.cross_entropy(cosines, places) + F.cross_entropy(cosines.T, places)) / 2
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        progress(batches + step + 1, total)
+        return (F.cross_entropy(cosines, places) + F.cross_entropy(cosines.T, places)) / 2
+
+    descend(network, settings.lr, settings.steps, loss, lambda done, _: progress(batches + done, total))
     return network
 
 

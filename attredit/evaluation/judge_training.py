@@ -153,26 +153,54 @@ def fit(
     order = np.random.default_rng(_SEED)
     generator = torch.Generator().manual_seed(_SEED)
     batches = _batches(order, len(store), settings)
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.lr, total_steps=len(batches), pct_start=0.25)
-    for step, rows in enumerate(batches):
+
+    def loss(step: int) -> Tensor:
+        rows = batches[step]
         images = reduced(store.batch(rows).to(device).float() / 255.0, network.size)
         images = augmented(images, settings, generator).contiguous(memory_format=torch.channels_last)
-        loss = schema.loss(network(images), targets[torch.from_numpy(rows)].to(device))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        progress(step + 1, len(batches))
-    network.eval().requires_grad_(False)
+        return schema.loss(network(images), targets[torch.from_numpy(rows)].to(device))
+
+    descend(network, settings.lr, len(batches), loss, progress)
     return network
 
 
+def descend(
+    network: nn.Module,
+    lr: float,
+    steps: int,
+    loss: Callable[[int], Tensor],
+    progress: Callable[[int, int], None],
+) -> None:
+    """Train with Adam and a one-cycle learning rate, and leave the network in evaluation mode.
+
+    Args:
+        network: In training mode.
+        lr: The peak.
+        steps: How many.
+        loss: Of a step, by its number.
+        progress: Told of every finished step, as (done, steps).
+    """
+    optimizer = torch.optim.Adam(network.parameters(), lr=lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.25)
+    for step in range(steps):
+        optimizer.zero_grad(set_to_none=True)
+        loss(step).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        progress(step + 1, steps)
+    network.eval().requires_grad_(False)
+
+
 def untrained(schema: AttributeSchema, store: Store, settings: JudgeSettings) -> JudgeNetwork:
-    """The network before training. The caller's random state is as before."""
+    """The network before training."""
+    return fresh(store, schema.width, settings)
+
+
+def fresh(store: Store, outputs: int, settings: JudgeSettings) -> JudgeNetwork:
+    """A network for a store's images, always with the same first weights. The caller's random state is as before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        return JudgeNetwork(store.images.shape[3], store.images.shape[1], schema.width, settings)
+        return JudgeNetwork(store.images.shape[3], store.images.shape[1], outputs, settings)
 
 
 def augmented(images: Tensor, settings: JudgeSettings, generator: torch.Generator) -> Tensor:

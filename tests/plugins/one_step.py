@@ -67,7 +67,9 @@ def play(recipe: Recipe, built: Built, step: int) -> Step:
     return Step(terms, gradients)
 
 
-def compare(step: Step, terms: dict[str, Tensor], losses: dict[str, Tensor], parts: nn.ModuleDict) -> None:
+def compare(
+    step: Step, terms: dict[str, Tensor], losses: dict[str, Tensor], parts: nn.ModuleDict, rtol: float = 2e-3
+) -> None:
     """Terms by value, and for every part the gradient of the loss that it minimises.
 
     Args:
@@ -75,6 +77,7 @@ def compare(step: Step, terms: dict[str, Tensor], losses: dict[str, Tensor], par
         terms: Literal terms by ``player/name``: all of them.
         losses: Literal losses by part.
         parts: The literal side's own networks.
+        rtol: Of gradients.
     """
     assert set(step.terms) == set(terms)
     for name, value in terms.items():
@@ -87,4 +90,4 @@ def compare(step: Step, terms: dict[str, Tensor], losses: dict[str, Tensor], par
         for mine, wanted in zip(step.gradients[part], theirs, strict=True):
             assert (mine is None) == (wanted is None), part
             if wanted is not None:
-                torch.testing.assert_close(mine, wanted, rtol=2e-3, atol=1e-5 * float(wanted.abs().max() + 1e-3))
+                torch.testing.assert_close(mine, wanted, rtol=rtol, atol=1e-5 * float(wanted.abs().max() + 1e-2))

@@ -8,54 +8,15 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from one_step import SEED, SIZE, B, Z, batch, built_of, compare, play, recipe_of
 
-from attredit.attributes import AttributeSchema
-from attredit.build import Built, build
+from attredit.build import Built
 from attredit.recipe import Recipe, resolve
 from attredit.registry import installed
-from attredit.view import BatchView, Slice, noise
+from attredit.view import noise
 
-B, SIZE, Z, SEED, STEP = 6, 16, 10, 7, 3
-SCHEMA = AttributeSchema.of_binary(["Smiling", "Male"])
-
-
-def recipe_of(preset: str, **overrides: object) -> Recipe:
-    small = {
-        "latent_dim": Z,
-        "parts.encoder.options.width": 4,
-        "parts.decoder.options.width": 4,
-        "parts.discriminator.options.width": 4,
-        "parts.factorizer.options.width": 12,
-    }
-    return resolve(installed(), "ifcvaegan", preset, small | overrides)
-
-
-def built_of(recipe: Recipe) -> Built:
-    torch.manual_seed(0)
-    return build(installed(), recipe, SCHEMA, channels=3, image_size=SIZE)
-
-
-def batch() -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    return torch.rand(B, 3, SIZE, SIZE, generator=generator), torch.randint(0, 2, (B, 2), generator=generator)
-
-
-def ours(recipe: Recipe) -> tuple[dict[str, torch.Tensor], dict[str, list[torch.Tensor]], Built]:
-    """Terms and gradients of one step, by the code that trains."""
-    built, (images, labels) = built_of(recipe), batch()
-    view = BatchView(
-        built.parts, SCHEMA, images, labels, rows=Slice(0, B, B), seed=SEED, step=STEP,
-        latent_dim=Z, decode_with=recipe.decode_with,
-    )  # fmt: skip
-    terms, passes = {}, []
-    for player in built.players:
-        for parameters, weights in player.groups(STEP, 100):
-            values = {n: player.terms[n](view) for n in weights}
-            terms |= {f"{player.name}/{n}": v.detach() for n, v in values.items()}
-            passes.append((sum(weights[n] * v for n, v in values.items()), parameters))
-    for loss, parameters in passes:
-        torch.autograd.backward(loss, inputs=parameters, retain_graph=True)
-    return terms, {n: [p.grad for p in m.parameters()] for n, m in built.parts.items()}, built
+STEP = 3
+WIDTHS = {f"parts.{part}.options.width": 4 for part in ("encoder", "decoder", "discriminator", "factorizer")}
 
 
 def bce(probability: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -69,7 +30,7 @@ class Literal:
     def __init__(self, built: Built) -> None:
         self.E, self.D = built.parts["encoder"], built.parts["decoder"]
         self.C, self.A = built.parts["discriminator"], built.parts["factorizer"]
-        self.x, labels = batch()
+        self.x, labels = batch(STEP)
         self.y = labels.float()
         code = self.E(self.x, None)
         self.mu, self.logvar = code.mean, code.logvar
@@ -117,32 +78,25 @@ def literal_paper(m: Literal, beta: float = 0.0) -> tuple[dict[str, torch.Tensor
 
 
 def check(recipe: Recipe, literal: object, **options: float) -> None:
-    terms, gradients, _ = ours(recipe)
-    fresh = built_of(recipe)
+    built, fresh = built_of(recipe), built_of(recipe)
     wanted, losses = literal(Literal(fresh), **options)  # type: ignore[operator]
-    for name, value in wanted.items():
-        torch.testing.assert_close(terms[f"autoencoder/{name}"], value.detach(), rtol=1e-5, atol=1e-6)
+    terms = {f"autoencoder/{name}": value for name, value in wanted.items()}
+    terms |= {"discriminator/gan": losses["discriminator"], "auxiliary/fit": losses["auxiliary"]}
     owners = {
         "encoder": "autoencoder", "decoder": "autoencoder",
         "discriminator": "discriminator", "factorizer": "auxiliary",
     }  # fmt: skip
-    for part, player in owners.items():
-        parameters = list(fresh.parts[part].parameters())
-        expected = torch.autograd.grad(losses[player], parameters, retain_graph=True, allow_unused=True)
-        assert len(expected) == len(gradients[part])
-        for mine, theirs in zip(gradients[part], expected, strict=True):
-            assert (mine is None) == (theirs is None)
-            if theirs is not None:
-                torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-6)
+    by_part = {part: losses[player] for part, player in owners.items()}
+    compare(play(recipe, built, STEP), terms, by_part, fresh.parts, rtol=1e-4)
 
 
 def test_reference_preset_is_the_authors_loop() -> None:
-    check(recipe_of("reference"), literal_reference)
+    check(recipe_of("ifcvaegan", "reference", **WIDTHS), literal_reference)
 
 
 def test_reference_label_loss_trains_the_head_alone() -> None:
-    recipe = recipe_of("reference")
-    built, (images, labels) = built_of(recipe), batch()
+    recipe = recipe_of("ifcvaegan", "reference", **WIDTHS)
+    built, (images, labels) = built_of(recipe), batch(STEP)
     code = built.parts["encoder"](images, None)
     grads = torch.autograd.grad(
         F.binary_cross_entropy_with_logits(code.attrs, labels.float()),
@@ -155,7 +109,7 @@ def test_reference_label_loss_trains_the_head_alone() -> None:
 
 @pytest.mark.parametrize("beta", [0.0, 1.0])
 def test_paper_preset_is_the_printed_equations(beta: float) -> None:
-    recipe = recipe_of("paper", **{"players.autoencoder.terms.class_rec": beta})
+    recipe = recipe_of("ifcvaegan", "paper", **WIDTHS, **{"players.autoencoder.terms.class_rec": beta})
     check(recipe, literal_paper, beta=beta)
 
 
