@@ -39,21 +39,26 @@ class PixelsToLatent(nn.Linear):
 class LatentToPixels(nn.Module):
     """The linear path's second half: latent (B, Z) and attributes (B, A) to image logits (B, C, H, W), drawn at S x S.
 
-    Linear in the latent, with weights that the attributes change. What the latent says of glasses is drawn by weights
-    that only images with glasses have trained, so that asking for none draws none, even where the latent still knows of
-    them. The attributes have no pattern of their own here: training would find one that fools the label head.
+    Linear in the latent, with weights that the attributes change, if they are to. What the latent says of glasses is
+    then drawn by weights that only images with glasses have trained, so that asking for none draws none, even where the
+    latent still knows of them. The attributes have no pattern of their own here: training would find one that fools the
+    label head.
     """
 
-    def __init__(self, latent_dim: int, attr_dim: int, channels: int, size: int, image_size: int) -> None:
+    def __init__(
+        self, latent_dim: int, attr_dim: int, channels: int, size: int, image_size: int, *, gated: bool = True
+    ) -> None:
         super().__init__()
-        self.shape, self.image_size = (channels, size, size), image_size
-        self.linear = nn.Linear(latent_dim * (1 + attr_dim), channels * size**2)
+        self.shape, self.image_size, self.gated = (channels, size, size), image_size, gated
+        self.linear = nn.Linear(latent_dim * (1 + gated * attr_dim), channels * size**2)
         nn.init.normal_(self.linear.weight, std=1e-3)  # starts as (almost) nothing, and learns first
 
     def forward(self, z: Tensor, attrs: Tensor) -> Tensor:
         """What is added to the image's logits."""
-        gated = (2.0 * attrs - 1.0)[:, :, None] * z[:, None, :]
-        logits: Tensor = self.linear(torch.cat([z, gated.flatten(1)], 1)).view(-1, *self.shape)
+        read = z
+        if self.gated:
+            read = torch.cat([z, ((2.0 * attrs - 1.0)[:, :, None] * z[:, None, :]).flatten(1)], 1)
+        logits: Tensor = self.linear(read).view(-1, *self.shape)
         if self.image_size == self.shape[-1]:
             return logits
         return F.interpolate(logits, size=self.image_size, mode="bilinear", align_corners=False)
@@ -131,6 +136,7 @@ class ConvDecoder(nn.Module):
         width: Channels before the last stage.
         linear_size: Side in pixels at which the linear path draws, at most H; 0 for no such path. It has
             (1 + A) Z C S^2 weights: with dozens of attributes, 32 is enough.
+        gated: Let the attributes change the linear path's weights; without, it has Z C S^2 of them.
         norm: "group" or "batch".
     """
 
@@ -143,6 +149,7 @@ class ConvDecoder(nn.Module):
         attr_dim: int,
         width: int = 16,
         linear_size: int = 64,
+        gated: bool = True,
         norm: Norm = "group",
     ) -> None:
         super().__init__()
@@ -154,7 +161,8 @@ class ConvDecoder(nn.Module):
             layers += [nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), norm_layer(norm, b), nn.SiLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.ConvTranspose2d(sizes[-1], channels, 4, 2, 1))
         size = min(linear_size, image_size)
-        self.linear = LatentToPixels(latent_dim, attr_dim, channels, size, image_size) if size else None
+        path = LatentToPixels(latent_dim, attr_dim, channels, size, image_size, gated=gated) if size else None
+        self.linear = path
 
     def forward(self, z: Tensor, attrs: Tensor, code: Code | None = None) -> Tensor:
         """Decode; `code` is not read."""

@@ -50,3 +50,12 @@ def test_attributes_change_the_linear_paths_weights_and_add_nothing_of_their_own
     torch.testing.assert_close(path(z, attrs)[0].flatten(), by_hand)
     nothing = torch.zeros(1, 5)
     assert torch.equal(path(nothing, attrs), path(nothing, 1.0 - attrs))
+
+
+def test_an_ungated_linear_path_reads_the_latent_only() -> None:
+    torch.manual_seed(0)
+    path = LatentToPixels(5, 2, channels=3, size=8, image_size=8, gated=False)
+    z, attrs = torch.randn(2, 5), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    by_hand = z @ path.linear.weight.T + path.linear.bias
+    torch.testing.assert_close(path(z, attrs).flatten(1), by_hand)
+    assert torch.equal(path(z, attrs), path(z, 1.0 - attrs))
