@@ -17,7 +17,7 @@ from attredit.cli.options import device_option, run_argument
 @run_argument
 @click.option("--split", default="test", show_default=True, metavar="NAME", help="Which images to measure on.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only so many of them.")
-@click.option("--full", is_flag=True, help="Also train, once for a data set, the network that identity takes; minutes.")
+@click.option("--full", is_flag=True, help="Also identity, with a network trained once for a data set; and FID.")
 @click.option("--json", "as_json", is_flag=True, help="Print evaluation.json on stdout, and nothing else.")
 @device_option("the best there is")
 def command(run: Path, split: str, limit: int | None, full: bool, as_json: bool, device: str | None) -> None:

@@ -16,6 +16,7 @@ from attredit.errors import UsageError
 if TYPE_CHECKING:
     from attredit.data import Store
     from attredit.evaluation.identity import Identity
+    from attredit.evaluation.inception import Inception
     from attredit.evaluation.judge import Judge
     from attredit.interfaces import DataSource
 
@@ -37,6 +38,8 @@ class EvaluationData:
         judge: Reads every attribute of `schema`, independently of the model.
         identity: Tells faces apart; None where there is none, for the reason in `without_identity`.
         without_identity: Why.
+        inception: Gives the features of FID and KID; None where there is none, for the reason in `without_inception`.
+        without_inception: Why.
     """
 
     split: str
@@ -48,6 +51,8 @@ class EvaluationData:
     judge: Judge
     identity: Identity | None = None
     without_identity: str = ""
+    inception: Inception | None = None
+    without_inception: str = ""
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -16,6 +16,7 @@ from attredit.evaluation.counterfactual import NAMES, Counterfactuals, scorable
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import edit_scores, reconstruction_scores, see
 from attredit.evaluation.identity import NAMES as IDENTITY_NAMES
+from attredit.evaluation.inception import NAMES as INCEPTION_NAMES
 from attredit.evaluation.leakage import leakage_names, leakage_scores
 from attredit.evaluation.off_target import off_target
 from attredit.evaluation.realism import Realism
@@ -168,7 +169,9 @@ def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured,
 
 def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[str, str]:
     """Metrics that this model or data set cannot have."""
-    reasons = {"fid": "It takes Inception's weights, which attredit neither has nor downloads; see fid_judge."}
+    reasons: dict[str, str] = {}
+    if data.inception is None:
+        reasons.update(dict.fromkeys(INCEPTION_NAMES, data.without_inception))
     if len(data.schema) == 1:
         reason = "The data set has no other attribute that could change."
         reasons.update(off_target=reason, composite_off_target=reason)

@@ -1,4 +1,4 @@
-"""How far edits and samples are, as a set, from real images, in the judge's features.
+"""How far edits and samples are, as a set, from real images, in the judge's features and in Inception's.
 
 Edits to a value are compared with real images of that value, as StarGAN v2 (Choi et al. 2020) does; the figure is the
 mean over values. Samples, decoded from the prior with the evaluated images' labels, are compared with all of them.
@@ -23,7 +23,7 @@ from attredit.view import noise
 if TYPE_CHECKING:
     from attredit.editor import Editor
 
-SAMPLES = ("sample_fid_judge", "sample_kid_judge")
+JUDGE, INCEPTION = "_judge", ""  # what the names of distances in their features end with
 _SEED = 20170711
 # Of a covariance of D dimensions, fewer images than this times D say little.
 _PER_DIMENSION = 2
@@ -39,43 +39,51 @@ class Realism:
 
     def __init__(self, editor: Editor, data: EvaluationData) -> None:
         self._editor, self._data = editor, data
-        self._features: dict[tuple[str, str | None], list[Tensor]] = defaultdict(list)
+        self._eyes = (JUDGE,) if data.inception is None else (JUDGE, INCEPTION)
+        self._features: dict[tuple[str, str, str | None], list[Tensor]] = defaultdict(list)
         self._asked: dict[str, list[Tensor]] = defaultdict(list)
 
     def see(self, seen: Seen) -> None:
         """Note a chunk's real images, and draw as many samples, if the encoder has a prior."""
-        self._put("real", None, seen.judged.features)
+        self._put("real", None, seen.judged.features, seen.images)
         if seen.code.logvar is None:
             return
         z = noise(_SEED, int(seen.rows[0]), "evaluate/samples", tuple(seen.code.mean.shape)).to(seen.images.device)
         columns = [self._data.schema.index(name) for name in self._editor.schema.names]
         attrs = self._editor.schema.encode(seen.labels[:, columns])
-        self._put("sample", None, self._data.judge.look(self._editor.decode(z, attrs, None)).features)
+        samples = self._editor.decode(z, attrs, None)
+        self._put("sample", None, self._data.judge.look(samples).features, samples)
 
     def see_edits(self, attribute: Attribute, edits: Edits) -> None:
         """Note a chunk's edits of one attribute."""
-        self._put("", attribute.name, edits.judged.features)
-        self._put("composite_", attribute.name, edits.judged_composite.features)
+        self._put("", attribute.name, edits.judged.features, edits.decoded)
+        self._put("composite_", attribute.name, edits.judged_composite.features, edits.composite)
         self._asked[attribute.name].append(edits.asked.cpu())
 
     def score(self, table: Table) -> dict[str, str]:
         """Put all distances into a table; returns reasons for those that cannot be measured."""
         reasons: dict[str, str] = {}
-        if ("sample", None) in self._features:
+        for eye in self._eyes:
+            reasons.update(self._score_through(eye, table))
+        return {self._key(name, table): reason for name, reason in reasons.items()}
+
+    def _score_through(self, eye: str, table: Table) -> dict[str, str]:
+        """All distances in one network's features."""
+        reasons: dict[str, str] = {}
+        if (eye, "sample", None) in self._features:
             everything = torch.ones(len(self._data), dtype=torch.bool)
-            pairs = [(everything, everything)]
-            reasons.update(self._score("sample_", None, self._joined("sample", None), pairs, table))
+            reasons.update(self._score(eye, "sample", "sample_", None, [(everything, everything)], table))
         else:
-            reasons.update(dict.fromkeys(SAMPLES, "The encoder has no prior to sample from."))
+            samples = (f"sample_{name}{eye}" for name in ("fid", "kid"))
+            reasons.update(dict.fromkeys(samples, "The encoder has no prior to sample from."))
         for attribute in self._editor.schema:
             labels = self._data.labels[:, self._data.schema.index(attribute.name)]
             asked = torch.cat(self._asked[attribute.name])
             pairs = [(labels == value, asked == value) for value in range(len(attribute.values))]
             for prefix in ("", "composite_"):
-                fake = self._joined(prefix, attribute.name)
-                for name, reason in self._score(prefix, attribute.name, fake, pairs, table).items():
+                for name, reason in self._score(eye, prefix, prefix, attribute.name, pairs, table).items():
                     reasons[f"{name}/{attribute.name}"] = reason
-        return {self._key(name, table): reason for name, reason in reasons.items()}
+        return reasons
 
     def _key(self, name: str, table: Table) -> str:
         """The metric's name alone where no attribute has it."""
@@ -83,17 +91,26 @@ class Realism:
         return name if metric in table.figures else metric
 
     def _score(
-        self, prefix: str, attribute: str | None, fake: Tensor, pairs: list[tuple[Tensor, Tensor]], table: Table
+        self,
+        eye: str,
+        kind: str,
+        prefix: str,
+        attribute: str | None,
+        pairs: list[tuple[Tensor, Tensor]],
+        table: Table,
     ) -> dict[str, str]:
         """Both distances, mean over pairs of sets; each pair is (N,) which real and which other images."""
-        real = self._joined("real", None)
+        real, fake = self._joined(eye, "real", None), self._joined(eye, kind, attribute)
         fewest = min(int(mask.sum()) for pair in pairs for mask in pair)
-        needed = {"fid_judge": _PER_DIMENSION * real.shape[1], "kid_judge": 2}
         reasons: dict[str, str] = {}
-        for name, distance, most in (("fid_judge", frechet, None), ("kid_judge", kernel, KERNEL_MOST)):
-            if fewest < needed[name]:
+        for metric, distance, most, needed in (
+            ("fid", frechet, None, _PER_DIMENSION * real.shape[1]),
+            ("kid", kernel, KERNEL_MOST, 2),
+        ):
+            name = f"{metric}{eye}"
+            if fewest < needed:
                 whose = "the evaluated images" if attribute is None else f"a value of {attribute}"
-                reasons[prefix + name] = f"It needs {needed[name]} images of {whose}; there are {fewest}."
+                reasons[prefix + name] = f"It needs {needed:,} images of {whose}; there are {fewest:,}."
                 continue
             for column, (first, second) in enumerate(pairs):
                 rows = [_some(mask, most) for mask in (first, second)]
@@ -102,11 +119,14 @@ class Realism:
                 table.put(prefix + name, attribute, chosen, values[chosen], column=column, columns=len(pairs))
         return reasons
 
-    def _put(self, kind: str, attribute: str | None, features: Tensor) -> None:
-        self._features[kind, attribute].append(features.double().cpu())
+    def _put(self, kind: str, attribute: str | None, judged: Tensor, images: Tensor) -> None:
+        """Note a chunk's features: the judge's, known already, and Inception's of the images."""
+        self._features[JUDGE, kind, attribute].append(judged.float().cpu())
+        if self._data.inception is not None:
+            self._features[INCEPTION, kind, attribute].append(self._data.inception.features(images).float().cpu())
 
-    def _joined(self, kind: str, attribute: str | None) -> Tensor:
-        return torch.cat(self._features[kind, attribute])
+    def _joined(self, eye: str, kind: str, attribute: str | None) -> Tensor:
+        return torch.cat(self._features[eye, kind, attribute])
 
 
 def _some(mask: Tensor, most: int | None) -> np.ndarray:

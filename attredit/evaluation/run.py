@@ -15,6 +15,8 @@ from attredit.editor import load
 from attredit.errors import RunError, UsageError, nearest
 from attredit.evaluation.data import EvaluationData, spread
 from attredit.evaluation.identity import NOT_ASKED, NOT_DRAWN, identity_of
+from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION
+from attredit.evaluation.inception import inception_of
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.measure import Measured, Progress, measure, plugin_metrics
 from attredit.evaluation.off_target import matrix
@@ -47,7 +49,8 @@ def evaluate(
         run_dir: What `attredit train` wrote.
         split: Which of the data set's splits.
         limit: Use only so many of its images, evenly spread.
-        full: Measure also what takes a further network to be trained, once for a data set: identity.
+        full: Measure also what takes further networks: identity, with one that is trained once for a data set, and
+            FID and KID, if Inception's weights are on this machine.
         device: "cpu", "cuda" or "mps"; the best there is when None.
         progress: Told of (stage, done, total); stages may take turns.
 
@@ -55,7 +58,7 @@ def evaluate(
         What was written.
 
     Raises:
-        RunError: the run cannot be read, its data changed, or the judge in the cache is damaged.
+        RunError: the run cannot be read, its data changed, or the judge in the cache or Inception's file is damaged.
         UsageError: an unknown split or device, or a limit below 1.
         PluginError: a part's plugin is missing, or a plugin's metric fails.
     """
@@ -81,7 +84,7 @@ def _data(
     device: torch.device,
     tell: Progress,
 ) -> EvaluationData:
-    """Stores of both splits, the judge, and the identity network if it is asked for and can be."""
+    """Stores of both splits, the judge, and further networks if they are asked for and can be."""
     run.check_plugins(registry, config, ("data set",))
     source = source_of(registry, config)
     if split not in source.splits:
@@ -101,7 +104,19 @@ def _data(
         reason = NOT_DRAWN
     elif full:
         identity = identity_of(train, source, cache=cache_dir(), device=device, progress=_stage(tell, "identity"))
-    return EvaluationData(split, indices, store, train, source.schema, source, judge, identity, reason)
+    inception = inception_of(device) if full else NO_INCEPTION
+    return EvaluationData(
+        split,
+        indices,
+        store,
+        train,
+        source.schema,
+        source,
+        judge,
+        identity,
+        reason,
+        *((None, inception) if isinstance(inception, str) else (inception, "")),
+    )
 
 
 def _assembled(

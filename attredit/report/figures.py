@@ -58,7 +58,7 @@ class Row:
 
 
 _FIDELITY, _EDITING, _TRUTH, _LEAKAGE, _OTHER = "Fidelity", "Editing", "Against the true edit", "Leakage", "Other"
-_IDENTITY, _REALISM = "Identity: cosine distance of embeddings", "Realism, in the judge’s features"
+_IDENTITY, _REALISM = "Identity: cosine distance of embeddings", "Realism: distances between sets"
 
 # In the order in which they are shown. docs/metrics.md defines them.
 MEANINGS = {
@@ -95,10 +95,16 @@ MEANINGS = {
     "identity_true": Meaning(_IDENTITY, "for comparison, true edit, taken off", "", ""),
     "identity_true_on": Meaning(_IDENTITY, "for comparison, true edit, put on", "", ""),
     "identity_other": Meaning(_IDENTITY, "for comparison, another face", "", ""),
-    "fid_judge": Meaning(_REALISM, "decoded edits: Fréchet distance", "lower", ""),
+    "fid": Meaning(_REALISM, "decoded edits: FID, Inception's features", "lower", ""),
+    "composite_fid": Meaning(_REALISM, "composite edits: FID", "lower", ""),
+    "sample_fid": Meaning(_REALISM, "samples: FID", "lower", ""),
+    "kid": Meaning(_REALISM, "decoded edits: KID, Inception's features", "lower", ""),
+    "composite_kid": Meaning(_REALISM, "composite edits: KID", "lower", ""),
+    "sample_kid": Meaning(_REALISM, "samples: KID", "lower", ""),
+    "fid_judge": Meaning(_REALISM, "decoded edits: Fréchet distance, judge’s features", "lower", ""),
     "composite_fid_judge": Meaning(_REALISM, "composite edits: Fréchet distance", "lower", ""),
     "sample_fid_judge": Meaning(_REALISM, "samples: Fréchet distance", "lower", ""),
-    "kid_judge": Meaning(_REALISM, "decoded edits: kernel distance", "lower", ""),
+    "kid_judge": Meaning(_REALISM, "decoded edits: kernel distance, judge’s features", "lower", ""),
     "composite_kid_judge": Meaning(_REALISM, "composite edits: kernel distance", "lower", ""),
     "sample_kid_judge": Meaning(_REALISM, "samples: kernel distance", "lower", ""),
     "leakage_mean": Meaning(_LEAKAGE, "attribute read off latent mean", "lower", "share"),

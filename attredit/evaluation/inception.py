@@ -1,0 +1,62 @@
+"""Inception's features, for FID and KID as others report them; only if its weights are on this machine.
+
+The weights are those of the first FID (Heusel et al. 2017), converted by torch-fidelity, where that package would keep
+them. attredit downloads nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from attredit.errors import RunError
+
+NAMES = ("fid", "kid", "composite_fid", "composite_kid", "sample_fid", "sample_kid")
+NOT_ASKED = "It takes Inception's features: attredit evaluate --full."
+_URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+_FILE = "weights-inception-2015-12-05-6726825d.pth"
+_DIGEST = "6726825d"  # the file's SHA-256 starts so, as its name says
+_CHUNK = 32
+
+
+class Inception:
+    """Images to the 2,048 features of Inception's last pooling.
+
+    Args:
+        network: uint8 (B, 3, H, W) to a tuple of one (B, D).
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
+
+    @torch.inference_mode()
+    def features(self, images: Tensor) -> Tensor:
+        """(B, D) of images (B, C, H, W) in [0, 1], on their device."""
+        pixels = images.expand(-1, 3, -1, -1).mul(255).round().clamp(0, 255).to(torch.uint8)
+        return torch.cat([self._network(chunk)[0] for chunk in pixels.split(_CHUNK)])
+
+
+def inception_of(device: torch.device) -> Inception | str:
+    """Inception on a device, or why there is none.
+
+    Raises:
+        RunError: the weights' file is damaged.
+    """
+    if find_spec("torch_fidelity") is None:
+        return "It takes the package torch-fidelity: pip install 'attredit[fid]'."
+    path = Path(torch.hub.get_dir()) / "checkpoints" / _FILE
+    if not path.is_file():
+        return f"It takes Inception's weights, which attredit does not download: put {_URL}{_FILE} into {path.parent}."
+    # Checked before it is opened: the package unpickles it.
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(_DIGEST):
+        raise RunError(f"{path} is damaged: its SHA-256 does not start with {_DIGEST}.", f"Get it again: {_URL}{_FILE}")
+    from torch_fidelity import FeatureExtractorInceptionV3
+
+    network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))
+    return Inception(network.to(device))

@@ -1,0 +1,90 @@
+"""FID and KID in Inception's features, with random weights in place of the published ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+import pytest
+import quadrants as q
+import torch
+from test_realism import noisy, silent
+
+from attredit.errors import RunError
+from attredit.evaluation import inception
+from attredit.evaluation.inception import Inception, inception_of
+from attredit.evaluation.measure import measure
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """Where torch-fidelity would keep the weights."""
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    path = tmp_path / "checkpoints" / inception._FILE
+    path.parent.mkdir()
+    return path
+
+
+def test_without_weights_it_says_which_file_to_put_where(weights):
+    reason = inception_of(CPU)
+    assert isinstance(reason, str)
+    assert inception._FILE in reason
+    assert str(weights.parent) in reason
+
+
+def test_a_damaged_file_is_never_opened(weights):
+    weights.write_bytes(b"<html>quota exceeded</html>")
+    with pytest.raises(RunError, match="damaged"):
+        inception_of(CPU)
+
+
+def test_features_are_those_of_the_package(weights, monkeypatch):
+    fidelity = pytest.importorskip("torch_fidelity")
+    torch.manual_seed(0)
+    with monkeypatch.context() as patch:  # the network as it is before weights are read
+        patch.setattr(torch, "load", lambda *args, **kwargs: {})
+        patch.setattr(torch.nn.Module, "load_state_dict", lambda self, state: None)
+        network = fidelity.FeatureExtractorInceptionV3("random", ["2048"], feature_extractor_weights_path="none")
+    torch.save(network.state_dict(), weights)
+    monkeypatch.setattr(inception, "_DIGEST", hashlib.sha256(weights.read_bytes()).hexdigest()[:8])
+    found = inception_of(CPU)
+    assert isinstance(found, Inception)
+    images = torch.randint(0, 256, (2, 3, 32, 32))
+    features = found.features(images.float() / 255)
+    assert features.shape == (2, 2048)
+    torch.testing.assert_close(features, network(images.to(torch.uint8))[0])
+    grey = found.features(images[:, :1].float() / 255)
+    torch.testing.assert_close(grey, network(images[:, :1].expand(-1, 3, -1, -1).to(torch.uint8))[0])
+
+
+class Quarters(torch.nn.Module):
+    """uint8 images to the means of their four quadrants, in place of Inception."""
+
+    def forward(self, images):
+        return (torch.stack([images[:, 0, *place].float().mean((1, 2)) / 255 for place in q.PLACES], 1),)
+
+
+def test_distances_are_named_as_everybody_names_them():
+    labels, images = noisy(60)
+    data = dataclasses.replace(q.data_of(labels), inception=Inception(Quarters()))
+    data.store.images[:] = images
+    found = measure(q.Quadrants(), data, silent)
+    got = found.table.metrics()
+    assert {"fid", "kid", "composite_fid", "composite_kid"} <= set(got)
+    assert "no prior" in found.reasons["sample_fid"]
+    # Decoding as asked and not at all agree but for the first quadrant, of which the judge's own means tell the same.
+    assert got["kid"].value == pytest.approx(got["kid_judge"].value, abs=1e-3)
+    assert got["fid"].value == pytest.approx(got["fid_judge"].value, abs=1e-3)
+
+
+def test_too_few_images_for_a_covariance():
+    class Wide(torch.nn.Module):
+        def forward(self, images):
+            return (torch.ones(len(images), 2048),)
+
+    labels, _ = noisy(60)
+    found = measure(q.Quadrants(), dataclasses.replace(q.data_of(labels), inception=Inception(Wide())), silent)
+    assert "needs 4,096 images of a value of Smiling" in found.reasons["fid"]
+    assert "kid" in found.table.metrics()
