@@ -37,7 +37,7 @@ class Inception:
     def features(self, images: Tensor) -> Tensor:
         """(B, D) of images (B, C, H, W) in [0, 1], on their device."""
         pixels = images.expand(-1, 3, -1, -1).mul(255).round().clamp(0, 255).to(torch.uint8)
-        return torch.cat([self._network(chunk)[0] for chunk in pixels.split(_CHUNK)])
+        return torch.cat([self._network(chunk)[0] for chunk in torch.split(pixels, _CHUNK)])
 
 
 def inception_of(device: torch.device) -> Inception | str:

@@ -49,8 +49,9 @@ def test_celeba_has_a_version_of_each_suite_but_the_small_and_the_drawn() -> Non
 
 def test_leakage_is_five_weights_by_the_naive_model_and_every_adversary() -> None:
     labels = [label for label, _, _ in read_suite("leakage").points()]
-    assert len(labels) == 25
-    assert {label.split(" kl=")[0] for label in labels} == {"naive", "mmd", "confusion", "flip", "minimax"}
+    assert len(labels) == 30
+    rows = {"naive", "mmd", "confusion", "flip", "minimax", "mmd, class_edit"}
+    assert {label.split(" kl=")[0] for label in labels} == rows
 
 
 def test_a_name_is_a_set_of_one_attribute() -> None:
