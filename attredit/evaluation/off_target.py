@@ -13,7 +13,6 @@ from attredit.data import Store
 from attredit.evaluation.editing import Edits, Seen
 from attredit.evaluation.judge import Reading
 from attredit.evaluation.result import Cell
-from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.table import Table
 
 MOVED, TRUE = "off_target_matrix", "off_target_true"
@@ -70,7 +69,7 @@ def matrix(edited: AttributeSchema, schema: AttributeSchema, train: Store, table
                 if moved is not None:
                     true = table.figures.get(f"{TRUE}/{other}")
                     correlated = _correlated(given[:, place], own, len(attribute.values), directions)
-                    left = None if correlated is None else _left(moved, correlated)
+                    left = None if correlated is None else moved.beyond(*sorted((0.0, correlated)))
                     cells[other] = Cell(moved, true.of(row) if true else None, correlated, left)
             found[row] = cells
     return found
@@ -98,14 +97,3 @@ def _correlated(other: Tensor, own: Tensor, count: int, directions: list[tuple[i
         return None
     shares = torch.stack([other[own == value].mean() for value in range(count)])
     return float(sum(sign * (shares[value] - shares[value - 1]) for value, sign in directions)) / len(directions)
-
-
-def _left(moved: Estimate, correlated: float) -> Estimate:
-    """Never falls as `moved` grows, so the ends of the interval are those of `moved`."""
-    low, high = min(0.0, correlated), max(0.0, correlated)
-
-    def beyond(value: float) -> float:
-        return value - min(max(value, low), high)
-
-    ends = [None if end is None else beyond(end) for end in (moved.low, moved.high)]
-    return Estimate(beyond(moved.value), ends[0], ends[1], moved.n)

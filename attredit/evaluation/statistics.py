@@ -49,6 +49,19 @@ class Estimate:
         """
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
 
+    def beyond(self, low: float, high: float) -> Estimate:
+        """The signed distance from the interval between two numbers; 0 inside. It never falls as the figure grows.
+
+        >>> Estimate(0.75, 0.25, 1.0, 100).beyond(0.0, 0.5)
+        Estimate(value=0.25, low=0.0, high=0.5, n=100)
+        """
+
+        def distance(value: float) -> float:
+            return value - min(max(value, low), high)
+
+        ends = [None if end is None else distance(end) for end in (self.low, self.high)]
+        return Estimate(distance(self.value), ends[0], ends[1], self.n)
+
 
 def wilson(successes: float, n: float, z: float = Z95) -> tuple[float, float]:
     """The Wilson score interval (1927) of a share; unlike the textbook one it has a width at 0 and 1.
