@@ -44,6 +44,9 @@ class Health:
                         f"{player.name}/{name} ran away: {value:.3g}, over its limit of {term.limit:g}",
                         f"{player.name}/{name}",
                         run,
+                        # Its own weight holds it back: something else drives it.
+                        " or the weight of a term without bound that drives it, such as minimax's penalty; "
+                        "confusion's is bounded.",
                     )
 
     def check_weights(self, players: list[ActivePlayer], step: int, run: RunDirectory) -> None:
@@ -56,14 +59,12 @@ class Health:
                     raise _diverged(what, player.name, run)
 
 
-def _diverged(what: str, term: str, run: RunDirectory) -> DivergenceError:
+def _diverged(what: str, term: str, run: RunDirectory, advice: str = "") -> DivergenceError:
     player, _, name = term.partition("/")
     kept = (
         f"The last good checkpoint is in {run.path}." if run.model_file.exists() else "No checkpoint had been written."
     )
-    weight = f" or players.{player}.terms.{name}.weight" if name else ""
-    return DivergenceError(
-        f"Training diverged: {what}. {kept}",
-        f"Lower players.{player}.optimizer.lr{weight}, or set players.{player}.clip=1, "
-        "and prefer terms that are bounded.",
-    )
+    if not advice:
+        weight = f" or players.{player}.terms.{name}.weight" if name else ""
+        advice = f"{weight}, or set players.{player}.clip=1, and prefer terms that are bounded."
+    return DivergenceError(f"Training diverged: {what}. {kept}", f"Lower players.{player}.optimizer.lr{advice}")
