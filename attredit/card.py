@@ -28,8 +28,8 @@ def write_samples(run: RunDirectory, store: Store) -> None:
     """
     from attredit.editor import load
     from attredit.files import read_tensors
+    from attredit.report.encoding import write_image
     from attredit.report.faces import sample_columns
-    from attredit.report.files import write_image
     from attredit.report.grid import grid
 
     _, metadata = read_tensors(run.model_file)

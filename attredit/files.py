@@ -1,4 +1,4 @@
-"""Text and tensors in files that appear whole or not at all, and are checked when they are read."""
+"""Text, bytes and tensors in files that appear whole or not at all, and are checked when they are read."""
 
 from __future__ import annotations
 
@@ -92,13 +92,23 @@ def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    _replace(path, lambda temporary: Path(temporary).write_text(text, "utf-8"))
+    """Write a text file atomically, as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file atomically, making its directory.
+
+    Raises:
+        RunError: it cannot be written; a previous file is intact.
+    """
+    _replace(path, lambda temporary: Path(temporary).write_bytes(data))
 
 
 def _replace(path: Path, write: Callable[[str], Any]) -> None:
     """Let `write` make a temporary sibling and move it into place; leave nothing behind if it fails."""
     with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
         try:
@@ -127,5 +137,6 @@ class explained:
         if isinstance(error, OSError | SafetensorError):
             reason = getattr(error, "strerror", None) or str(error)
             raise RunError(
-                f"Cannot write {self.path}: {reason}.", "What was saved before is intact; make room and resume."
+                f"Cannot write {self.path}: {reason}.",
+                "What was saved before is intact; make room and go on, or name another place.",
             ) from error

@@ -17,8 +17,8 @@ from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.tables import COUNTS, LEGEND, Entry, Grid, facts, grids
 from attredit.checkpoint import RunDirectory
 from attredit.errors import AttrEditError
+from attredit.files import write_text
 from attredit.report.faces import EDIT, ORIGINAL, RECONSTRUCTION, SWEEP, TRUTH, Edits, Face
-from attredit.report.files import write_bytes
 from attredit.report.page import image
 from attredit.report.write import Content, gather
 
@@ -59,7 +59,7 @@ def write_page(directory: BenchmarkDirectory) -> Path:
         f"<script>\n{script}</script>\n</body>\n</html>\n"
     )
     target = directory.path / "report.html"
-    write_bytes(target, text.encode())
+    write_text(target, text)
     return target
 
 

@@ -21,7 +21,7 @@ from attredit.benchmark.cells import Cell
 from attredit.benchmark.results import Results
 from attredit.benchmark.suite import Suite
 from attredit.errors import RunError
-from attredit.files import explained, write_text
+from attredit.files import write_text
 
 
 class Plan(BaseModel):
@@ -83,8 +83,6 @@ class BenchmarkDirectory:
             raise RunError(f"{self.path} holds a run.", "Name another directory with --out.")
         if self.path.exists() and not self.path.is_dir():
             raise RunError(f"{self.path} is a file.", "Name a directory with --out.")
-        with explained(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
         plan = Plan(suite=suite.name, summary=suite.summary, columns=suite.columns, cells=tuple(cells))
         write_text(self.plan_file, json.dumps(plan.model_dump(), indent=2) + "\n")
 

@@ -27,7 +27,7 @@ from attredit.benchmark.results import Facts, Result, Results
 from attredit.benchmark.suite import Budget
 from attredit.checkpoint import RunDirectory
 from attredit.errors import AttrEditError, RunError
-from attredit.files import explained, read_tensors, write_text
+from attredit.files import read_tensors, write_text
 
 TASK, GUESSES = "task.json", "seconds.json"
 
@@ -57,8 +57,6 @@ class Task(BaseModel):
         Raises:
             RunError: it cannot be written.
         """
-        with explained(home):
-            home.mkdir(parents=True, exist_ok=True)
         write_text(home / TASK, self.model_dump_json(indent=2) + "\n")
 
 

@@ -69,7 +69,7 @@ def command(
 
 def _edit_all(editor: Editor, pairs: Sequence[tuple[Path, Path]], how: dict[str, Any]) -> list[DataError]:
     """Edit one picture after the other: a thousand need no more memory than one, and a broken one stops none."""
-    from attredit.report.files import write_image
+    from attredit.report.encoding import write_image
 
     failed = []
     with progress() as report:

@@ -27,7 +27,7 @@ def command(run: Path, number: int, changes: Sequence[str], output: Path | None,
     from attredit.checkpoint import RunDirectory
     from attredit.cli.outputs import check_format
     from attredit.editor import load
-    from attredit.report.files import write_image
+    from attredit.report.encoding import write_image
     from attredit.report.grid import grid
 
     target = output or Path("samples.png")

@@ -32,7 +32,7 @@ def command(
     from attredit.checkpoint import RunDirectory
     from attredit.cli.outputs import check_format
     from attredit.editor import load
-    from attredit.report.files import write_image
+    from attredit.report.encoding import write_image
     from attredit.report.grid import grid
 
     target = output or Path("sweep.png")

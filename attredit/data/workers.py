@@ -1,44 +1,45 @@
 """Who decodes: this process, or it and others.
 
-Not `multiprocessing`: forking is unsafe once torch has started threads, and its other start methods import the user's
-script again, which, in a script without ``if __name__ == "__main__"``, waits for the lock that its parent holds. Here a
-fresh interpreter gets the import path and the pickled job on stdin, and answers on stdout: one pickled object per
-range, an int (rows done) or the exception. Only parent and worker hold these pipes; no file is ever unpickled. The
-worker's stdin stays open for as long as its parent lives, which is how it
-notices that it should end.
+The others are loky's, not `multiprocessing`'s: forking is unsafe once torch has started threads, and its other start
+methods import the user's script again, which, in a script without ``if __name__ == "__main__"``, would start over.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
+import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Generator, Iterator, Sequence
-from queue import SimpleQueue
-from typing import IO
+from concurrent.futures import FIRST_COMPLETED, wait
+from functools import cache
+from itertools import islice
+from multiprocessing import Pipe
+from typing import TYPE_CHECKING
 
 from attredit.data.decoding import Decoder, Job
 from attredit.errors import AttrEditError, DataError, RunError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 _CHUNK = 256
 _MOST_WORKERS = 16
 # Starting workers takes a second or two: below this many seconds of work they are not worth it.
 _WORTH_WORKERS = 5.0
 
-_START = """
-import pickle, sys
-sys.path[:] = pickle.load(sys.stdin.buffer)
-from attredit.data.workers import serve
-serve()
-"""
+# In a worker, what it is to do.
+_job = b""
 
-Answer = int | BaseException
+_ENVIRONMENT = {
+    # The directory that the user happens to be in is no place to import from.
+    "PYTHONSAFEPATH": "1",
+    # loky takes pages of memory-mapped files for a leak, and would start such a worker anew.
+    "LOKY_MAX_MEMORY_LEAK_SIZE": "1e18",
+}
 
 
 def decode_all(decoder: Decoder, n: int, workers: int | None) -> Generator[int, None, None]:
@@ -76,49 +77,66 @@ def decode_in_processes(job: Job, ranges: Sequence[range], workers: int) -> Iter
         DataError: an image cannot be read, or the source cannot be pickled.
         RunError: the file cannot be written, or a process died.
     """
-    shares = [ranges[i::workers] for i in range(min(workers, len(ranges)))]
-    payloads = [_payload(job, share) for share in shares]
-    answers: SimpleQueue[Answer] = SimpleQueue()
-    with contextlib.ExitStack() as cleanup:
-        for payload, share in zip(payloads, shares, strict=True):
-            process = cleanup.enter_context(_worker())
-            listening = (process, payload, len(share), answers)
-            threading.Thread(target=_listen, args=listening, daemon=True).start()
-        for _ in ranges:
-            answer = answers.get()
-            if isinstance(answer, BaseException):
-                raise answer
-            yield answer
+    from loky import BrokenProcessPool, ProcessPoolExecutor
+
+    workers = min(workers, len(ranges))
+    pickled = _pickled(job)
+    # Nothing is ever sent. The only writing end is here, so that reading ends with this process, however it ends.
+    gone, here = Pipe(duplex=False)
+    with gone, here:
+        pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(pickled, gone), env=_ENVIRONMENT)
+        try:
+            waiting = iter(ranges)
+            # One range more than a worker is at, each, so that none waits for this process.
+            running = {pool.submit(_decode, rows) for rows in islice(waiting, 2 * workers)}
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                running |= {pool.submit(_decode, rows) for rows in islice(waiting, len(done))}
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            # loky tells them in a sentence only, and not those of all systems: "EXIT(7)", "SIGKILL(-9)".
+            codes = ", ".join(re.findall(r"[A-Z]+\((-?\d+)\)", str(error)))
+            raise RunError(
+                f"A process that decodes images ended too early{codes and f' (exit code {codes})'}.",
+                "It may have been killed for want of memory; what it said itself is above.",
+            ) from error
+        finally:
+            pool.shutdown(kill_workers=True)
 
 
-def serve() -> None:
-    """The whole life of a worker."""
+def _begin(pickled: bytes, gone: Connection) -> None:
+    """What a worker does first. Not yet the unpickling: what fails here, the parent is not told."""
+    global _job
+    _job = pickled
     # Ctrl-C reaches the whole process group; the parent decides, and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A closed pipe means that the parent has gone or no longer listens.
-    with contextlib.suppress(BrokenPipeError), os.fdopen(os.dup(1), "wb") as out:
-        # What a source prints must not end up between the answers.
-        os.dup2(2, 1)
-        try:
-            job, share = pickle.load(sys.stdin.buffer)
-            threading.Thread(target=_end_with_parent, daemon=True).start()
-            with Decoder(job) as decoder:
-                for rows in share:
-                    _answer(out, decoder.decode(rows))
-        except BrokenPipeError:
-            raise
-        except Exception as error:
-            _answer(out, error)
+    threading.Thread(target=_end_with_parent, args=(gone,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """Wait for the end of stdin, which comes when the parent ends, however it does.
-
-    Not the next answer's broken pipe alone: a range may take minutes. Not through `sys.stdin`, whose lock a waiting
-    thread would hold while the interpreter shuts down.
-    """
-    os.read(0, 1)
+def _end_with_parent(gone: Connection) -> None:
+    """Not the next answer's broken pipe alone: a range may take minutes."""
+    gone.poll(None)
     os._exit(1)
+
+
+@cache
+def _decoder() -> Decoder:
+    """A worker's own; it holds the file until the worker ends."""
+    job: Job = pickle.loads(_job)
+    return Decoder(job)
+
+
+def _decode(rows: range) -> int:
+    """Decode a range of rows in a worker."""
+    try:
+        return _decoder().decode(rows)
+    except AttrEditError:
+        raise
+    except Exception as error:
+        # Some exceptions do not travel at all.
+        trace = "".join(traceback.format_exception(error))
+        raise RuntimeError(f"in a process that decodes images:\n{trace}") from None
 
 
 def _cores() -> int:
@@ -126,55 +144,12 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _payload(job: Job, share: Sequence[range]) -> bytes:
+def _pickled(job: Job) -> bytes:
     """What a worker reads."""
     try:
-        return pickle.dumps(sys.path) + pickle.dumps((job, share))
+        return pickle.dumps(job)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise DataError(
             f"The source of {job.name} cannot be sent to other processes: {error}.",
             "Data sources must be picklable: mend the plugin.",
         ) from error
-
-
-@contextlib.contextmanager
-def _worker() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is ended on leaving."""
-    # -P: the directory that the user happens to be in is no place to import from.
-    command = [sys.executable, "-P", "-c", _START]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            with contextlib.suppress(OSError):
-                pipe.close()
-
-
-def _listen(process: subprocess.Popen[bytes], payload: bytes, expected: int, answers: SimpleQueue[Answer]) -> None:
-    """Hand a worker its share, and its answers on."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdin.write(payload)
-        process.stdin.flush()
-        for _ in range(expected):
-            answers.put(pickle.load(process.stdout))
-    except (EOFError, OSError, ValueError, pickle.UnpicklingError):
-        died = RunError(
-            f"A process that decodes images ended too early (exit code {process.wait()}).",
-            "It may have been killed for want of memory; what it said itself is above.",
-        )
-        answers.put(died)
-
-
-def _answer(out: IO[bytes], answer: Answer) -> None:
-    if isinstance(answer, BaseException) and not isinstance(answer, AttrEditError):
-        # An exception travels without its traceback, and some do not travel at all.
-        trace = "".join(traceback.format_exception(answer))
-        answer = RuntimeError(f"in a process that decodes images:\n{trace}")
-    out.write(pickle.dumps(answer))
-    out.flush()

@@ -9,9 +9,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from attredit.report import curves
+from attredit.report.encoding import png
 from attredit.report.faces import EDIT, EXPLAINED, ORIGINAL, SWEEP, TRUTH, Edits, Face, task
 from attredit.report.figures import headline, missing, rows
-from attredit.report.files import png
 from attredit.report.grid import Pixels, picture
 
 if TYPE_CHECKING:

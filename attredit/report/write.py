@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from attredit.checkpoint import RunConfig, RunDirectory
+from attredit.files import write_bytes, write_text
 from attredit.report.curves import Series, series_of
+from attredit.report.encoding import png
 from attredit.report.faces import Edits, edits_of
 from attredit.report.figures import read_evaluation
-from attredit.report.files import png, write_bytes
 
 _FACES = 8
 _SPLITS = ("test", "valid", "train")
@@ -68,7 +69,7 @@ def write_report(
     content = gather(run, tuple(command_lines))
     target = Path(out_dir) if out_dir is not None else run.path
     html, picture = target / "report.html", target / "report.png"
-    write_bytes(html, page(content).encode())
+    write_text(html, page(content))
     write_bytes(picture, png(summary(content)))
     return html, picture
 

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
+from made import STEPS
+
+from attredit.benchmark import calibration
+from attredit.benchmark.engine import Local
+from attredit.benchmark.worker import carry_out
 
 SUITE = """
 image_size = 32
 attributes = ["Smiling"]
 seeds = [0]
 budget = {{ {budget} }}
-evaluation = {{ limit = 40 }}
+evaluation = {{ limit = 12 }}
 set = [
   "parts.encoder.options.width=4", "parts.decoder.options.width=4", "latent_dim=8", "batch_size=8",
 ]
 
 [[datasets]]
 name = "synthfaces"
-options = {{ train = 100, valid = 20, test = 60 }}
+options = {{ train = {train}, valid = {valid}, test = {test} }}
 
 [[methods]]
 name = "naive-cvaegan"
@@ -35,42 +40,31 @@ name = "ifcvaegan"
 """
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine has."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture(scope="session")
-def suite_text() -> Callable[..., str]:
+def suite_text(tiny: Any) -> Callable[..., str]:
     """A tiny suite as TOML, of another budget or with more methods."""
 
     def make(budget: str = "steps = 12", more: str = "") -> str:
-        return SUITE.format(budget=budget, more=more)
+        # The data of other tests, so that all need one judge.
+        return SUITE.format(budget=budget, more=more, **tiny[0])
 
     return make
 
 
 @pytest.fixture(scope="session")
 def command() -> Callable[..., list[str]]:
-    """The command line of a benchmark in a process of its own."""
+    """What is typed for a benchmark."""
 
     def make(suite: Path, out: Path, *more: str) -> list[str]:
-        words = ["benchmark", str(suite), "--out", str(out), "--device", "cpu", *more]
-        return [sys.executable, "-m", "attredit", *words]
+        return ["benchmark", str(suite), "--out", str(out), "--device", "cpu", *more]
 
     return make
-
-
-@pytest.fixture(scope="session")
-def environment(cache: Path) -> dict[str, str]:
-    """One thread, whatever the machine has."""
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-@pytest.fixture(scope="session")
-def benchmark(command: Any, environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Carry out a suite, and say how it ended."""
-
-    def run(suite: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-        words = command(suite, out, *more)
-        return subprocess.run(words, capture_output=True, text=True, env=environment, timeout=600)
-
-    return run
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +76,55 @@ def attredit() -> Callable[..., Result]:
         return CliRunner().invoke(cli, [str(a) for a in arguments], prog_name="attredit")
 
     return call
+
+
+@pytest.fixture(scope="session")
+def benchmark(command: Any, attredit: Any) -> Callable[..., Result]:
+    """Carry out a suite; its cells have processes of their own, the command has not."""
+
+    def run(suite: Path, out: Path, *more: str) -> Result:
+        result: Result = attredit(*command(suite, out, *more))
+        return result
+
+    return run
+
+
+@pytest.fixture
+def data_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Data are prepared in this process: where a test is about those of cells."""
+    start, threads = Local.start, torch.get_num_threads()
+    monkeypatch.setattr(Local, "start", lambda *task: (_here if task[1].parent.name == "data" else start)(*task))
+    monkeypatch.setattr(calibration, "_SECONDS", 0.2)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def here(data_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells are carried out in this process, too: where a test is not about processes."""
+    monkeypatch.setattr(Local, "start", _here)
+
+
+def _here(engine: Local, home: Path, threads: int | None) -> Any:
+    with (home / "log.txt").open("a") as log, contextlib.redirect_stderr(log):
+        carry_out(str(home))
+    return SimpleNamespace(done=lambda: True, stop=lambda: None, reason=lambda: "It has left no word.")
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory, suite_text: Any) -> Path:
+    """Two methods, of STEPS each."""
+    path = tmp_path_factory.mktemp("suite") / "tiny.toml"
+    path.write_text(suite_text(f"steps = {STEPS}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def whole(suite: Path, tmp_path_factory: pytest.TempPathFactory, benchmark: Any, cache: Path) -> tuple[Path, Result]:
+    """A benchmark that nothing stopped, and what it printed."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        done = benchmark(suite, out)
+    assert done.exit_code == 0, done.output
+    return out, done

@@ -20,6 +20,8 @@ from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.table import Figure
 from attredit.evaluation.values import write_values
 
+# Of a cell in the tiny suite: enough to be killed between two checkpoints.
+STEPS = 100
 SUITE = """
 summary = "Made by hand."
 attributes = ["Smiling"]
@@ -125,11 +127,13 @@ def directory_of(path: Path, cells: Sequence[Cell]) -> BenchmarkDirectory:
     return directory
 
 
-def plain(directory: Path) -> list[dict[str, Any]]:
-    """Lines of results.jsonl without what may differ from one carrying out to another."""
+def plain(directory: Path, finished: bool = False) -> list[dict[str, Any]]:
+    """Lines of results.jsonl, or those of finished cells, without what may differ from one carrying out to another."""
     lines = []
     for line in (directory / "results.jsonl").read_text().splitlines():
         result = json.loads(line)
+        if finished and result["error"]:
+            continue
         del result["date"]
         for fact in ("training_seconds", "cell_seconds", "memory_bytes"):
             del result["facts"][fact]

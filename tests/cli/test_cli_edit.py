@@ -149,7 +149,7 @@ def test_outputs_are_whole_or_absent(
     def full(source: Any, destination: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("attredit.report.files.os.replace", full)
+    monkeypatch.setattr("attredit.files.os.replace", full)
     result = attredit("edit", run, photos / "a.png", "--set", "Smiling=1", "-o", target)
     assert result.exit_code == 1
     assert "Cannot write" in result.stderr

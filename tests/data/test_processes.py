@@ -39,7 +39,8 @@ def start(tmp_path: Path, workers: int = 1, slow: float = 0.0, endless: int = -1
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     command = [sys.executable, str(script), str(workers), str(slow), str(endless)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 
 
 def said(process: subprocess.Popen[str]) -> list[str]:
@@ -78,18 +79,30 @@ def test_killed_while_preparing_leaves_nothing_that_looks_finished(tmp_path: Pat
     assert left() == [made.path.name]
 
 
-def test_workers_of_a_killed_process_end_although_they_are_busy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
+def test_workers_end_with_the_process_that_started_them_although_they_are_busy(
+    how: signal.Signals, tmp_path: Path, left: Left
+) -> None:
     process = start(tmp_path, workers=2, endless=300)
     # The second range is endless, the third is done: both workers have begun.
     wait_for(process, "done 344")
     started = children(process.pid)
-    assert len(started) == 2
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    assert sum("popen_loky" in command(pid) for pid in started) == 2
+    if how == signal.SIGKILL:
+        process.kill()
+    else:
+        # As a terminal does: to all of them.
+        os.killpg(process.pid, how)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == -how
     deadline = time.monotonic() + 2
-    while any(alive(w) for w in started):
+    while any(alive(pid) for pid in started):
         assert time.monotonic() < deadline, "a worker outlived its parent"
         time.sleep(0.05)
+    if how == signal.SIGINT:
+        assert complaint.count("Traceback") == 1
+        assert complaint.endswith("KeyboardInterrupt\n")
+        assert left() == []
 
 
 def alive(pid: int) -> bool:
@@ -98,6 +111,10 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 def children(pid: int) -> list[int]:

@@ -1,14 +1,13 @@
-"""Whole files or none: written beside their place, then moved into it."""
+"""Images as bytes of a file, and as files."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attredit.errors import RunError
+from attredit.files import write_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,29 +20,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file atomically, making its directory.
-
-    Raises:
-        RunError: it cannot be written; a previous file is intact.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise RunError(f"Cannot write {path}: {error.strerror}.", "Name another place, or make room.") from error
-
-
 def write_image(image: Image, path: Path, **more: Any) -> None:
-    """Replace an image file atomically.
+    """Write an image file atomically, making its directory.
 
     Args:
         image: What to write.
