@@ -117,7 +117,7 @@ def _divergence(config: RunConfig, end: dict[str, float]) -> Iterator[Finding]:
             yield Finding(
                 "runaway KL",
                 f"The KL divergence ended at {_nats(config, term, value):.3g} nats per latent dimension: the latent "
-                f"has run away from its prior{', from an adversary that it flees without bound' if adversary else ''}.",
+                f"has run away from its prior{', from an adversary that it flees' if adversary else ''}.",
                 _bounded(config) if adversary else f"Give it more weight: {_weigh(player, name, term, 10)}",
             )
 

@@ -44,9 +44,13 @@ class Health:
                         f"{player.name}/{name} ran away: {value:.3g}, over its limit of {term.limit:g}",
                         f"{player.name}/{name}",
                         run,
-                        # Its own weight holds it back: something else drives it.
-                        " or the weight of a term without bound that drives it, such as minimax's penalty; "
-                        "confusion's is bounded.",
+                        # Its own weight may be what holds it back; an adversary may be what it flees.
+                        "".join(
+                            f" or players.{player.name}.terms.{other}.weight"
+                            for other, term in player.spec.terms.items()
+                            if (term.use or other) == "penalty"
+                        )
+                        + f", or set players.{player.name}.clip=1.",
                     )
 
     def check_weights(self, players: list[ActivePlayer], step: int, run: RunDirectory) -> None:

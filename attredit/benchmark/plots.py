@@ -71,8 +71,9 @@ def _lines(rows: Sequence[Row], key: str) -> dict[str, list[tuple[float, Row]]]:
     for row in rows:
         value = row.point.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            rest = ", ".join(f"{k} {v}" for k, v in row.point.items() if k != key)
-            lines.setdefault(f"{row.label.split(',')[0]} {rest}".strip(), []).append((float(value), row))
+            # As `Suite.points` labels rows, but without this key.
+            place, rest = (" ".join(f"{k}={v}" for k, v in row.point.items() if k not in left) for left in ((), (key,)))
+            lines.setdefault(f"{row.label.removesuffix(place)}{rest}".strip(), []).append((float(value), row))
     return {label: sorted(found, key=lambda pair: pair[0]) for label, found in lines.items()}
 
 

@@ -143,7 +143,7 @@ class EvaluationPlan(_Frozen):
     Attributes:
         split: Of the data set.
         limit: Only so many of its images, evenly spread.
-        full: Also what takes a further network: identity.
+        full: Also what takes a further network: identity, and FID and KID if Inception's weights are there.
     """
 
     split: str = "test"

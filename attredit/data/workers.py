@@ -109,6 +109,8 @@ def _begin(pickled: bytes, gone: Connection) -> None:
     """What a worker does first. Not yet the unpickling: what fails here, the parent is not told."""
     global _job
     _job = pickled
+    # What a source prints is no answer of the command's.
+    os.dup2(2, 1)
     # Ctrl-C reaches the whole process group; the parent decides, and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(gone,), daemon=True).start()

@@ -8,6 +8,7 @@ from made import cell_of
 
 from attredit.benchmark.compare import Comparison, Row, Value
 from attredit.benchmark.plots import along, tradeoff, training
+from attredit.benchmark.suite import read_suite, short
 from attredit.evaluation.statistics import Estimate
 
 
@@ -26,15 +27,24 @@ def words(svg: str) -> set[str]:
 
 def test_a_number_of_the_grid_becomes_an_axis_and_everything_else_a_line() -> None:
     rows = [
-        row(f"ours, kl={kl}, factorizer={use}", {"kl": kl, "factorizer": use}, edit_success=kl, mse=0.1)
+        row(f"ours, wide kl={kl} factorizer={use}", {"kl": kl, "factorizer": use}, edit_success=kl, mse=0.1)
         for use in ("mmd", "flip")
         for kl in (0.01, 0.1, 1.0)
     ]
     plots = dict(along(comparison(*rows)))
     assert set(plots) == {"edit_success along kl", "mse along kl"}
     drawn = words(plots["edit_success along kl"])
-    assert {"ours factorizer mmd", "ours factorizer flip", "kl", "edit_success"} <= drawn
+    assert {"ours, wide factorizer=mmd", "ours, wide factorizer=flip", "kl", "edit_success"} <= drawn
     assert not any("e-0" in word for word in drawn)
+
+
+def test_the_leakage_suite_draws_a_line_of_five_weights_for_every_method() -> None:
+    suite = read_suite("leakage")
+    points = [(label, {short(k): v for k, v in point.items()}) for label, _, point in suite.points()]
+    rows = [row(label, point, edit_success=0.5) for label, point in points]
+    drawn = words(dict(along(comparison(*rows)))["edit_success along kl"])
+    assert {entry.title for entry in suite.methods} <= drawn
+    assert not any("kl=" in word for word in drawn)
 
 
 def test_without_numbers_in_the_grid_there_is_no_axis() -> None:

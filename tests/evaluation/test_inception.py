@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from importlib.util import find_spec
 
 import pytest
 import quadrants as q
@@ -16,6 +17,7 @@ from attredit.evaluation.inception import Inception, inception_of
 from attredit.evaluation.measure import measure
 
 CPU = torch.device("cpu")
+needs_the_package = pytest.mark.skipif(find_spec("torch_fidelity") is None, reason="torch-fidelity is not installed")
 
 
 @pytest.fixture
@@ -27,6 +29,12 @@ def weights(tmp_path, monkeypatch):
     return path
 
 
+def test_without_the_package_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(inception, "find_spec", lambda name: None)
+    assert "attredit[fid]" in str(inception_of(CPU))
+
+
+@needs_the_package
 def test_without_weights_it_says_which_file_to_put_where(weights):
     reason = inception_of(CPU)
     assert isinstance(reason, str)
@@ -34,14 +42,17 @@ def test_without_weights_it_says_which_file_to_put_where(weights):
     assert str(weights.parent) in reason
 
 
+@needs_the_package
 def test_a_damaged_file_is_never_opened(weights):
     weights.write_bytes(b"<html>quota exceeded</html>")
     with pytest.raises(RunError, match="damaged"):
         inception_of(CPU)
 
 
+@needs_the_package
 def test_features_are_those_of_the_package(weights, monkeypatch):
-    fidelity = pytest.importorskip("torch_fidelity")
+    import torch_fidelity as fidelity
+
     torch.manual_seed(0)
     with monkeypatch.context() as patch:  # the network as it is before weights are read
         patch.setattr(torch, "load", lambda *args, **kwargs: {})
