@@ -72,6 +72,11 @@ class Row:
     failures: tuple[tuple[int, str], ...]
     values: dict[str, Value]
 
+    @property
+    def method(self) -> str:
+        """The label without the place in the grid, which `Suite.points` puts at its end."""
+        return self.label.removesuffix(" ".join(f"{k}={v}" for k, v in self.point.items())).strip()
+
     def mean(self, name: str) -> float | None:
         """The mean over cells of one of their facts."""
         found = [getattr(facts, name) for facts in self.facts]

@@ -67,7 +67,8 @@ def _comparison(directory: BenchmarkDirectory, comparison: Comparison) -> str:
     shown, missing = _shown(directory, comparison)
     notes = "".join(f'<p class="note">{escape(line)}</p>' for line in (*facts(comparison), *missing))
     tables = "".join(_table(grid) for grid in grids(comparison))
-    losses = plots.training([(s.label, s.content.series) for s in shown])
+    methods = {row.label: row.method for row in comparison.rows}
+    losses = plots.training([(methods[s.label], s.content.series) for s in shown])
     figures = "".join(
         f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
         for title, svg in filter(None, (plots.tradeoff(comparison), *plots.along(comparison), losses))

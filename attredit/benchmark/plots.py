@@ -18,17 +18,24 @@ _SIZE = (4.6, 3.2)
 
 
 def tradeoff(comparison: Comparison, across: str = "leakage_mean", up: str = "edit_success") -> Plot | None:
-    """Every row by two metrics, with their intervals; None where fewer than two rows have both."""
+    """Every row by two metrics, with their intervals, a colour for each method; None where fewer than two have both."""
     rows = [row for row in comparison.rows if {across, up} <= row.values.keys()]
     if len(rows) < 2:
         return None
     figure, axes = _axes(across, up)
-    for i, row in enumerate(rows):
+    colours = _Colours()
+    for row in rows:
         x, y = row.values[across].estimate, row.values[up].estimate
         axes.errorbar(
-            x.value, y.value, xerr=_around(x), yerr=_around(y),
-            fmt="o", color=_colour(i), label=row.label, linewidth=1, markersize=5,
-        )  # fmt: skip
+            x.value,
+            y.value,
+            xerr=_around(x),
+            yerr=_around(y),
+            fmt="o",
+            linewidth=1,
+            markersize=5,
+            **colours(row.method),
+        )
     return f"{up} against {across}", _svg(figure, axes)
 
 
@@ -43,10 +50,11 @@ def along(comparison: Comparison, metrics: Sequence[str] = ("edit_success", "lea
             if not any(metric in row.values for rows in lines.values() for _, row in rows):
                 continue
             figure, axes = _axes(key, metric)
-            for i, (label, rows) in enumerate(lines.items()):
+            colours = _Colours()
+            for label, rows in lines.items():
                 known = [(x, row.values[metric].estimate.value) for x, row in rows if metric in row.values]
                 if known:
-                    axes.plot(*zip(*known, strict=True), marker="o", markersize=4, color=_colour(i), label=label)
+                    axes.plot(*zip(*known, strict=True), marker="o", markersize=4, **colours(label))
             if all(x > 0 for rows in lines.values() for x, _ in rows):
                 axes.set_xscale("log")
             found.append((f"{metric} along {key}", _svg(figure, axes)))
@@ -54,15 +62,14 @@ def along(comparison: Comparison, metrics: Sequence[str] = ("edit_success", "lea
 
 
 def training(runs: Sequence[tuple[str, Series]]) -> Plot | None:
-    """The reconstruction loss of every row's first seed, by step; None where no row has one."""
+    """The reconstruction loss by step of runs of methods, a colour for each method; None where no run has one."""
     figure, axes = _axes("step", "rec")
-    drawn = False
-    for i, (label, series) in enumerate(runs):
+    colours = _Colours()
+    for method, series in runs:
         own = next((values for name, values in series.items() if name.endswith("/rec")), None)
         if own is not None:
-            axes.plot(*own, color=_colour(i), label=label, linewidth=1.2)
-            drawn = True
-    return ("Reconstruction loss in training", _svg(figure, axes)) if drawn else None
+            axes.plot(*own, linewidth=1.2, **colours(method))
+    return ("Reconstruction loss in training", _svg(figure, axes)) if colours.given else None
 
 
 def _lines(rows: Sequence[Row], key: str) -> dict[str, list[tuple[float, Row]]]:
@@ -71,9 +78,8 @@ def _lines(rows: Sequence[Row], key: str) -> dict[str, list[tuple[float, Row]]]:
     for row in rows:
         value = row.point.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            # As `Suite.points` labels rows, but without this key.
-            place, rest = (" ".join(f"{k}={v}" for k, v in row.point.items() if k not in left) for left in ((), (key,)))
-            lines.setdefault(f"{row.label.removesuffix(place)}{rest}".strip(), []).append((float(value), row))
+            rest = (f"{k}={v}" for k, v in row.point.items() if k != key)
+            lines.setdefault(" ".join([row.method, *rest]), []).append((float(value), row))
     return {label: sorted(found, key=lambda pair: pair[0]) for label, found in lines.items()}
 
 
@@ -110,5 +116,14 @@ def _around(estimate: Any) -> list[list[float]] | None:
     return [[max(0.0, estimate.value - estimate.low)], [max(0.0, estimate.high - estimate.value)]]
 
 
-def _colour(place: int) -> str:
-    return _COLOURS[place % len(_COLOURS)]
+class _Colours:
+    """Matplotlib's colour and label for each method, the label but once."""
+
+    def __init__(self) -> None:
+        self.given: dict[str, str] = {}
+
+    def __call__(self, method: str) -> dict[str, str]:
+        if method in self.given:
+            return {"color": self.given[method], "label": "_nolegend_"}
+        self.given[method] = _COLOURS[len(self.given) % len(_COLOURS)]
+        return {"color": self.given[method], "label": method}

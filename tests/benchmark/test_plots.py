@@ -47,6 +47,17 @@ def test_the_leakage_suite_draws_a_line_of_five_weights_for_every_method() -> No
     assert not any("kl=" in word for word in drawn)
 
 
+def test_the_places_of_a_method_in_the_grid_share_a_colour_and_one_line_of_the_legend() -> None:
+    rows = [row(f"{m} kl={kl}", {"kl": kl}, edit_success=kl, leakage_mean=kl) for m in "ab" for kl in (0.2, 0.4, 0.6)]
+    plot = tradeoff(comparison(*rows))
+    assert plot is not None
+    assert {"a", "b"} <= words(plot[1])
+    assert not any("kl=" in word for word in words(plot[1]))
+    curves = training([(r.method, {"autoencoder/rec": ([1, 2], [2.0, 1.0])}) for r in rows])
+    assert curves is not None
+    assert re.findall(r">\s*([ab])\s*</text>", curves[1]) == ["a", "b"]
+
+
 def test_without_numbers_in_the_grid_there_is_no_axis() -> None:
     assert along(comparison(row("a", {"factorizer": "mmd"}, mse=1.0), row("b", {"factorizer": "flip"}, mse=2.0))) == []
     assert along(comparison(row("a", {"kl": 1.0}, mse=1.0))) == []
