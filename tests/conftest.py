@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["ATTREDIT_STRICT_PLUGINS"] = "1"
+# Where a shell started the tests in the background, Ctrl-C is ignored, and so it would be by every process they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FACES = {"train": 96, "valid": 16, "test": 32}
 TINY = {
