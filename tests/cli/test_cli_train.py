@@ -96,7 +96,7 @@ def test_a_training_that_diverges_says_by_which_term_and_what_to_change(
     assert result.exit_code == 1
     error = result.stderr.splitlines()[-1]
     assert error.startswith("Error: Training diverged: autoencoder/kl ran away")
-    assert "Lower players.autoencoder.optimizer.lr, or set players.autoencoder.clip=1." in error
+    assert "Lower players.autoencoder.optimizer.lr or players.autoencoder.terms.penalty.weight" in error
 
 
 def test_a_full_disk_is_an_error_after_which_the_run_goes_on_to_the_same_bytes(
