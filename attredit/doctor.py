@@ -74,7 +74,6 @@ def diagnose(run: RunDirectory) -> Diagnosis:
         *_divergence(config, end),
         *_discriminators(config, end),
         *_auxiliaries(config, end),
-        *_collapse(config, end),
     ]
     if (run.path / "evaluation.json").is_file():
         evaluation = Evaluation.read(run)
@@ -97,9 +96,8 @@ def _end(metrics: list[dict[str, float]]) -> dict[str, float]:
 def _terms(config: RunConfig, *uses: str) -> Iterator[tuple[str, Player, str, Term]]:
     """Every term of registered kinds: player's name, player, term's name, term."""
     for name, player in config.recipe.players.items():
-        for term, spec in player.terms.items():
-            if (spec.use or term) in uses:
-                yield name, player, term, spec
+        for term, spec in player.terms_of(*uses).items():
+            yield name, player, term, spec
 
 
 def _nats(config: RunConfig, term: Term, value: float) -> float:
@@ -110,14 +108,23 @@ def _nats(config: RunConfig, term: Term, value: float) -> float:
 
 
 def _divergence(config: RunConfig, end: dict[str, float]) -> Iterator[Finding]:
+    """Of the latent from its prior: too much, or next to none."""
     for player, _, name, term in _terms(config, "kl"):
-        value = end.get(f"{player}/{name}")
-        if value is not None and not _nats(config, term, value) < RUNAWAY:
+        if f"{player}/{name}" not in end:
+            continue
+        nats = _nats(config, term, end[f"{player}/{name}"])
+        ended = f"The KL divergence ended at {nats:.3g} nats per latent dimension: the latent"
+        if nats < COLLAPSED:
+            yield Finding(
+                "latent collapse",
+                f"{ended} says next to nothing of an image, and all reconstructions look alike.",
+                f"Give it less weight: {_weigh(player, name, term, 0.1)}",
+            )
+        elif not nats < RUNAWAY:  # also where it is no number
             adversary = any(f"{p}/{n}" in end for p, _, n, _ in _terms(config, "fit"))
             yield Finding(
                 "runaway KL",
-                f"The KL divergence ended at {_nats(config, term, value):.3g} nats per latent dimension: the latent "
-                f"has run away from its prior{', from an adversary that it flees' if adversary else ''}.",
+                f"{ended} has run away from its prior{', from an adversary that it flees' if adversary else ''}.",
                 _bounded(config) if adversary else f"Give it more weight: {_weigh(player, name, term, 10)}",
             )
 
@@ -127,18 +134,6 @@ def _bounded(config: RunConfig) -> str:
     if config.recipe.parts["factorizer"].use == "confusion":
         return f"Give the factorizer less weight: {weaker}"
     return f"Use a bounded factorizer (--set parts.factorizer.use=confusion), or give it less weight: {weaker}"
-
-
-def _collapse(config: RunConfig, end: dict[str, float]) -> Iterator[Finding]:
-    for player, _, name, term in _terms(config, "kl"):
-        value = end.get(f"{player}/{name}")
-        if value is not None and _nats(config, term, value) < COLLAPSED:
-            yield Finding(
-                "latent collapse",
-                f"The KL divergence ended at {_nats(config, term, value):.3g} nats per latent dimension: the latent "
-                "says next to nothing of an image, and all reconstructions look alike.",
-                f"Give it less weight: {_weigh(player, name, term, 0.1)}",
-            )
 
 
 def _discriminators(config: RunConfig, end: dict[str, float]) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -31,26 +31,21 @@ class Health:
         first = min(self.since.values()).item()
         if first < math.inf:
             names = [name for name, step in self.since.items() if step == first]
-            raise _diverged(f"{', '.join(names)} stopped being finite at step {first:.0f}", names[0], run)
+            raise _diverged(f"{', '.join(names)} stopped being finite at step {first:.0f}", *_place(names[0]), run)
         # Other processes' terms are in the metrics alone.
         names = [name for name, value in metrics.items() if not math.isfinite(value)]
         if names:
-            raise _diverged(f"{', '.join(names)} stopped being finite in another process", names[0], run)
+            raise _diverged(f"{', '.join(names)} stopped being finite in another process", *_place(names[0]), run)
         for player in players:
             for name, term in player.spec.terms.items():
                 value = metrics.get(f"{player.name}/{name}")
                 if term.limit is not None and value is not None and abs(value) > term.limit:
                     raise _diverged(
                         f"{player.name}/{name} ran away: {value:.3g}, over its limit of {term.limit:g}",
-                        f"{player.name}/{name}",
-                        run,
+                        player.name,
                         # Its own weight may be what holds it back; an adversary may be what it flees.
-                        "".join(
-                            f" or players.{player.name}.terms.{other}.weight"
-                            for other, term in player.spec.terms.items()
-                            if (term.use or other) == "penalty"
-                        )
-                        + f", or set players.{player.name}.clip=1.",
+                        player.spec.terms_of("penalty"),
+                        run,
                     )
 
     def check_weights(self, players: list[ActivePlayer], step: int, run: RunDirectory) -> None:
@@ -60,15 +55,23 @@ class Health:
                 if weights and not torch.stack([w.isfinite().all() for w in weights]).all():
                     names = ", ".join(f"{player.name}/{n}" for n in player.terms)
                     what = f"weights of {part} stopped being finite by step {step}, by a gradient of {names}"
-                    raise _diverged(what, player.name, run)
+                    raise _diverged(what, player.name, (), run)
 
 
-def _diverged(what: str, term: str, run: RunDirectory, advice: str = "") -> DivergenceError:
-    player, _, name = term.partition("/")
+def _place(metric: str) -> tuple[str, tuple[str]]:
+    """The player and the term of a metric's name."""
+    player, _, term = metric.partition("/")
+    return player, (term,)
+
+
+def _diverged(what: str, player: str, terms: Iterable[str], run: RunDirectory) -> DivergenceError:
+    """The error, and that terms of less weight may help."""
     kept = (
         f"The last good checkpoint is in {run.path}." if run.model_file.exists() else "No checkpoint had been written."
     )
-    if not advice:
-        weight = f" or players.{player}.terms.{name}.weight" if name else ""
-        advice = f"{weight}, or set players.{player}.clip=1, and prefer terms that are bounded."
-    return DivergenceError(f"Training diverged: {what}. {kept}", f"Lower players.{player}.optimizer.lr{advice}")
+    weights = "".join(f" or players.{player}.terms.{term}.weight" for term in terms)
+    return DivergenceError(
+        f"Training diverged: {what}. {kept}",
+        f"Lower players.{player}.optimizer.lr{weights}, or set players.{player}.clip=1, "
+        "and prefer terms that are bounded.",
+    )

@@ -113,6 +113,10 @@ class Player(_Frozen):
             return terms
         return {k: {"weight": v} if isinstance(v, int | float) else v for k, v in terms.items() if v is not None}
 
+    def terms_of(self, *uses: str) -> dict[str, Term]:
+        """Its terms of these registered kinds, by name."""
+        return {name: term for name, term in self.terms.items() if (term.use or name) in uses}
+
 
 class Recipe(_Frozen):
     """A complete method, or the part of one that differs from the method it `extends`.

@@ -10,7 +10,7 @@ import importlib
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import rich_click as click
@@ -46,22 +46,32 @@ SUMMARIES = {name: summary for commands in PANELS.values() for name, summary in 
 _LAUNCHER_SECONDS = 5.0
 
 _HELP = {
-    "command_groups": {"*": [{"name": title, "commands": list(commands)} for title, commands in PANELS.items()]},
+    "command_groups": {"attredit": [{"name": title, "commands": list(commands)} for title, commands in PANELS.items()]},
     "style_command": "bold cyan",
     "max_width": 100,
 }
 
 
 class LazyGroup(click.RichGroup):
-    """Imports a command's module when the command is run, not when it is listed."""
+    """Imports a command's module when the command is run, not when it is listed.
+
+    Args:
+        commands: What each command does, by name, in the order of the help.
+        prefix: Before a command's name, the name of its module in `attredit.cli`.
+    """
+
+    def __init__(self, *args: Any, commands: Mapping[str, str], prefix: str = "", **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._commands, self._prefix = commands, prefix
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names of all commands, in the order of the help."""
-        return list(SUMMARIES)
+        return list(self._commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> click.RichCommand | None:
         """Enough of a command to be listed: its name and what it does."""
-        return click.RichCommand(name=cmd_name, help=SUMMARIES[cmd_name]) if cmd_name in SUMMARIES else None
+        known = self._commands
+        return click.RichCommand(name=cmd_name, help=known[cmd_name]) if cmd_name in known else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command itself, for running it.
@@ -70,12 +80,16 @@ class LazyGroup(click.RichGroup):
             click.UsageError: there is no such command.
         """
         name = args[0]
-        if name not in SUMMARIES:
+        if name not in self._commands:
             if name.startswith("-"):
                 ctx.fail(f"No such option {name!r}.")
-            ctx.fail(f"Unknown command {name!r}. {nearest(name, SUMMARIES)}")
-        module = importlib.import_module(f"attredit.cli.{name}")
+            ctx.fail(f"Unknown command {name!r}. {nearest(name, self._commands)}")
+        module = importlib.import_module(f"attredit.cli.{self._prefix}{name}")
         return name, module.command, args[1:]
+
+
+class Program(LazyGroup):
+    """The group of all commands, through which every error leaves."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; an error that is not about the command line itself is told here, where --debug is known."""
@@ -105,7 +119,11 @@ class LazyGroup(click.RichGroup):
         return sys.exit(code or 0) if standalone_mode else code
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "rich_help_config": _HELP})
+@click.group(
+    cls=Program,
+    commands=SUMMARIES,
+    context_settings={"help_option_names": ["-h", "--help"], "rich_help_config": _HELP},
+)
 @click.option("--debug", is_flag=True, envvar="ATTREDIT_DEBUG", help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="attredit")
 def cli(debug: bool) -> None:

@@ -1,7 +1,8 @@
 """Who decodes: this process, or it and others.
 
 The others are loky's, not `multiprocessing`'s: forking is unsafe once torch has started threads, and its other start
-methods import the user's script again, which, in a script without ``if __name__ == "__main__"``, would start over.
+methods import the user's script again, which, in a script without ``if __name__ == "__main__"``, would start over. loky
+also carries classes of that script.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import cache
 from itertools import islice
 from multiprocessing import Pipe
@@ -26,13 +27,15 @@ from attredit.errors import AttrEditError, DataError, RunError
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from loky import ProcessPoolExecutor
+
 _CHUNK = 256
 _MOST_WORKERS = 16
 # Starting workers takes a second or two: below this many seconds of work they are not worth it.
 _WORTH_WORKERS = 5.0
 
 # In a worker, what it is to do.
-_job = b""
+_job: Job
 
 _ENVIRONMENT = {
     # The directory that the user happens to be in is no place to import from.
@@ -64,7 +67,7 @@ def decode_all(decoder: Decoder, n: int, workers: int | None) -> Generator[int, 
     yield done
     if workers is None:
         workers = min(_cores(), _MOST_WORKERS) if seconds > _WORTH_WORKERS else 1
-    if workers == 1 or not rest or type(decoder.job.source).__module__ == "__main__":
+    if workers == 1 or not rest:
         yield from map(decoder.decode, rest)
     else:
         yield from decode_in_processes(decoder.job, rest, workers)
@@ -80,15 +83,14 @@ def decode_in_processes(job: Job, ranges: Sequence[range], workers: int) -> Iter
     from loky import BrokenProcessPool, ProcessPoolExecutor
 
     workers = min(workers, len(ranges))
-    pickled = _pickled(job)
     # Nothing is ever sent. The only writing end is here, so that reading ends with this process, however it ends.
     gone, here = Pipe(duplex=False)
     with gone, here:
-        pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(pickled, gone), env=_ENVIRONMENT)
+        pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(job, gone), env=_ENVIRONMENT)
         try:
             waiting = iter(ranges)
             # One range more than a worker is at, each, so that none waits for this process.
-            running = {pool.submit(_decode, rows) for rows in islice(waiting, 2 * workers)}
+            running = _begun(pool, job, islice(waiting, 2 * workers))
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 running |= {pool.submit(_decode, rows) for rows in islice(waiting, len(done))}
@@ -105,10 +107,21 @@ def decode_in_processes(job: Job, ranges: Sequence[range], workers: int) -> Iter
             pool.shutdown(kill_workers=True)
 
 
-def _begin(pickled: bytes, gone: Connection) -> None:
-    """What a worker does first. Not yet the unpickling: what fails here, the parent is not told."""
+def _begun(pool: ProcessPoolExecutor, job: Job, ranges: Iterator[range]) -> set[Future[int]]:
+    """Start the workers with the first ranges."""
+    try:
+        return {pool.submit(_decode, rows) for rows in ranges}
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"The source of {job.name} cannot be sent to other processes: {error}.",
+            "Data sources must be picklable: mend the plugin.",
+        ) from error
+
+
+def _begin(job: Job, gone: Connection) -> None:
+    """What a worker does first. Not yet the decoder: what fails here, the parent is not told."""
     global _job
-    _job = pickled
+    _job = job
     # What a source prints is no answer of the command's.
     os.dup2(2, 1)
     # Ctrl-C reaches the whole process group; the parent decides, and ends its workers.
@@ -125,8 +138,7 @@ def _end_with_parent(gone: Connection) -> None:
 @cache
 def _decoder() -> Decoder:
     """A worker's own; it holds the file until the worker ends."""
-    job: Job = pickle.loads(_job)
-    return Decoder(job)
+    return Decoder(_job)
 
 
 def _decode(rows: range) -> int:
@@ -144,14 +156,3 @@ def _decode(rows: range) -> int:
 def _cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _pickled(job: Job) -> bytes:
-    """What a worker reads."""
-    try:
-        return pickle.dumps(job)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"The source of {job.name} cannot be sent to other processes: {error}.",
-            "Data sources must be picklable: mend the plugin.",
-        ) from error

@@ -7,6 +7,7 @@ them. attredit downloads nothing.
 from __future__ import annotations
 
 import hashlib
+import pickle
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,23 +41,28 @@ class Inception:
         return torch.cat([self._network(chunk)[0] for chunk in torch.split(pixels, _CHUNK)])
 
 
-def inception_of(device: torch.device) -> Inception | str:
-    """Inception on a device, or why there is none.
+def inception_of(device: torch.device) -> tuple[Inception | None, str]:
+    """Inception on a device; or None, and why.
 
     Raises:
         RunError: the weights' file is damaged.
     """
     if find_spec("torch_fidelity") is None:
-        return "It takes the package torch-fidelity: pip install 'attredit[fid]'."
+        return None, "It takes the package torch-fidelity: pip install 'attredit[fid]'."
     path = Path(torch.hub.get_dir()) / "checkpoints" / _FILE
     if not path.is_file():
-        return f"It takes Inception's weights, which attredit does not download: put {_URL}{_FILE} into {path.parent}."
-    # Checked before it is opened: the package unpickles it.
+        where = f"put {_URL}{_FILE} into {path.parent}"
+        return None, f"It takes Inception's weights, which attredit does not download: {where}."
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if not digest.startswith(_DIGEST):
         raise RunError(f"{path} is damaged: its SHA-256 does not start with {_DIGEST}.", f"Get it again: {_URL}{_FILE}")
+    # The package would run whatever code the file holds: it is given none that holds more than tensors.
+    try:
+        torch.load(path, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise RunError(f"{path} holds more than tensors.", f"Get it again: {_URL}{_FILE}") from error
     from torch_fidelity import FeatureExtractorInceptionV3
 
     network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))
-    return Inception(network.to(device))
+    return Inception(network.to(device)), ""

@@ -52,7 +52,7 @@ class Realism:
         columns = [self._data.schema.index(name) for name in self._editor.schema.names]
         attrs = self._editor.schema.encode(seen.labels[:, columns])
         samples = self._editor.decode(z, attrs, None)
-        self._put("sample", None, self._data.judge.look(samples).features, samples)
+        self._put("sample_", None, self._data.judge.look(samples).features, samples)
 
     def see_edits(self, attribute: Attribute, edits: Edits) -> None:
         """Note a chunk's edits of one attribute."""
@@ -70,9 +70,9 @@ class Realism:
     def _score_through(self, eye: str, table: Table) -> dict[str, str]:
         """All distances in one network's features."""
         reasons: dict[str, str] = {}
-        if (eye, "sample", None) in self._features:
+        if (eye, "sample_", None) in self._features:
             everything = torch.ones(len(self._data), dtype=torch.bool)
-            reasons.update(self._score(eye, "sample", "sample_", None, [(everything, everything)], table))
+            reasons.update(self._score(eye, "sample_", None, [(everything, everything)], table))
         else:
             samples = (f"sample_{name}{eye}" for name in ("fid", "kid"))
             reasons.update(dict.fromkeys(samples, "The encoder has no prior to sample from."))
@@ -81,7 +81,7 @@ class Realism:
             asked = torch.cat(self._asked[attribute.name])
             pairs = [(labels == value, asked == value) for value in range(len(attribute.values))]
             for prefix in ("", "composite_"):
-                for name, reason in self._score(eye, prefix, prefix, attribute.name, pairs, table).items():
+                for name, reason in self._score(eye, prefix, attribute.name, pairs, table).items():
                     reasons[f"{name}/{attribute.name}"] = reason
         return reasons
 
@@ -91,16 +91,10 @@ class Realism:
         return name if metric in table.figures else metric
 
     def _score(
-        self,
-        eye: str,
-        kind: str,
-        prefix: str,
-        attribute: str | None,
-        pairs: list[tuple[Tensor, Tensor]],
-        table: Table,
+        self, eye: str, prefix: str, attribute: str | None, pairs: list[tuple[Tensor, Tensor]], table: Table
     ) -> dict[str, str]:
         """Both distances, mean over pairs of sets; each pair is (N,) which real and which other images."""
-        real, fake = self._joined(eye, "real", None), self._joined(eye, kind, attribute)
+        real, fake = self._joined(eye, "real", None), self._joined(eye, prefix, attribute)
         fewest = min(int(mask.sum()) for pair in pairs for mask in pair)
         reasons: dict[str, str] = {}
         for metric, distance, most, needed in (

@@ -104,19 +104,8 @@ def _data(
         reason = NOT_DRAWN
     elif full:
         identity = identity_of(train, source, cache=cache_dir(), device=device, progress=_stage(tell, "identity"))
-    inception = inception_of(device) if full else NO_INCEPTION
-    return EvaluationData(
-        split,
-        indices,
-        store,
-        train,
-        source.schema,
-        source,
-        judge,
-        identity,
-        reason,
-        *((None, inception) if isinstance(inception, str) else (inception, "")),
-    )
+    inception = inception_of(device) if full else (None, NO_INCEPTION)
+    return EvaluationData(split, indices, store, train, source.schema, source, judge, identity, reason, *inception)
 
 
 def _assembled(

@@ -79,15 +79,16 @@ def test_a_broken_plugin_is_listed_with_its_error(attredit: Any, monkeypatch: py
     monkeypatch.setenv("ATTREDIT_STRICT_PLUGINS", "0")
     found = registry.Registry()
     found.add(EntryPoint("faulty", "no_such_module_anywhere", "attredit"))
-    monkeypatch.setattr("attredit.cli.plugins.installed", lambda: found)
+    for module in ("plugins", "plugins_show"):
+        monkeypatch.setattr(f"attredit.cli.{module}.installed", lambda: found)
     listed = attredit("plugins")
     assert listed.exit_code == 0
     assert "broken: ModuleNotFoundError: No module named 'no_such_module_anywhere'" in listed.stdout
-    assert "Traceback" in attredit("plugins", "--traceback", "faulty").stdout
+    assert "Traceback" in attredit("plugins", "show", "faulty", "--traceback").stdout
 
 
 def test_traceback_of_an_unknown_or_working_plugin_is_a_usage_error(attredit: Any) -> None:
-    unknown, working = attredit("plugins", "--traceback", "ifcvaegn"), attredit("plugins", "--traceback", "core")
+    unknown, working = (attredit("plugins", "show", name, "--traceback") for name in ("ifcvaegn", "core"))
     assert (unknown.exit_code, working.exit_code) == (2, 2)
     assert "Did you mean ifcvaegan?" in unknown.stderr
     assert "works" in working.stderr

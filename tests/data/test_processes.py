@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from number_images import SIZE, Numbers
 
-from attredit.data import Geometry, prepare, workers
+from attredit.data import Geometry, prepare
 from attredit.data.decoding import Job
 from attredit.data.workers import decode_in_processes
 from attredit.errors import DataError, RunError
@@ -21,14 +21,16 @@ from attredit.errors import DataError, RunError
 Left = Callable[[], list[str]]
 HERE = str(Path(__file__).parent)
 
-# Without `if __name__ == "__main__"`, as people write scripts.
+# Without `if __name__ == "__main__"` and with a source of its own, as people write scripts.
 SCRIPT = f"""
 import sys
 sys.path.insert(0, {HERE!r})
 from number_images import Numbers, SIZE
 from attredit.data import Geometry, prepare
+class Own(Numbers):
+    pass
 workers, slow, endless = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
-made = prepare(Numbers(slow=slow, endless=endless), "train", Geometry(SIZE), name="numbers", workers=workers,
+made = prepare(Own(slow=slow, endless=endless), "train", Geometry(SIZE), name="numbers", workers=workers,
                progress=lambda a, b: print("done", a, flush=True))
 print("sum", int(made.images.astype(int).sum()), flush=True)
 """
@@ -163,12 +165,6 @@ def test_a_source_that_cannot_be_pickled_says_so() -> None:
     job = Job(source, "train", "numbers", Geometry(SIZE), Path("nowhere"), 0, 0)
     with pytest.raises(DataError, match=r"The source of numbers cannot be sent to other processes: .*generator"):
         next(decode_in_processes(job, [range(1)], 1))
-
-
-def test_a_class_of_the_running_script_is_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Numbers, "__module__", "__main__")
-    monkeypatch.setattr(workers, "decode_in_processes", lambda *a: pytest.fail("nobody else can import it"))
-    assert len(prepare(Numbers(), "train", Geometry(SIZE), name="numbers", workers=2)) == 600
 
 
 def test_a_bug_in_a_worker_shows_its_traceback() -> None:

@@ -31,13 +31,13 @@ def weights(tmp_path, monkeypatch):
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(inception, "find_spec", lambda name: None)
-    assert "attredit[fid]" in str(inception_of(CPU))
+    assert "attredit[fid]" in inception_of(CPU)[1]
 
 
 @needs_the_package
 def test_without_weights_it_says_which_file_to_put_where(weights):
-    reason = inception_of(CPU)
-    assert isinstance(reason, str)
+    found, reason = inception_of(CPU)
+    assert found is None
     assert inception._FILE in reason
     assert str(weights.parent) in reason
 
@@ -60,14 +60,27 @@ def test_features_are_those_of_the_package(weights, monkeypatch):
         network = fidelity.FeatureExtractorInceptionV3("random", ["2048"], feature_extractor_weights_path="none")
     torch.save(network.state_dict(), weights)
     monkeypatch.setattr(inception, "_DIGEST", hashlib.sha256(weights.read_bytes()).hexdigest()[:8])
-    found = inception_of(CPU)
-    assert isinstance(found, Inception)
+    found, reason = inception_of(CPU)
+    assert found is not None
+    assert reason == ""
     images = torch.randint(0, 256, (2, 3, 32, 32))
     features = found.features(images.float() / 255)
     assert features.shape == (2, 2048)
     torch.testing.assert_close(features, network(images.to(torch.uint8))[0])
     grey = found.features(images[:, :1].float() / 255)
     torch.testing.assert_close(grey, network(images[:, :1].expand(-1, 3, -1, -1).to(torch.uint8))[0])
+
+
+@needs_the_package
+def test_a_file_that_holds_more_than_tensors_is_refused(weights, monkeypatch):
+    class Code:
+        def __reduce__(self):
+            return print, ("executed",)
+
+    torch.save(Code(), weights)
+    monkeypatch.setattr(inception, "_DIGEST", hashlib.sha256(weights.read_bytes()).hexdigest()[:8])
+    with pytest.raises(RunError, match="more than tensors"):
+        inception_of(CPU)
 
 
 class Quarters(torch.nn.Module):
