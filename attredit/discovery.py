@@ -101,8 +101,9 @@ def _candidates(distribution: Distribution) -> list[Candidate]:
 
 
 def _place(distribution: Distribution) -> str:
-    """As much as can be told of where it is."""
+    """Its name, or, where not even that can be read, the folder that it is in."""
     try:
-        return distribution.metadata["Name"]
+        known: str | None = distribution.metadata.get("Name")
     except Exception:
-        return f"a distribution in {distribution.locate_file('')}"
+        known = None
+    return known or f"a distribution in {distribution.locate_file('')}"
