@@ -2,8 +2,8 @@
 
     python benchmarks/bench_plugins.py
 
-The plugins are distributions in a temporary folder on the path; each registers a method, a term and an encoder. Commands
-with them and without them take turns, so that whatever else the machine does falls on both alike.
+The plugins are distributions in a temporary folder on the path; each registers a method, a term and an encoder.
+Commands with them and without them take turns, so that whatever else the machine does falls on both alike.
 """
 
 from __future__ import annotations
