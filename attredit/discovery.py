@@ -103,7 +103,8 @@ def _candidates(distribution: Distribution) -> list[Candidate]:
 def _place(distribution: Distribution) -> str:
     """Its name, or, where not even that can be read, the folder that it is in."""
     try:
-        known: str | None = distribution.metadata.get("Name")
-    except Exception:
-        known = None
-    return known or f"a distribution in {distribution.locate_file('')}"
+        if "Name" in distribution.metadata:
+            return distribution.metadata["Name"]
+    except UnicodeDecodeError:  # the reason is told already
+        pass
+    return f"a distribution in {distribution.locate_file('')}"
