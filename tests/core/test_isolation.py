@@ -146,7 +146,10 @@ def test_damaged_metadata_hide_nothing_else(tmp_path: Path, run_with: Any, fake_
 @pytest.mark.parametrize("arguments", [["--help"], ["methods"], ["datasets"]])
 def test_what_commands_print_is_the_same_with_all_of_them(site: Path, run_with: Any, arguments: list[str]) -> None:
     # These take seconds, and print nothing.
-    without, with_them = run_with(None, *arguments), run_with(site, *arguments, **leave_out("hasty", "innocent", "slow"))
+    without, with_them = (
+        run_with(None, *arguments),
+        run_with(site, *arguments, **leave_out("hasty", "innocent", "slow")),
+    )
     assert (without.returncode, with_them.returncode) == (0, 0)
     assert with_them.stdout == without.stdout
 
