@@ -110,7 +110,7 @@ class DataSource(Protocol):
         splits: Those it has of train, valid and test.
 
     A source may also have ``biases``, a text for the model card on who is in the data, who labelled them and what the
-    licence allows.
+    licence allows; and ``of_faces``, True where a face recognition network can tell what an edit does to identity.
     """
 
     schema: AttributeSchema
