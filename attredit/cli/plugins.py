@@ -13,6 +13,7 @@ from attredit.registry import PluginInfo, installed
 
 SUMMARIES = {
     "show": "Tell what a plugin registers, or why it is broken.",
+    "check": "Check that plugins keep what the core promises of them.",
 }
 
 
