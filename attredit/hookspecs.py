@@ -121,7 +121,7 @@ def register_terms(register: Register) -> None:
 
 @hookspec
 def register_metrics(register: Register) -> None:
-    """Metrics ``(editor, data) -> {name: figure}`` that `attredit evaluate` adds to its own: `attredit.interfaces.Metric`.
+    """Metrics ``(editor, data) -> {name: figure}``, beside those of `attredit evaluate`: `attredit.interfaces.Metric`.
 
     Example:
         ```python

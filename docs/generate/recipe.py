@@ -1,4 +1,4 @@
-"""A hook of mkdocs: every key of a recipe, from its models: type and limits as pydantic has them, the docstring's words."""
+"""A hook of mkdocs: every key of a recipe, with type and limits from its models and the words of their docstrings."""
 
 from __future__ import annotations
 
