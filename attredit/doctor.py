@@ -1,7 +1,7 @@
 """What is wrong with a run, in words, and what to change. Reads what training and evaluation left; computes nothing.
 
-Every check has a threshold, and says the figures that it rests on. docs/metrics.md defines them; docs/troubleshooting.md
-says what each finding means.
+Every check has a threshold, and says the figures that it rests on. docs/metrics.md defines those; what each finding
+means is in docs/troubleshooting.md.
 """
 
 from __future__ import annotations
