@@ -79,7 +79,8 @@ def diagnose(run: RunDirectory) -> Diagnosis:
         evaluation = Evaluation.read(run)
         findings += [*_ignored(config, evaluation), *_moved(config, evaluation)]
     else:
-        unseen.append(f"It was not evaluated, so nothing is known of its edits: attredit evaluate {run.path}")
+        command = " ".join(["attredit evaluate", str(run.path), *config.plugin_options])
+        unseen.append(f"It was not evaluated, so nothing is known of its edits: {command}")
     return Diagnosis(tuple(findings), tuple(unseen))
 
 

@@ -23,6 +23,7 @@ from attredit.data import Geometry, fingerprint_of
 from attredit.errors import UsageError, nearest
 from attredit.interfaces import DataSource
 from attredit.launch import Request
+from attredit.plugin_files import is_file_version
 from attredit.recipe import Recipe, resolve
 from attredit.registry import Component, Registry
 
@@ -142,8 +143,12 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
 
 def code_digest(components: Iterable[Component]) -> str:
     """Hex digest of the version and the source files of attredit, and of the plugins that bring these components."""
-    packages = sorted({component.target.split(":")[0].split(".")[0] for component in components} - {"attredit"})
-    facts = [__version__, *(f"{name} {_digest(name)}" for name in ("attredit", *packages))]
+    components = list(components)
+    # Of a plugin file, what was loaded: the file itself may have changed since.
+    files = {component.plugin: component.version for component in components if is_file_version(component.version)}
+    packages = {component.target.split(":")[0].split(".")[0] for component in components} - {"attredit", *files}
+    facts = [__version__, *(f"{name} {_digest(name)}" for name in ("attredit", *sorted(packages)))]
+    facts += [f"{name} {version}" for name, version in sorted(files.items())]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from attredit.benchmark.cells import Cell
 from attredit.benchmark.progress import Clock, Teller
@@ -28,6 +28,7 @@ from attredit.benchmark.suite import Budget
 from attredit.checkpoint import RunDirectory
 from attredit.errors import AttrEditError, RunError
 from attredit.files import read_tensors, write_text
+from attredit.registry import installed, use_plugin
 
 TASK, GUESSES = "task.json", "seconds.json"
 
@@ -41,6 +42,7 @@ class Task(BaseModel):
         results: Path of results.jsonl.
         device: As for training.
         threads: That compute; as many as there are cores when None.
+        plugins: Plugin files in use, and the version of each; a cluster need not pass the environment on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +52,7 @@ class Task(BaseModel):
     results: Path
     device: str | None = None
     threads: int | None = None
+    plugins: dict[str, str] = Field(default_factory=dict)
 
     def write(self, home: Path) -> None:
         """Make the task's directory and put it there.
@@ -114,6 +117,7 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
     from attredit.benchmark.machine import machine, peak_gpu_memory, peak_memory
     from attredit.evaluation import evaluate
 
+    _use_plugins(task)
     started, run = time.perf_counter(), RunDirectory(home / "run")
     clock = Clock(home / "clock.json", teller)
     parameters = _train(cell, run, task.device, clock)
@@ -142,6 +146,20 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
         attributes=found.attributes,
         not_measured=found.not_measured,
     )
+
+
+def _use_plugins(task: Task) -> None:
+    """Have the plugin files that the benchmark has.
+
+    Raises:
+        RunError: one is another by now, so that the cell's key is that of other work.
+    """
+    for file in task.plugins:
+        use_plugin(file)
+    here = {plugin.distribution: plugin.version for plugin in installed().plugins} if task.plugins else {}
+    for file, version in task.plugins.items():
+        if here[file] != version:
+            raise RunError(f"Plugin file {file} has changed since the benchmark was started.", "Start it again.")
 
 
 def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> int:
@@ -184,6 +202,7 @@ def _resumable(run: RunDirectory) -> bool:
 def _prepare(task: Task, home: Path, teller: Teller) -> int:
     """Stores of both splits and the judge; and how long each cell trains."""
     try:
+        _use_plugins(task)
         _prepare_data(task.cells[0], task.device, teller)
     except Exception as error:
         traceback.print_exc()
@@ -219,7 +238,6 @@ def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
     from attredit.evaluation.identity import identity_of
     from attredit.evaluation.judge import judge_of
     from attredit.interfaces import CounterfactualSource
-    from attredit.registry import installed
 
     entry = cell.dataset
     source = build_source(
