@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
 from attredit.errors import UsageError, nearest
-from attredit.interfaces import Code, Verdict
+from attredit.interfaces import Code, Verdict, latent_shape
 
 T = TypeVar("T")
 Of = Literal["real", "reconstruction", "prior", "edited", "cycle"]
@@ -217,7 +217,7 @@ class BatchView:
         if of == "prior":
             if self.prior is None:
                 raise UsageError("A term asks for samples, but this latent has no prior.", "Leave that term out.")
-            return self.noise(f"z/prior/{draw}", (self.latent_dim,))
+            return self.noise(f"z/prior/{draw}", latent_shape(self._parts["decoder"], self.latent_dim))
         code = self.code(of)
         if code.logvar is None:
             return code.mean
