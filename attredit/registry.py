@@ -67,6 +67,7 @@ class PluginInfo:
     name: str
     distribution: str
     version: str
+    module: str
     milliseconds: float = 0.0
     api: int | None = None
     error: str = ""
@@ -94,7 +95,7 @@ class Registry:
     def add(self, entry: EntryPoint) -> PluginInfo:
         """Load one plugin. A failure is recorded, or raised when ATTREDIT_STRICT_PLUGINS is set."""
         distribution = entry.dist.name if entry.dist else "attredit"
-        info = PluginInfo(entry.name, distribution, entry.dist.version if entry.dist else __version__)
+        info = PluginInfo(entry.name, distribution, entry.dist.version if entry.dist else __version__, entry.module)
         started = time.perf_counter()
         try:
             module = entry.load()

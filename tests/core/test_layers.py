@@ -17,6 +17,7 @@ LAYERS = [
     {"launch", "card"},
     {"evaluation", "report", "doctor"},
     {"benchmark"},
+    {"testing"},
     {"cli", "__main__"},
 ]
 LEVEL = {name: i for i, layer in enumerate(LAYERS) for name in layer}
