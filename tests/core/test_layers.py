@@ -12,7 +12,7 @@ LAYERS = [
     {"errors", "hookspecs", ""},
     {"attributes", "recipe", "registry", "builtin"},
     {"interfaces", "losses", "view", "images", "data", "devices", "files", "toolkit"},
-    {"build", "checkpoint", "observer"},
+    {"build", "checkpoint", "observer", "scaffold"},
     {"composite", "health", "trainer", "editor"},
     {"launch", "card"},
     {"evaluation", "report", "doctor"},
