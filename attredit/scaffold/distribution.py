@@ -118,7 +118,7 @@ class Distribution:
     def _environment(self) -> Environment:
         # Nothing here is a web page: escaping would only damage it.
         loader = FileSystemLoader(_TEMPLATES)
-        return Environment(  # noqa: S701
+        return Environment(
             loader=loader, undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
         )
 
