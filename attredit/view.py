@@ -28,7 +28,7 @@ import torch.distributed
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
-from attredit.errors import UsageError
+from attredit.errors import UsageError, nearest
 from attredit.interfaces import Code, Verdict
 
 T = TypeVar("T")
@@ -163,7 +163,13 @@ class BatchView:
         return whole[self.rows.start : self.rows.stop].to(self.real.device)
 
     def part(self, name: str) -> nn.Module:
-        """A network of the recipe; what `once` computes with it is tied to it."""
+        """A network of the recipe; what `once` computes with it is tied to it.
+
+        Raises:
+            UsageError: the recipe has no such part.
+        """
+        if name not in self._parts:
+            raise UsageError(f"A term asks for the part {name!r}, which the recipe lacks.", nearest(name, self._parts))
         if self._asking:
             self._asking[-1].add(name)
         return self._parts[name]

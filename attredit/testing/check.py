@@ -137,7 +137,7 @@ def _plugin(registry: Registry, name: str) -> PluginInfo:
 
 
 def _about(promise: Promise, component: Component | None) -> bool:
-    return ("plugin" if component is None else component.kind) in promise.kinds
+    return ("plugin" if component is None else component.kind) in promise.targets
 
 
 def _done(task: Task, place: Workshop) -> Check:
@@ -145,7 +145,7 @@ def _done(task: Task, place: Workshop) -> Check:
     started = time.perf_counter()
     found: dict[str, Any]
     try:
-        note = task.promise.function()(Subject(place, task.plugin, task.component))
+        note = task.promise.function(task.kind)(Subject(place, task.plugin, task.component))
         found = {"state": "passed", "note": note}
     except Skipped as reason:
         found = {"state": "skipped", "note": str(reason)}

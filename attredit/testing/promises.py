@@ -6,7 +6,7 @@ A promise names the function that checks it as text, so that listing promises im
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from attredit.testing.workshop import Subject
 
 NETWORKS = ("encoder", "decoder", "discriminator")
-PARTS = (*NETWORKS, "factorizer")
-TRAINED = (*PARTS, "term", "method")
+LOSSES = ("factorizer", "term")
+TRAINED = (*NETWORKS, *LOSSES, "method")
 
 
 @dataclass(frozen=True)
@@ -25,36 +25,61 @@ class Promise:
     Attributes:
         name: As in docs/conformance.md.
         summary: What is promised, in a few words.
-        kinds: Kinds of components that it is about; "plugin" for the plugin itself.
-        target: ``module:function`` below `attredit.testing`; called with a `Subject`, returns a note, or raises
-            `Broken` or `Skipped`.
+        targets: By kind of component ("plugin" for the plugin itself), ``module:function`` below `attredit.testing`:
+            called with a `Subject`, it returns a note, or raises `Broken` or `Skipped`.
         quick: False where processes are started, which takes seconds.
     """
 
     name: str
     summary: str
-    kinds: tuple[str, ...]
-    target: str
+    targets: Mapping[str, str]
     quick: bool = True
 
-    def function(self) -> Callable[[Subject], str]:
-        """What checks it."""
-        module, _, name = self.target.partition(":")
+    def function(self, kind: str) -> Callable[[Subject], str]:
+        """What checks it on a component of this kind."""
+        module, _, name = self.targets[kind].partition(":")
         found: Callable[[Subject], str] = getattr(importlib.import_module(f"attredit.testing.{module}"), name)
         return found
 
 
+def _all(kinds: Iterable[str], target: str) -> dict[str, str]:
+    return dict.fromkeys(kinds, target)
+
+
+def _of_imports(name: str) -> dict[str, str]:
+    return {"plugin": f"imports:{name}"}
+
+
 PROMISES = (
-    Promise("loads", "it and everything that it registers can be imported", ("plugin",), "imports:loads"),
-    Promise("torch-free-import", "listing it never imports torch", ("plugin",), "imports:torch_free", quick=False),
-    Promise("import-time", "importing it costs next to nothing", ("plugin",), "imports:cost", quick=False),
-    Promise("silent-import", "importing it and its targets prints nothing", ("plugin",), "imports:silent", quick=False),
+    Promise("loads", "it and everything that it registers can be imported", _of_imports("loads")),
+    Promise("torch-free-import", "listing it never imports torch", _of_imports("torch_free"), quick=False),
+    Promise("import-time", "importing it costs next to nothing", _of_imports("cost"), quick=False),
+    Promise("silent-import", "importing it and its targets prints nothing", _of_imports("silent"), quick=False),
     Promise(
         "import-leaves-state",
         "importing it changes no random state and no function of torch or NumPy",
-        ("plugin",),
-        "imports:leaves_state",
+        _of_imports("leaves_state"),
         quick=False,
     ),
-    Promise("shapes", "outputs have the stated shapes and dtypes at every size", NETWORKS, "parts:shapes"),
+    Promise(
+        "shapes",
+        "outputs have the stated shapes and dtypes, whatever the size, channels and attributes",
+        _all(NETWORKS, "parts:shapes") | _all(LOSSES, "losses:shapes"),
+    ),
+    Promise(
+        "gradients",
+        "gradients reach what they should, and nothing else changes",
+        _all(NETWORKS, "parts:gradients") | {"factorizer": "losses:gradients", "term": "losses:gradients_of_term"},
+    ),
+    Promise(
+        "determinism",
+        "the same seed gives the same results",
+        _all(NETWORKS, "parts:determinism") | _all(LOSSES, "losses:determinism"),
+    ),
+    Promise(
+        "save-and-load",
+        "saved and loaded, it says the same",
+        _all(NETWORKS, "parts:save_and_load") | _all(LOSSES, "losses:save_and_load"),
+    ),
+    Promise("partners", "it trains in every method that can have it", _all(TRAINED, "hosts:partners")),
 )
