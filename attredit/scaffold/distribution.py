@@ -136,5 +136,5 @@ class Distribution:
 
 def _suggested(name: str) -> str:
     """The nearest name that could be one, as the end of a sentence."""
-    plain = re.sub("[^a-z0-9]+", "-", name.lower()).removeprefix("attredit-").strip("-0123456789")
+    plain = re.sub("^([-0-9]+|attredit-)+|-+$", "", re.sub("[^a-z0-9]+", "-", name.lower()))
     return f", such as {plain[:LONGEST].strip('-')}" if plain else ""

@@ -42,6 +42,7 @@ def test_a_good_name_is_taken(name: str) -> None:
     [
         ("My_Method", "the first a letter, such as my-method."),
         ("attredit-hsic", "the first a letter, such as hsic."),
+        ("attredit-3d", "the first a letter, such as d."),
         ("hsic/../..", "the first a letter, such as hsic."),
         ("3d-faces", "the first a letter, such as d-faces."),
         ("two--dashes-", "the first a letter, such as two-dashes."),
@@ -115,6 +116,19 @@ def test_what_is_written_is_well_formatted_whatever_its_name(tmp_path: Path) -> 
         ruff = [sys.executable, "-m", "ruff", *arguments, "--no-cache", str(tmp_path)]
         done = subprocess.run(ruff, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
+
+
+def test_what_is_written_has_types(tmp_path: Path) -> None:
+    packages = []
+    for kind in KINDS:
+        new = Distribution(f"typed-{kind}", kind)
+        new.write(tmp_path / kind)
+        packages.append(tmp_path / kind / new.package)
+    # With the project's settings and cache, so that torch has not to be read again after `make check`.
+    environment = {**os.environ, "MYPYPATH": os.pathsep.join(str(package.parent) for package in packages)}
+    mypy = [sys.executable, "-m", "mypy", "--strict", *map(str, packages)]
+    done = subprocess.run(mypy, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def contents(directory: Path) -> dict[str, bytes | None]:
