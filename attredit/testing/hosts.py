@@ -6,6 +6,7 @@ feature map. Everything else that goes wrong in a training is a broken promise, 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,11 @@ class Host:
 
     def __str__(self) -> str:
         return self.method if self.preset == "default" else f"{self.method}:{self.preset}"
+
+    @property
+    def key(self) -> str:
+        """The same for hosts that train the same, whichever of their components is meant."""
+        return f"{self.method}:{self.preset} {json.dumps(self.overrides, sort_keys=True)}"
 
     def recipe(self, registry: Registry) -> Recipe:
         """The method's recipe with the component."""
@@ -112,7 +118,7 @@ def outcomes(subject: Subject) -> list[Outcome]:
 
 def outcome(subject: Subject, host: Host) -> Outcome:
     """A training of one host."""
-    return subject.place.once(f"{subject.it.kind} {subject.it.id} as {host.role} in {host}", lambda: _tried(subject, host))
+    return subject.place.once(f"trained {host.key}", lambda: _tried(subject, host))
 
 
 def home(subject: Subject) -> Outcome:
@@ -189,7 +195,7 @@ def _with_term(subject: Subject, method: str, presets: Mapping[str, Recipe]) -> 
 def _tried(subject: Subject, host: Host) -> Outcome:
     """Build at the first size that the core accepts, then train."""
     refused = ""
-    for size in (*make.SIZES, *make.LARGE):
+    for size in make.ALL_SIZES:
         try:
             trainer = trainer_of(host.request(size, run_dir=str(subject.place.directory("tried")), steps=STEPS))
             return _stepped(subject, host, trainer)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 from attredit.errors import PluginError
 from attredit.testing.report import Broken, Skipped
-from attredit.testing.workshop import Subject
+from attredit.testing.workshop import Subject, environment
 
 _SECONDS = 120.0
 _TRIES = 3
@@ -25,7 +24,7 @@ def loads(subject: Subject) -> str:
         raise Broken("a plugin that loads", f"{plugin.error} (attredit plugins show {plugin.name} --traceback)")
     if not plugin.components:
         raise Broken("a plugin that registers something", "none of its hooks registers anything")
-    missing, absent = [], []
+    missing, absent = list[str](), list[str]()
     for component in plugin.components:
         for target in dict.fromkeys((component.target, *component.presets.values())):
             try:
@@ -103,12 +102,6 @@ class _Probe:
             last = (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1]
             raise Broken("an import in a fresh process", f"exit code {done.returncode}: {last}")
         return cls(json.loads(file.read_text("utf-8")), done.stdout)
-
-
-def environment() -> dict[str, str]:
-    """Of a process that is to find modules where this one does; its current directory is no place to import from."""
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
 def _listed(subject: Subject) -> _Probe:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
-from attredit.build import Built, build
+from attredit.build import Built
 from attredit.errors import UsageError
 from attredit.recipe import Recipe
 from attredit.testing import hosts, make
@@ -35,6 +35,7 @@ class Scene:
         built: Its parts, players and terms.
         schema: The attributes.
         role: Which part, or which term of which player, the component is.
+        images: Their size and channels.
     """
 
     subject: Subject
@@ -42,6 +43,7 @@ class Scene:
     built: Built
     schema: AttributeSchema
     role: str
+    images: tuple[int, int]
 
     def view(self, step: int = 0) -> BatchView:
         """The step's tensors."""
@@ -60,8 +62,6 @@ class Scene:
             predictor=self.recipe.predictor,
             prior=self.recipe.prior,
         )
-
-    images: tuple[int, int] = (32, 3)
 
     @property
     def losses(self) -> dict[str, Loss]:
@@ -103,9 +103,7 @@ def scene(
     """A method with the component in it; the first that it trains in, unless another is named."""
     outcome = hosts.home(subject) if host is None else hosts.outcome(subject, host)
     recipe = outcome.host.recipe(subject.registry)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        built = build(subject.registry, recipe, schema, channels=channels, image_size=outcome.size)
+    built = make.whole(subject, recipe, outcome.size, schema, channels, seed)
     return Scene(subject, recipe, built, schema, outcome.host.role, (outcome.size, channels))
 
 
@@ -156,19 +154,19 @@ def gradients(subject: Subject) -> str:
 
 def gradients_of_term(subject: Subject) -> str:
     """Some weight of some part moves; a module, which may be there to measure, need not move any."""
-    working = [o for o in hosts.outcomes(subject) if o.works]
-    if not working:
-        raise Skipped("it trains in no method: see the promise partners")
-    module = False
-    for outcome in working:
-        made = scene(subject, outcome.host)
+    hosts.home(subject)
+    module, tried = False, list[str]()
+    for host in hosts.hosts(subject):
+        if not hosts.outcome(subject, host).works:
+            continue
+        made = scene(subject, host)
         value, module = _values_alone(made)["value"], made.module is not None
+        tried.append(str(host))
         reached = [n for n, part in made.built.parts.items() if _reached(value, _weights(part))]
         if reached:
             return f"reaches {', '.join(reached)}"
     if not module:
-        tried = ", ".join(str(outcome.host) for outcome in working)
-        raise Broken("a gradient for some weight of some part", f"none in {tried}")
+        raise Broken("a gradient for some weight of some part", f"none in {', '.join(tried)}")
     return "reaches nothing: it measures"
 
 
@@ -196,7 +194,8 @@ def save_and_load(subject: Subject) -> str:
 
 def _with_state_of(first: Scene, other: Scene) -> Scene:
     """The other instance, with the first's state from a file, among the first's parts."""
-    assert first.module is not None and other.module is not None, "functions are skipped"
+    assert first.module is not None, "functions are skipped"
+    assert other.module is not None, "both are built alike"
     through_file(first.subject, first.module, other.module)
     parts = dict(first.built.parts)
     if first.subject.it.kind == "factorizer":

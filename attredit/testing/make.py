@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import Attribute, AttributeSchema
-from attredit.build import Geometry, build_part, components_of, kind_of_part
+from attredit.build import Built, Geometry, build, build_part, components_of, kind_of_part
 from attredit.errors import AttrEditError, UsageError
 from attredit.interfaces import Code
 from attredit.recipe import Part, Recipe, presets_of, resolve
@@ -25,6 +25,7 @@ THREE = AttributeSchema.of_binary(["Left", "Right", "Below"])
 MIXED = AttributeSchema((Attribute("Left"), Attribute("Below", ("dark", "grey", "light"))))
 SIZES = (32, 64, 16, 48)
 LARGE = (128, 224, 256)
+ALL_SIZES = (*SIZES, *LARGE)
 LATENT = 8
 
 
@@ -48,6 +49,19 @@ def built(subject: Subject, component: Component, of: Geometry, seed: int = 0) -
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_part(subject.registry, component.kind, part, of)
+
+
+def whole(
+    subject: Subject, recipe: Recipe, size: int, schema: AttributeSchema = ONE, channels: int = 3, seed: int = 0
+) -> Built:
+    """Everything that a recipe describes, initialised from a seed.
+
+    Raises:
+        UsageError: it cannot be built at this size.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(subject.registry, recipe, schema, channels=channels, image_size=size)
 
 
 def recipes(subject: Subject) -> list[tuple[Component, str, Recipe]]:
@@ -98,8 +112,9 @@ def first_geometry(subject: Subject) -> Geometry:
 
 def _sizes(subject: Subject) -> list[int]:
     """The image sizes that a network takes; of the large ones, which are slow, one if there is no other."""
-    taken, refused = [], ""
-    for size in (*SIZES, *LARGE):
+    taken: list[int] = []
+    refused = ""
+    for size in ALL_SIZES:
         if taken and size in LARGE:
             break
         try:
@@ -108,7 +123,7 @@ def _sizes(subject: Subject) -> list[int]:
         except UsageError as error:
             refused = str(error)
     if not taken:
-        sizes = ", ".join(map(str, (*SIZES, *LARGE)))
+        sizes = ", ".join(map(str, ALL_SIZES))
         raise Broken(f"one of the image sizes {sizes} to work", f"it takes none: {refused}")
     return taken
 

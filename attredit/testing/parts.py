@@ -136,14 +136,16 @@ def gradients(subject: Subject) -> str:
     loss = torch.stack([(t * torch.randn(t.shape, generator=make.generator(9))).sum() for t in tensors(output)]).sum()
     if not loss.requires_grad:
         raise Broken("outputs that gradients can flow back from", "they are cut off from the network")
-    loss.backward()
+    torch.autograd.backward(loss)
     dead = [name for name, weight in network.named_parameters() if weight.requires_grad and weight.grad is None]
     if dead:
         raise Broken("a gradient for every weight that requires one", f"none for {', '.join(dead)}")
     if given[0].grad is None or not bool(given[0].grad.any()):
         what = "latent" if subject.it.kind == "decoder" else "images"
         raise Broken(f"a gradient that flows on to the {what}", "none arrives there")
-    broken = [name for name, w in network.named_parameters() if w.grad is not None and not bool(w.grad.isfinite().all())]
+    broken = [
+        name for name, w in network.named_parameters() if w.grad is not None and not bool(w.grad.isfinite().all())
+    ]
     if broken:
         raise Broken("gradients that are finite", f"not those of {', '.join(broken)}")
     return f"{sum(1 for _ in network.parameters())} tensors of weights"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 # All that a plugin's module needs of attredit, so that it is not counted as the plugin's.
-import attredit.hookspecs  # noqa: F401
+import attredit.hookspecs
 import attredit.registry  # noqa: F401
 
 HEAVY = ("torch", "datasets", "accelerate", "torchvision", "transformers")

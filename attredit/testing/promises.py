@@ -81,5 +81,29 @@ PROMISES = (
         "saved and loaded, it says the same",
         _all(NETWORKS, "parts:save_and_load") | _all(LOSSES, "losses:save_and_load"),
     ),
-    Promise("partners", "it trains in every method that can have it", _all(TRAINED, "hosts:partners")),
+    Promise("recipes", "each preset can be written down, read again and built", {"method": "runs:recipes"}),
+    Promise(
+        "partners",
+        "it trains together with everything registered that it can be together with",
+        _all(TRAINED, "hosts:partners") | {"dataset": "data_training:trains"},
+    ),
+    Promise("exact-resume", "stopped and resumed, a run ends with the same bytes", _all(TRAINED, "runs:exact_resume")),
+    Promise(
+        "identity-edit",
+        "asking for what the image already has changes little",
+        _all(("encoder", "decoder", "method"), "runs:identity_edit"),
+    ),
+    Promise("data-source", "images, labels and splits are what the source says", {"dataset": "data:contents"}),
+    Promise("counterfactuals", "what it draws instead has the stated form", {"dataset": "data:counterfactuals"}),
+    Promise("metrics", "it gives finite numbers, the same every time", {"metric": "metrics:figures"}),
+    Promise("fingerprints", "the same in every instance and process", {"dataset": "data:fingerprints"}, quick=False),
+    Promise(
+        "workers", "it can be sent to other processes, and reads the same there", {"dataset": "data:workers"}, False
+    ),
+    Promise(
+        "two-processes",
+        "two processes train what one trains",
+        _all(TRAINED, "processes:two_processes"),
+        quick=False,
+    ),
 )

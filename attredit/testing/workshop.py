@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,3 +88,9 @@ def workshop(
                 del os.environ["ATTREDIT_CACHE"]
             else:
                 os.environ["ATTREDIT_CACHE"] = before
+
+
+def environment() -> dict[str, str]:
+    """Of a process that is to find modules where this one does; its current directory is no place to import from."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
