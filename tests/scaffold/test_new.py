@@ -88,6 +88,8 @@ def test_files_of_a_kind(kind: str) -> None:
     assert len(modules) > 2
     for path, text in modules.items():
         assert text.count("\n") < 60, path
+    listed = set(re.findall(r"^\s*(?:from|import) (\w+)", files["attredit_my_own/__init__.py"], re.M))
+    assert listed == {"__future__", "attredit", "typing"}  # what listing plugins imports
     project = tomllib.loads(files["pyproject.toml"])
     assert project["project"]["entry-points"] == {"attredit": {"my-own": "attredit_my_own"}}
     assert "license" not in project["project"]
