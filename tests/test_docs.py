@@ -26,6 +26,7 @@ from PIL import Image
 
 from attredit.benchmark.suite import read_suite
 from attredit.errors import RunError
+from attredit.scaffold import KINDS, Distribution
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -246,6 +247,26 @@ def test_what_a_model_card_says_works(place: Path, attredit: Any, monkeypatch: p
     assert [c.split()[0] for c in commands] == ["attredit", "python", "attredit", "attredit"]
     (place / "run").symlink_to("RUN")  # the name it had when the card was written
     run_all(commands, attredit)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_readme_of_a_new_plugin_says_works(
+    kind: str, place: Path, attredit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attredit import registry
+
+    new = Distribution(f"read-{kind}", kind)
+    new.write(place / "new")
+    facts = place / "new" / f"{new.package}-0.1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {new.title}\nVersion: 0.1.0\n")
+    (facts / "entry_points.txt").write_text(f"[attredit]\n{new.name} = {new.package}\n")
+    monkeypatch.syspath_prepend(place / "new")
+    registry.installed.cache_clear()
+    commands = commands_of((place / "new" / "README.md").read_text())
+    assert set(new.commands) < set(commands)
+    # The others are run by tests/scaffold/test_generated.py, in an environment that they may change.
+    run_all([c for c in commands if c == "attredit plugins" or c in new.commands], attredit)
 
 
 def test_commands_are_found_wherever_they_stand() -> None:
