@@ -77,7 +77,7 @@ class Built:
         """Networks that start from another's weights fetch them now; see `attredit.interfaces`."""
         for part in self.parts.values():
             if hasattr(part, "initialize"):
-                part.initialize()
+                part.initialize()  # type: ignore[operator]
 
     def stateful_terms(self) -> Iterator[tuple[str, nn.Module]]:
         """Terms that keep state, by ``player.term``."""
@@ -103,9 +103,7 @@ def build(registry: Registry, recipe: Recipe, schema: AttributeSchema, *, channe
     return Built(parts, list(_players(registry, recipe, parts)))
 
 
-def build_parts(
-    registry: Registry, recipe: Recipe, names: Iterable[str], geometry: Geometry
-) -> dict[str, nn.Module]:
+def build_parts(registry: Registry, recipe: Recipe, names: Iterable[str], geometry: Geometry) -> dict[str, nn.Module]:
     """Some parts of a recipe; the encoder first, whose skip connections the decoder is told of.
 
     Raises:
