@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from attredit.interfaces import Code, DataSource, Decoder, Discriminator, Encoder, Factorizer, Metric, Verdict
     from attredit.launch import train
     from attredit.recipe import Optimizer, Part, Player, Recipe, Schedule, Term
-    from attredit.registry import Registry
+    from attredit.registry import Registry, use_plugin
     from attredit.view import BatchView
 
 __version__ = "0.1.0"
@@ -59,6 +59,7 @@ _HOME = {
     "hookimpl": "hookspecs",
     "load": "editor",
     "train": "launch",
+    "use_plugin": "registry",
 }
 
 __all__ = [
@@ -92,6 +93,7 @@ __all__ = [
     "hookimpl",
     "load",
     "train",
+    "use_plugin",
 ]
 
 

@@ -50,7 +50,7 @@ def write_card(run: RunDirectory, config: RunConfig) -> None:
         _pictures(run),
         _use(run, config),
         _training(run, config),
-        _evaluation(run),
+        _evaluation(run, config),
         _INTENDED,
         _biases(config.data.name),
         _reproduce(config),
@@ -64,6 +64,8 @@ def _what(config: RunConfig) -> str:
     method = method_of(installed(), config)
     summary = f": {method.summary}" if method is not None else ""
     attributes = ", ".join(f"`{name}`" for name in config.schema_.names)
+    files = {o.distribution: o.version for o in config.origins.values() if o.is_file}
+    rows = "".join(f"\n| Plugin file | `{name}`, `{version}` |" for name, version in files.items())
     return f"""
 # {config.method} on {config.data.name}: {", ".join(config.schema_.names)}
 
@@ -75,7 +77,7 @@ attredit.
 | Method | `{config.method}`, preset `{config.preset}`{summary} |
 | Data | `{config.data.name}`, {config.data.images:,} training images, fingerprint `{config.data.fingerprint}` |
 | Attributes | {attributes} |
-| Recipe | `{config.recipe.hash}`, in full in `config.json` |
+| Recipe | `{config.recipe.hash}`, in full in `config.json` |{rows}
 """
 
 
@@ -94,17 +96,19 @@ def _use(run: RunDirectory, config: RunConfig) -> str:
     name, where = config.schema_.names[0], run.path.name
     value = config.schema_.attributes[0].values[-1]
     shown = value if value.isdigit() else f'"{value}"'
+    options = " ".join(["", *config.plugin_options])
+    uses = "".join(f'attredit.use_plugin("{file}")\n' for file in config.plugin_files)
     return f"""
 ## Use
 
 ```sh
-attredit edit {where} photo.png --set {name}={value} -o edited.png
+attredit edit {where} photo.png --set {name}={value} -o edited.png{options}
 ```
 
 ```python
 import attredit
 
-editor = attredit.load("{where}")
+{uses}editor = attredit.load("{where}")
 editor.edit("photo.png", {{"{name}": {shown}}}).save("edited.png")
 editor.predict("photo.png")
 ```
@@ -133,12 +137,13 @@ def _training(run: RunDirectory, config: RunConfig) -> str:
 """
 
 
-def _evaluation(run: RunDirectory) -> str:
+def _evaluation(run: RunDirectory, config: RunConfig) -> str:
     from attredit.report.figures import markdown, read_evaluation
 
     evaluation = read_evaluation(run)
     if evaluation is None:
-        return f"## Evaluation\n\nNot evaluated yet: `attredit evaluate {run.path.name}` measures it."
+        command = " ".join(["attredit evaluate", run.path.name, *config.plugin_options])
+        return f"## Evaluation\n\nNot evaluated yet: `{command}` measures it."
     return f"## Evaluation\n\n{markdown(evaluation)}"
 
 

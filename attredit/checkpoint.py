@@ -22,10 +22,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from attredit.attributes import Attribute, AttributeSchema
 from attredit.data.geometry import Geometry
+from attredit.discovery import LOAD
 from attredit.errors import PluginError, RunError
 from attredit.files import explained, write_tensors, write_text
+from attredit.plugin_files import is_file_version
 from attredit.recipe import Recipe
-from attredit.registry import Registry
+from attredit.registry import PluginInfo, Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,13 +48,29 @@ class DataConfig(BaseModel):
 
 
 class Origin(BaseModel):
-    """Where a part's, a term's or the data set's code came from."""
+    """Where the method, or a part's, a term's or the data set's code came from.
+
+    Attributes:
+        id: Of the component, ``plugin/name``.
+        distribution: That the plugin is of; the name of a plugin file.
+        version: Of the distribution; ``sha256:`` and the digest of a plugin file.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     distribution: str
     version: str
+
+    @property
+    def plugin(self) -> str:
+        """The plugin's name."""
+        return self.id.split("/")[0]
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is of a plugin file."""
+        return is_file_version(self.version)
 
 
 class RunConfig(BaseModel):
@@ -86,6 +104,16 @@ class RunConfig(BaseModel):
     def image_size(self) -> int:
         """H = W of the model's images."""
         return self.geometry.size
+
+    @property
+    def plugin_files(self) -> tuple[str, ...]:
+        """Names of the plugin files that took part."""
+        return tuple(dict.fromkeys(origin.distribution for origin in self.origins.values() if origin.is_file))
+
+    @property
+    def plugin_options(self) -> list[str]:
+        """What a command about the run needs beside it: ``--plugin`` for each of these files."""
+        return [word for file in self.plugin_files for word in ("--plugin", file)]
 
     @model_validator(mode="after")
     def _can_edit(self) -> RunConfig:
@@ -155,21 +183,17 @@ class RunDirectory:
         Args:
             registry: What is installed.
             config: The run's configuration.
-            needed: Which of its `origins` are asked for; all when None.
+            needed: Which of its `origins` are asked for; all when None. Those of plugin files always are: nobody can
+                install what they were.
 
         Raises:
-            PluginError: one is missing or broken, with what to install.
+            PluginError: one is missing, broken, left out, or a file that has changed; with what to do.
         """
         present = {p.name: p for p in registry.plugins}
         for what, origin in config.origins.items():
-            if needed is not None and what not in needed:
-                continue
-            plugin = present.get(origin.id.split("/")[0])
-            install = f"Install it: pip install {origin.distribution}=={origin.version}"
-            if plugin is None:
-                raise PluginError(f"The run's {what} is {origin.id}, whose plugin is not installed.", install)
-            if plugin.error:
-                raise PluginError(f"The run's {what} is {origin.id}, whose plugin is broken: {plugin.error}.", install)
+            # A run outlives its method, whose recipe it has.
+            if origin.is_file or (what != "method" if needed is None else what in needed):
+                _check_origin(what, origin, present.get(origin.plugin), origin.plugin in registry.left_out)
 
     def save(self, model: Mapping[str, Tensor], training: Mapping[str, Tensor], step: int) -> None:
         """Write both weight files; the self-contained one for resuming first.
@@ -207,6 +231,27 @@ class RunDirectory:
         """Forget metrics after a step, which a resumed run is about to repeat."""
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
         write_text(self.metrics_file, "".join(kept))
+
+
+def _check_origin(what: str, origin: Origin, plugin: PluginInfo | None, left_out: bool) -> None:
+    """Make sure that one plugin is here, and is what it was if it is a file."""
+    its, mend = "whose plugin", f"Install it: pip install {origin.distribution}=={origin.version}"
+    if origin.is_file:
+        its, mend = f"of the file {origin.distribution}, which", f"Name it: --plugin {origin.distribution}"
+    if plugin is not None and plugin.error:
+        raise PluginError(f"The run's {what} is {origin.id}, {its} is broken: {plugin.error}.", mend)
+    if left_out:
+        raise PluginError(f"The run's {what} is {origin.id}, {its} {LOAD} leaves out.", f"Name {origin.plugin} in it.")
+    if plugin is None and origin.is_file:
+        also = f'in Python: attredit.use_plugin("{origin.distribution}")'
+        raise PluginError(f"The run's {what} is {origin.id}, {its} was not named.", f"{mend}; {also}")
+    if plugin is None:
+        raise PluginError(f"The run's {what} is {origin.id}, {its} is not installed.", mend)
+    if origin.is_file and plugin.version != origin.version:
+        raise PluginError(
+            f"The run's {what} is {origin.id}, {its} has changed since: it is {plugin.version} now.",
+            f"Restore the one that is {origin.version}, or train again.",
+        )
 
 
 def _first(error: ValidationError) -> str:

@@ -125,6 +125,7 @@ def trainer_of(request: Request, progress: Progress | None = None) -> Trainer:
     # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
     built = _built(registry, recipe, schema, geometry, request.seed)
     with accelerator.main_process_first():
+        built.initialize()
         store = prepare(source, "train", geometry, name=request.dataset, progress=progress)
     require_classes(store, schema.names)
     batch_size = request.batch_size or recipe.batch_size
@@ -148,7 +149,7 @@ def trainer_of(request: Request, progress: Progress | None = None) -> Trainer:
         precision=request.precision,
         log_every=request.log_every,
         save_every=request.save_every,
-        origins=_origins(registry, recipe, request.dataset),
+        origins=_origins(registry, recipe, request),
         versions={n: version(n) for n in ("attredit", "torch", "accelerate")} | {"python": platform.python_version()},
     )
     return Trainer(built, config, store, accelerator, RunDirectory(_agreed_path(request, accelerator)))
@@ -271,9 +272,10 @@ def _steps(request: Request, recipe: Recipe, images: int, batch_size: int) -> in
     return request.steps or recipe.steps
 
 
-def _origins(registry: Registry, recipe: Recipe, dataset: str) -> dict[str, Origin]:
-    found = components_of(registry, recipe, dataset)
-    return {n: Origin(id=c.id, distribution=c.distribution, version=c.version) for n, c in found.items()}
+def _origins(registry: Registry, recipe: Recipe, request: Request) -> dict[str, Origin]:
+    found = components_of(registry, recipe, request.dataset) | {"method": registry.find("method", request.method)}
+    # Of a plugin file its name alone: where it lies is nobody's business.
+    return {n: Origin(id=c.id, distribution=Path(c.distribution).name, version=c.version) for n, c in found.items()}
 
 
 def _agreed_path(request: Request, accelerator: Accelerator) -> str:

@@ -26,14 +26,27 @@ class _Frozen(BaseModel):
 
 
 class Part(_Frozen):
-    """A network or strategy, by registered name."""
+    """A network or strategy, by registered name.
+
+    Attributes:
+        use: Registered encoder, decoder, discriminator or factorizer; ``plugin/name`` where several plugins have one.
+        options: Keyword arguments of its constructor.
+    """
 
     use: str
     options: dict[str, Any] = Field(default_factory=dict)
 
 
 class Schedule(_Frozen):
-    """A number that changes: `start` to `end` over `steps` steps from step `begin`; 0 steps: to the run's end."""
+    """A number that changes: `start` to `end` over `steps` steps from step `begin`.
+
+    Attributes:
+        kind: How it gets there. A constant is 0 before `begin` and `end` from then on.
+        start: The value until `begin`.
+        end: The value afterwards.
+        begin: The step at which it starts to change.
+        steps: How long it changes; 0: until the run ends.
+    """
 
     kind: Literal["constant", "linear", "cosine"] = "linear"
     start: float = 0.0
@@ -80,7 +93,13 @@ class Term(_Frozen):
 
 
 class Optimizer(_Frozen):
-    """A torch optimiser and its keyword arguments."""
+    """How a player follows its gradient.
+
+    Attributes:
+        name: The optimiser, torch's.
+        lr: Its learning rate, a number or a schedule.
+        options: Its other keyword arguments.
+    """
 
     name: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
     lr: float | Schedule = 1e-3

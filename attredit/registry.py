@@ -6,115 +6,70 @@ breaks nothing but itself: it stays in `Registry.plugins` with its error. ``ATTR
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import os
-import time
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
+from importlib.metadata import EntryPoint
 from typing import Any
 
-import pluggy
-
-from attredit import API, __version__, hookspecs
+from attredit.discovery import CORE, LOAD, Candidate, file_plugins, installed_plugins, wanted_plugins
 from attredit.errors import PluginError, UsageError, nearest
+from attredit.loading import KINDS, Component, Loader, PluginInfo, sentence_of
+from attredit.plugin_files import VARIABLE, forget, with_file
 
-KINDS = ("encoder", "decoder", "discriminator", "factorizer", "term", "metric", "dataset", "method")
-
-_BUILTIN = EntryPoint("core", "attredit.builtin", hookspecs.GROUP)
-
-
-@dataclass(frozen=True)
-class Component:
-    """Something a plugin registered."""
-
-    kind: str
-    name: str
-    plugin: str
-    target: str
-    summary: str = ""
-    presets: Mapping[str, str] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()
-    distribution: str = "attredit"
-    version: str = ""
-
-    @property
-    def id(self) -> str:
-        """The full, unique name: ``plugin/name``."""
-        return f"{self.plugin}/{self.name}"
-
-    def load(self, target: str | None = None) -> Any:
-        """Import what `target` (default: the component's own) names.
-
-        Raises:
-            PluginError: it cannot be imported.
-        """
-        module, _, attribute = (target or self.target).partition(":")
-        try:
-            return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            install = f"Install what it needs: pip install {' '.join(self.needs)}" if self.needs else ""
-            raise PluginError(f"{self.kind} {self.id} cannot be loaded: {error}.", install) from error
-
-
-@dataclass
-class PluginInfo:
-    """What is known about one plugin, working or broken."""
-
-    name: str
-    distribution: str
-    version: str
-    module: str
-    milliseconds: float = 0.0
-    api: int | None = None
-    error: str = ""
-    traceback: str = ""
-    components: tuple[Component, ...] = ()
+__all__ = ["KINDS", "Component", "PluginInfo", "Registry", "installed", "use_plugin", "using_plugins"]
 
 
 class Registry:
-    """All components of all plugins, by kind and name."""
+    """All components of all plugins, by kind and name.
+
+    Attributes:
+        plugins: All that were looked into, broken ones as well.
+        left_out: Names of those that ATTREDIT_LOAD_PLUGINS leaves out.
+    """
 
     def __init__(self) -> None:
         self.plugins: list[PluginInfo] = []
+        self.left_out: tuple[str, ...] = ()
         self._components: dict[tuple[str, str], Component] = {}
-        self._manager = pluggy.PluginManager(hookspecs.GROUP)
-        self._manager.add_hookspecs(hookspecs)
+        self._loader = Loader()
 
     @classmethod
     def discover(cls) -> Registry:
-        """A registry of everything installed: the core's own terms, then every entry point of the group."""
+        """A registry of the core's own terms, of all that is installed, and of plugin files.
+
+        Raises:
+            UsageError: ATTREDIT_LOAD_PLUGINS names what does not exist, or ATTREDIT_PLUGIN_FILES what cannot be one.
+        """
         found = cls()
-        for entry in (_BUILTIN, *sorted(entry_points(group=hookspecs.GROUP), key=lambda e: e.name)):
-            found.add(entry)
+        known, unreadable = installed_plugins()
+        wanted, files = wanted_plugins(plugin.name for plugin in known), file_plugins(known)
+        taken = [plugin for plugin in known if wanted is None or plugin.name in wanted]
+        found.left_out = tuple(sorted({plugin.name for plugin in known} - {plugin.name for plugin in taken}))
+        for plugin in (CORE, *taken, *files):
+            found._add(plugin)
+        for name, error in unreadable:
+            trace = "".join(traceback.format_exception(error))
+            said = f"its metadata cannot be read: {sentence_of(error)}"
+            found.plugins.append(PluginInfo(name, name, "", error=said, traceback=trace))
         return found
 
     def add(self, entry: EntryPoint) -> PluginInfo:
         """Load one plugin. A failure is recorded, or raised when ATTREDIT_STRICT_PLUGINS is set."""
-        distribution = entry.dist.name if entry.dist else "attredit"
-        info = PluginInfo(entry.name, distribution, entry.dist.version if entry.dist else __version__, entry.module)
-        started = time.perf_counter()
-        try:
-            module = entry.load()
-            info.api = getattr(module, "attredit_api", None)
-            components = self._collect(module, info)
-        except (Exception, SystemExit) as error:
-            if os.environ.get("ATTREDIT_STRICT_PLUGINS", "") not in ("", "0"):
-                raise
-            info.error = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-            info.traceback = traceback.format_exc()
-        else:
-            info.components = tuple(components)
-            self._components.update({(c.kind, c.id): c for c in components})
-        info.milliseconds = 1000 * (time.perf_counter() - started)
-        self.plugins.append(info)
-        return info
+        return self._add(Candidate(entry))
 
     def components(self, kind: str) -> list[Component]:
-        """Everything registered of one kind, sorted by id."""
+        """Everything registered of one kind, sorted by id.
+
+        Raises:
+            PluginError: a plugin file is broken; whoever names one does not want to do without it.
+        """
+        for plugin in self.plugins:
+            if plugin.is_file and plugin.error:
+                more = f"attredit plugins show {plugin.name} --traceback --plugin {plugin.distribution}"
+                raise PluginError(f"Plugin file {plugin.distribution} is broken: {plugin.error}.", f"See: {more}")
         return sorted((c for (k, _), c in self._components.items() if k == kind), key=lambda c: c.id)
 
     def find(self, kind: str, name: str) -> Component:
@@ -138,69 +93,67 @@ class Registry:
             )
         short = [c.name for c in known]
         choices = [c.id if "/" in name or short.count(c.name) > 1 else c.name for c in known]
-        silent = ", ".join(p.name for p in self.plugins if p.error)
-        also = f" Not looked into, because broken: {silent}." if silent else ""
-        raise UsageError(f"Unknown {kind} {name!r}.", nearest(name, choices) + also)
+        raise UsageError(f"Unknown {kind} {name!r}.", nearest(name, choices) + self.not_looked_into)
 
     def load(self, kind: str, name: str) -> Any:
         """Import the component of that name."""
         return self.find(kind, name).load()
 
-    def _collect(self, module: ModuleType, info: PluginInfo) -> list[Component]:
-        """Everything `module` registers; nothing is kept of it if any hook fails."""
-        if info.api != API:
-            raise PluginError(f"written for API {info.api}, this is attredit with API {API}")
-        manager = self._manager
-        manager.register(module, info.name)
-        try:
-            manager.check_pending()
-            others = [p for p in manager.get_plugins() if p is not module]
-            components: dict[str, Component] = {}
-            for kind in KINDS:
-                hook = manager.subset_hook_caller(f"register_{kind}s", others)
-                hook(register=_Collector(kind, info, components))
-        except BaseException:
-            manager.unregister(module)
-            raise
-        return list(components.values())
+    @property
+    def not_looked_into(self) -> str:
+        """A sentence on where else something might be, with a space before it; nothing when all was looked into."""
+        broken = ", ".join(plugin.name for plugin in self.plugins if plugin.error)
+        said = f" Not looked into, because broken: {broken}." if broken else ""
+        if self.left_out:
+            said += f" Not looked into, because {LOAD} leaves them out: {', '.join(self.left_out)}."
+        return said
 
-
-@dataclass
-class _Collector:
-    """The `register` callback of one hook call."""
-
-    kind: str
-    info: PluginInfo
-    found: dict[str, Component]
-
-    def __call__(
-        self,
-        name: str,
-        target: str,
-        *,
-        summary: str = "",
-        presets: Mapping[str, str] | None = None,
-        needs: Sequence[str] = (),
-    ) -> None:
-        key = f"{self.kind} {name}"
-        if key in self.found:
-            raise PluginError(f"registers {key!r} twice")
-        if target.count(":") != 1:
-            raise PluginError(f"target {target!r} of {key!r} is not of the form 'module:attribute'")
-        self.found[key] = Component(
-            self.kind,
-            name,
-            self.info.name,
-            target,
-            summary,
-            dict(presets or {}),
-            tuple(needs),
-            self.info.distribution,
-            self.info.version,
-        )
+    def _add(self, plugin: Candidate) -> PluginInfo:
+        info = self._loader.load(plugin, self.plugins)
+        self._components.update({(c.kind, c.id): c for c in info.components})
+        self.plugins.append(info)
+        return info
 
 
 @lru_cache(maxsize=1)
 def installed() -> Registry:
     """The registry of this process, discovered once."""
     return Registry.discover()
+
+
+def use_plugin(file: str | os.PathLike[str]) -> None:
+    """Use a plugin that is one file and not installed, in this process and in those that it starts.
+
+    Named again, it is read again.
+
+    Args:
+        file: A Python module with hooks, such as ``my_method.py``. Its plugin is called ``my_method``, and targets in
+            it are ``"my_method:Mine"``.
+
+    Raises:
+        UsageError: it is no file, no Python module by its name, or its name is that of another module or plugin file.
+    """
+    os.environ[VARIABLE] = with_file(file)
+    forget(file)
+    installed.cache_clear()
+
+
+@contextlib.contextmanager
+def using_plugins(files: Sequence[str | os.PathLike[str]]) -> Iterator[None]:
+    """`use_plugin` for each of the files, until the end of the block.
+
+    Raises:
+        UsageError: see `use_plugin`.
+    """
+    before = os.environ.get(VARIABLE)
+    used: list[str | os.PathLike[str]] = []
+    try:
+        for file in files:
+            use_plugin(file)
+            used.append(file)
+        yield
+    finally:
+        os.environ[VARIABLE] = before or ""
+        for file in used:
+            forget(file)
+        installed.cache_clear()

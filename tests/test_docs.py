@@ -29,7 +29,7 @@ from attredit.errors import RunError
 from attredit.scaffold import KINDS, Distribution
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CELEBA_IMAGES = 12
 
 NOT_RUN = {
@@ -44,7 +44,10 @@ NOT_RUN = {
     "make test": "is what runs this",
     "make format": "changes files",
     "make bench": "minutes",
+    "make docs": "serves until it is stopped",
+    "make site": "needs a virtual environment; tests/site builds it",
     "pip install -e '.[slurm]'": "changes the environment that runs the tests",
+    "pip install 'attredit[identity]'": "changes the environment that runs the tests",
     "pip install -e '.[fid]'": "changes the environment that runs the tests",
     "attredit benchmark benchmarks/celeba/methods.toml --data-dir PATH --engine slurm --slurm timeout_min=600 "
     "--slurm gpus_per_node=1": "needs a cluster; tests/benchmark/test_runner.py submits to submitit's own",
@@ -57,6 +60,7 @@ FACES = {"train": 40, "valid": 8, "test": 10}
 def commands_of(text: str) -> list[str]:
     """Lines of shell blocks, of indented blocks, and commands within sentences, in order; Python blocks whole."""
     found = []
+    text = re.sub(r"^::: .*\n(?: {4}.*\n)*", "", text, flags=re.M)  # what mkdocstrings is told
     fenced = r"^```(?P<language>\w*)\n(?P<block>(?:.*\n)*?)```$"
     inline = r"^    (?P<line>\S.*)$|`(?P<span>(?:attredit|python|pip|make) [^`]+)`"
     for match in re.finditer(f"{fenced}|{inline}", text, re.M):

@@ -168,6 +168,7 @@ class _Run:
     def _job(self, kind: str, cells: Sequence[Cell], home: Path, threads: int | None) -> Job:
         (home / "progress.json").unlink(missing_ok=True)
         results = self.directory.results.path
+        plugins = {plugin.distribution: plugin.version for plugin in installed().plugins if plugin.is_file}
         task = {"kind": kind, "cells": cells, "results": results, "device": self.device, "threads": threads}
-        Task.model_validate(task).write(home)
+        Task.model_validate({**task, "plugins": plugins}).write(home)
         return self.engine.start(home, threads)

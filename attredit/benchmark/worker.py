@@ -19,15 +19,17 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from attredit.benchmark.cells import Cell
 from attredit.benchmark.progress import Clock, Teller
 from attredit.benchmark.results import Facts, Result, Results
 from attredit.benchmark.suite import Budget
 from attredit.checkpoint import RunDirectory
+from attredit.data.workers import cores
 from attredit.errors import AttrEditError, RunError
 from attredit.files import read_tensors, write_text
+from attredit.registry import installed, use_plugin
 
 TASK, GUESSES = "task.json", "seconds.json"
 
@@ -41,6 +43,7 @@ class Task(BaseModel):
         results: Path of results.jsonl.
         device: As for training.
         threads: That compute; as many as there are cores when None.
+        plugins: Plugin files in use, and the version of each; a cluster need not pass the environment on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +53,7 @@ class Task(BaseModel):
     results: Path
     device: str | None = None
     threads: int | None = None
+    plugins: dict[str, str] = Field(default_factory=dict)
 
     def write(self, home: Path) -> None:
         """Make the task's directory and put it there.
@@ -73,11 +77,6 @@ def carry_out(home: str) -> int:
     torch.set_num_threads(task.threads or cores())
     teller = Teller(directory)
     return _prepare(task, directory, teller) if task.kind == "prepare" else _cell(task, directory, teller)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def reason_of(error: Exception) -> str:
@@ -114,6 +113,7 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
     from attredit.benchmark.machine import machine, peak_gpu_memory, peak_memory
     from attredit.evaluation import evaluate
 
+    _use_plugins(task)
     started, run = time.perf_counter(), RunDirectory(home / "run")
     clock = Clock(home / "clock.json", teller)
     parameters = _train(cell, run, task.device, clock)
@@ -144,6 +144,20 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
     )
 
 
+def _use_plugins(task: Task) -> None:
+    """Have the plugin files that the benchmark has.
+
+    Raises:
+        RunError: one is another by now, so that the cell's key is that of other work.
+    """
+    for file in task.plugins:
+        use_plugin(file)
+    here = {plugin.distribution: plugin.version for plugin in installed().plugins} if task.plugins else {}
+    for file, version in task.plugins.items():
+        if here[file] != version:
+            raise RunError(f"Plugin file {file} has changed since the benchmark was started.", "Start it again.")
+
+
 def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> int:
     """Train from the start, or from the last checkpoint; returns how many parameters it has."""
     from attredit.benchmark.calibration import steps_within
@@ -152,7 +166,7 @@ def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> i
     request = cell.request(run.path, device)
     trainer = trainer_of(request)
     parameters = sum(p.numel() for p in trainer.parts.parameters())
-    if _resumable(run):
+    if resumable(run):
         del trainer
         resume(run.path, device=device, observer=clock)
         return parameters
@@ -169,7 +183,7 @@ def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> i
     return parameters
 
 
-def _resumable(run: RunDirectory) -> bool:
+def resumable(run: RunDirectory) -> bool:
     """Whether there is a whole checkpoint; a run without one, or with a damaged one, is started again."""
     try:
         run.config()
@@ -184,6 +198,7 @@ def _resumable(run: RunDirectory) -> bool:
 def _prepare(task: Task, home: Path, teller: Teller) -> int:
     """Stores of both splits and the judge; and how long each cell trains."""
     try:
+        _use_plugins(task)
         _prepare_data(task.cells[0], task.device, teller)
     except Exception as error:
         traceback.print_exc()
@@ -219,7 +234,6 @@ def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
     from attredit.evaluation.identity import identity_of
     from attredit.evaluation.judge import judge_of
     from attredit.interfaces import CounterfactualSource
-    from attredit.registry import installed
 
     entry = cell.dataset
     source = build_source(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import note, say
-from attredit.cli.options import device_option
+from attredit.cli.options import device_option, plugin_words
 from attredit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def command(context: Any, /, suite: str, listed: bool, out: Path | None, device:
             results = run(wanted, target, _engine(*engine, target), device=device, watch=watch)
     except KeyboardInterrupt:
         note("Interrupted. Finished cells are kept; the same command goes on from the last checkpoints.", fg="yellow")
-        note(f"What is finished by now: attredit report {shlex.quote(str(target))}")
+        note(f"What is finished by now: attredit report {shlex.quote(str(target))}{plugin_words()}")
         context.exit(130)
     from attredit.cli.comparisons import print_comparisons
 

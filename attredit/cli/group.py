@@ -6,6 +6,7 @@ request that cannot be right, 1 for one that failed, 130 for an interruption.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import sys
 import time
@@ -52,6 +53,26 @@ _HELP = {
 }
 
 
+def _use_plugins(ctx: Any, parameter: Any, files: Sequence[str]) -> None:
+    """Have plugin files for as long as the command runs; processes that it starts have them as well."""
+    if files:
+        from attredit.registry import using_plugins
+
+        ctx.with_resource(using_plugins(files))
+
+
+# Every command has it: whatever a command looks up may be in such a file.
+_PLUGIN = click.Option(
+    ["--plugin"],
+    multiple=True,
+    metavar="FILE.py",
+    help="Use a plugin that is one file and not installed; repeatable.",
+    expose_value=False,
+    is_eager=True,
+    callback=_use_plugins,
+)
+
+
 class LazyGroup(click.RichGroup):
     """Imports a command's module when the command is run, not when it is listed.
 
@@ -84,8 +105,9 @@ class LazyGroup(click.RichGroup):
             if name.startswith("-"):
                 ctx.fail(f"No such option {name!r}.")
             ctx.fail(f"Unknown command {name!r}. {nearest(name, self._commands)}")
-        module = importlib.import_module(f"attredit.cli.{self._prefix}{name}")
-        return name, module.command, args[1:]
+        command = copy.copy(importlib.import_module(f"attredit.cli.{self._prefix}{name}").command)
+        command.params = [*command.params, _PLUGIN]
+        return name, command, args[1:]
 
 
 class Program(LazyGroup):

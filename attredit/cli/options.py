@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,6 +38,17 @@ def changes_option(function: Function) -> Function:
 def output_option(text: str) -> Callable[[Function], Function]:
     """``-o``, with what the command says of it."""
     return click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help=text)
+
+
+def plugin_words() -> str:
+    """``--plugin FILE`` for each plugin file in use, with a space before it, for commands that are to be typed next."""
+    from attredit.plugin_files import plugin_files
+
+    here, words = Path.cwd(), []
+    for file in plugin_files():
+        shown = file.path.relative_to(here) if file.path.is_relative_to(here) else file.path
+        words.append(f" --plugin {shlex.quote(str(shown))}")
+    return "".join(words)
 
 
 def nested(items: Sequence[str]) -> dict[str, Any]:

@@ -24,12 +24,25 @@ def command(ctx: click.Context) -> None:
     """List plugins: where they come from, whether they work, and what they bring."""
     if ctx.invoked_subcommand is not None:
         return
-    rows = table("Plugin", "Distribution", "Version", "State", "Import", "Brings")
+    rows = table("Plugin", "Distribution", "Version", "API", "Brings", "Import", "State", numbers=("Import",))
     for plugin in installed().plugins:
-        state = f"[red]broken[/]: {_escaped(plugin.error)}" if plugin.error else "[green]ok[/]"
-        origin = (f"[bold]{plugin.name}[/]", plugin.distribution, plugin.version)
-        rows.add_row(*origin, state, f"{plugin.milliseconds:.0f} ms", _brings(plugin))
+        origin = (f"[bold]{_escaped(plugin.name)}[/]", _escaped(plugin.distribution), _escaped(short(plugin.version)))
+        api = "" if plugin.api is None else str(plugin.api)
+        rows.add_row(*origin, api, _brings(plugin), f"{plugin.milliseconds:.0f} ms", state_of(plugin))
     out().print(rows)
+    if left_out := installed().left_out:
+        out().print(f"Left out by ATTREDIT_LOAD_PLUGINS: {', '.join(left_out)}", style="dim", markup=False)
+
+
+def short(version: str) -> str:
+    """A version as one looks at it: of a digest, the beginning."""
+    return version[:15]
+
+
+def state_of(plugin: PluginInfo) -> str:
+    """Whether it works, and what is wrong with it although it does; as rich prints it."""
+    warnings = [f"[yellow]{_escaped(warning)}[/]" for warning in plugin.warnings]
+    return "\n".join([f"[red]broken[/]: {_escaped(plugin.error)}" if plugin.error else "[green]ok[/]", *warnings])
 
 
 def _brings(plugin: PluginInfo) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import note, say
-from attredit.cli.options import device_option, nested
+from attredit.cli.options import device_option, nested, plugin_words
 from attredit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -134,9 +134,9 @@ def _resume(chosen: dict[str, Any], watcher: Watcher) -> Path:
 
 
 def _say_next(run: Path) -> None:
-    where = shlex.quote(str(run))
+    where, more = shlex.quote(str(run)), plugin_words()
     say(f"Run: {run}", bold=True)
     say("Next:")
-    say(f"  attredit evaluate {where}")
-    say(f"  attredit report {where}")
-    say(f"  attredit edit {where} PHOTO.png --set ATTRIBUTE=1")
+    say(f"  attredit evaluate {where}{more}")
+    say(f"  attredit report {where}{more}")
+    say(f"  attredit edit {where} PHOTO.png --set ATTRIBUTE=1{more}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.cli.console import bar, err, is_main_process, note, progress
+from attredit.cli.options import plugin_words
 from attredit.observer import Observer
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Watcher(Observer):
             return "Training had not started."
         if not self.saved:
             return f"No checkpoint of {self.run.path} had been written; start again."
-        where = shlex.quote(str(self.run.path))
+        where = shlex.quote(str(self.run.path)) + plugin_words()
         return f"The last checkpoint is at step {self.saved}; continue with: attredit train --resume {where}"
 
     def prepared(self, done: int, total: int) -> None:

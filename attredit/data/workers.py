@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from functools import cache
 from itertools import islice
 from multiprocessing import Pipe
@@ -23,19 +23,18 @@ from typing import TYPE_CHECKING
 
 from attredit.data.decoding import Decoder, Job
 from attredit.errors import AttrEditError, DataError, RunError
+from attredit.plugin_files import make_importable
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from loky import ProcessPoolExecutor
-
-_CHUNK = 256
+CHUNK = 256
 _MOST_WORKERS = 16
 # Starting workers takes a second or two: below this many seconds of work they are not worth it.
-_WORTH_WORKERS = 5.0
+WORTH_WORKERS = 5.0
 
-# In a worker, what it is to do.
-_job: Job
+# In a worker, what it is to do, pickled.
+_job = b""
 
 _ENVIRONMENT = {
     # The directory that the user happens to be in is no place to import from.
@@ -60,13 +59,13 @@ def decode_all(decoder: Decoder, n: int, workers: int | None) -> Generator[int, 
         DataError: an image cannot be read, or the source cannot be pickled.
         RunError: the file cannot be written, or a process died.
     """
-    first, *rest = [range(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+    first, *rest = [range(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
     started = time.perf_counter()
     done = decoder.decode(first)
     seconds = (time.perf_counter() - started) * len(rest)
     yield done
     if workers is None:
-        workers = min(_cores(), _MOST_WORKERS) if seconds > _WORTH_WORKERS else 1
+        workers = min(cores(), _MOST_WORKERS) if seconds > WORTH_WORKERS else 1
     if workers == 1 or not rest:
         yield from map(decoder.decode, rest)
     else:
@@ -82,15 +81,15 @@ def decode_in_processes(job: Job, ranges: Sequence[range], workers: int) -> Iter
     """
     from loky import BrokenProcessPool, ProcessPoolExecutor
 
-    workers = min(workers, len(ranges))
+    workers, pickled = min(workers, len(ranges)), _pickled(job)
     # Nothing is ever sent. The only writing end is here, so that reading ends with this process, however it ends.
     gone, here = Pipe(duplex=False)
     with gone, here:
-        pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(job, gone), env=_ENVIRONMENT)
+        pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(pickled, gone), env=_ENVIRONMENT)
         try:
             waiting = iter(ranges)
             # One range more than a worker is at, each, so that none waits for this process.
-            running = _begun(pool, job, islice(waiting, 2 * workers))
+            running = {pool.submit(_decode, rows) for rows in islice(waiting, 2 * workers)}
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 running |= {pool.submit(_decode, rows) for rows in islice(waiting, len(done))}
@@ -107,10 +106,12 @@ def decode_in_processes(job: Job, ranges: Sequence[range], workers: int) -> Iter
             pool.shutdown(kill_workers=True)
 
 
-def _begun(pool: ProcessPoolExecutor, job: Job, ranges: Iterator[range]) -> set[Future[int]]:
-    """Start the workers with the first ranges."""
+def _pickled(job: Job) -> bytes:
+    """By loky's own pickler."""
+    from loky.backend.reduction import dumps
+
     try:
-        return {pool.submit(_decode, rows) for rows in ranges}
+        return bytes(dumps(job))
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise DataError(
             f"The source of {job.name} cannot be sent to other processes: {error}.",
@@ -118,8 +119,8 @@ def _begun(pool: ProcessPoolExecutor, job: Job, ranges: Iterator[range]) -> set[
         ) from error
 
 
-def _begin(job: Job, gone: Connection) -> None:
-    """What a worker does first. Not yet the decoder: what fails here, the parent is not told."""
+def _begin(job: bytes, gone: Connection) -> None:
+    """What a worker does first. Not yet the unpickling: what fails here, the parent is not told."""
     global _job
     _job = job
     # What a source prints is no answer of the command's.
@@ -138,7 +139,8 @@ def _end_with_parent(gone: Connection) -> None:
 @cache
 def _decoder() -> Decoder:
     """A worker's own; it holds the file until the worker ends."""
-    return Decoder(_job)
+    make_importable()  # the source may be of a plugin file
+    return Decoder(pickle.loads(_job))
 
 
 def _decode(rows: range) -> int:
@@ -153,6 +155,6 @@ def _decode(rows: range) -> int:
         raise RuntimeError(f"in a process that decodes images:\n{trace}") from None
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

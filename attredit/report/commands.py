@@ -29,6 +29,7 @@ def train_command(registry: Registry, config: RunConfig, run_dir: Path | None = 
     words = ["attredit", "train", "--method", config.method]
     if config.preset != "default":
         words += ["--preset", config.preset]
+    words += config.plugin_options
     words += ["--dataset", config.data.name]
     for attribute in config.schema_.names:
         words += ["--attr", attribute]

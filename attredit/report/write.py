@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,8 +89,9 @@ def gather(run: RunDirectory, commands: tuple[str, ...]) -> Content:
     store = open_store(registry, config, split)
     evaluation, method = read_evaluation(run), method_of(registry, config)
     if not commands:
-        evaluate = (f"attredit evaluate {run.path}",) if evaluation is not None else ()
-        commands = (train_command(registry, config, run.path), *evaluate, f"attredit report {run.path}")
+        names = ("evaluate", "report") if evaluation is not None else ("report",)
+        more = [shlex.join(["attredit", name, str(run.path), *config.plugin_options]) for name in names]
+        commands = (train_command(registry, config, run.path), *more)
     return Content(
         config,
         method.summary if method is not None else "A method that is not installed here",

@@ -35,6 +35,7 @@ def listing(module: str) -> dict[str, Any]:
 
 def changes(module: str, targets: list[str]) -> dict[str, Any]:
     """What importing the plugin's module and its targets changes elsewhere."""
+    importlib.import_module("torch._dynamo")  # which many libraries import, and which wraps torch.manual_seed
     watched = {name: importlib.import_module(name) for name in _WATCHED}
     functions = {
         f"{name}.{key}": value

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LAYERS = [
     {"errors", "hookspecs", ""},
-    {"attributes", "recipe", "registry", "builtin"},
+    {"attributes", "recipe", "registry", "loading", "discovery", "isolation", "plugin_files", "builtin"},
     {"interfaces", "losses", "view", "images", "data", "devices", "files", "toolkit"},
     {"build", "checkpoint", "observer", "scaffold"},
     {"composite", "health", "trainer", "editor"},

@@ -11,8 +11,8 @@ from pathlib import Path
 from attredit.scaffold import KINDS, Distribution
 
 ROOT = Path(__file__).parents[2]
-# Promises that start processes take seconds. Two kinds have them checked here: the one that looks across the batch,
-# which processes share, and the one that worker processes read.
+# Promises that start processes take seconds: here two kinds have them checked, one that looks across the batch, which
+# two processes share, and one that workers read.
 WHOLE = ("fresh-factorizer", "fresh-dataset")
 CONFTEST = f"""
 from attredit import testing

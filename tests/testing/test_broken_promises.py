@@ -108,7 +108,8 @@ FAULTS = {
         "a run stopped after 2 of 4 steps\n.*model.safetensors with other values of .*encoder.layer",
         parts={
             MEANWHILE: "self.latent_dim, self.calls = latent_dim, 0",
-            "return Code(mean,": "self.calls += 1\n        mean = mean * min(self.calls, 3) if self.training else mean\n"
+            "return Code(mean,": "self.calls += 1\n"
+            "        mean = mean * min(self.calls, 3) if self.training else mean\n"
             "        return Code(mean,",
         },
     ),

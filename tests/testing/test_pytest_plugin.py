@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TESTS = '''
+TESTS = """
 from pathlib import Path
 import sys
 
@@ -25,7 +25,7 @@ def test_dataset(tiny_dataset):
 def test_run(tiny_run):
     run = tiny_run("ifcvaegan", steps=1, overrides={"latent_dim": 8})
     assert (run / "model.safetensors").is_file()
-'''
+"""
 
 
 def test_fixtures_are_found_by_their_entry_point(tmp_path: Path) -> None:
