@@ -168,7 +168,7 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
 
     train, resume = launch.train, launch.resume
     monkeypatch.setattr(launch, "train", lambda request, **more: train(shortened(request), **more))
-    monkeypatch.setattr(launch, "resume", lambda run, *, steps, **more: resume(run, steps=steps and 4, **more))
+    monkeypatch.setattr(launch, "resume", lambda run, *, steps=None, **more: resume(run, steps=steps and 4, **more))
 
     monkeypatch.setattr(runner, "run", carried_out)
     quick = functools.partial(evaluation.judge_of, settings=JudgeSettings(epochs=1, steps=5))
