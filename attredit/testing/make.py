@@ -19,7 +19,7 @@ from attredit.registry import Component, Registry
 from attredit.testing.report import Broken
 from attredit.testing.workshop import Subject
 
-DATASET = "core/squares"
+DATASET = "core/conformance"
 ONE = AttributeSchema.of_binary(["Left"])
 THREE = AttributeSchema.of_binary(["Left", "Right", "Below"])
 MIXED = AttributeSchema((Attribute("Left"), Attribute("Below", ("dark", "grey", "light"))))
