@@ -56,8 +56,8 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         home = tmp_path_factory.mktemp("attredit")
         monkeypatch.setenv("ATTREDIT_CACHE", str(home / "cache"))
         tiny = {
-            "dataset": "core/conformance", "attributes": ("Left", "Right"), "image_size": 32, "batch_size": 8, "steps": 2,
-            "log_every": 1, "device": "cpu", "run_dir": str(home / "run"),
+            "dataset": "core/conformance", "attributes": ("Left", "Right"), "image_size": 32, "batch_size": 8,
+            "steps": 2, "log_every": 1, "device": "cpu", "run_dir": str(home / "run"),
         }  # fmt: skip
         return train(Request(method=method, **{**tiny, **changes}))
 
