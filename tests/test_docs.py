@@ -54,6 +54,14 @@ NOT_RUN = {
     "--slurm gpus_per_node=1": "needs a cluster; tests/benchmark/test_runner.py submits to submitit's own",
     "python benchmarks/composite.py runs/demo": "minutes, and it needs the demo's model",
 }
+MY_METHOD = """
+from attredit import Recipe, hookimpl
+attredit_api = 1
+recipe = Recipe(extends="naive-cvaegan")
+@hookimpl
+def register_methods(register):
+    register("mine", "my_method:recipe")
+"""
 SMALL = ["parts.encoder.options.width", "parts.decoder.options.width"]
 FACES = {"train": 40, "valid": 8, "test": 10}
 
@@ -99,10 +107,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> It
     installed.mkdir(parents=True)
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: attredit-broken\nVersion: 1.0\n")
     (installed / "entry_points.txt").write_text("[attredit]\nNAME = no_such_module_anywhere\n")
+    (tmp_path / "my_method.py").write_text(MY_METHOD)
     monkeypatch.syspath_prepend(tmp_path / "site")
     monkeypatch.setenv("ATTREDIT_STRICT_PLUGINS", "0")
     registry.installed.cache_clear()
-    yield tmp_path
+    with registry.using_plugins([]):  # those that a document names are its own
+        yield tmp_path
     registry.installed.cache_clear()
 
 
