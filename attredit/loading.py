@@ -62,7 +62,7 @@ class PluginInfo:
         name: Of the plugin.
         distribution: That brought it; a file's path.
         version: Of the distribution; a file's SHA-256.
-        module: That is imported for it.
+        module: That the hooks are in.
         milliseconds: How long it took to load.
         api: That it was written for, if it says so.
         error: Why it is broken, in a sentence without its full stop; empty when it works.
