@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -34,6 +34,7 @@ class Geometry:
     image_size: int
     latent_dim: int
     attr_dim: int
+    skip_channels: tuple[int, ...] = ()
 
 
 @dataclass
@@ -72,6 +73,12 @@ class Built:
     parts: nn.ModuleDict
     players: list[ActivePlayer]
 
+    def initialize(self) -> None:
+        """Networks that start from another's weights fetch them now; see `attredit.interfaces`."""
+        for part in self.parts.values():
+            if hasattr(part, "initialize"):
+                part.initialize()  # type: ignore[operator]
+
     def stateful_terms(self) -> Iterator[tuple[str, nn.Module]]:
         """Terms that keep state, by ``player.term``."""
         for player in self.players:
@@ -87,13 +94,27 @@ def build(registry: Registry, recipe: Recipe, schema: AttributeSchema, *, channe
         UsageError: an unknown component, part, term or option.
     """
     geometry = Geometry(channels, image_size, recipe.latent_dim, schema.width)
-    parts = nn.ModuleDict({name: build_part(registry, name, part, geometry) for name, part in recipe.parts.items()})
+    parts = nn.ModuleDict(build_parts(registry, recipe, recipe.parts, geometry))
     for required in recipe.edits_with:
         if required not in parts:
             raise UsageError(f"The recipe has no part {required!r}.", "Name a method that extends a complete one.")
     if kind_of_part(recipe.predictor) not in ("encoder", "discriminator"):
         raise UsageError(f"predictor is {recipe.predictor!r}.", "Name the encoder, or a part that is a classifier.")
     return Built(parts, list(_players(registry, recipe, parts)))
+
+
+def build_parts(registry: Registry, recipe: Recipe, names: Iterable[str], geometry: Geometry) -> dict[str, nn.Module]:
+    """Some parts of a recipe; the encoder first, whose skip connections the decoder is told of.
+
+    Raises:
+        UsageError, PluginError: as `build_part` does.
+    """
+    parts: dict[str, nn.Module] = {}
+    for name in sorted(names, key=lambda name: name != "encoder"):
+        parts[name] = build_part(registry, name, recipe.parts[name], geometry)
+        if name == "encoder":
+            geometry = replace(geometry, skip_channels=tuple(getattr(parts[name], "skip_channels", ())))
+    return parts
 
 
 def build_part(registry: Registry, name: str, part: Part, geometry: Geometry) -> nn.Module:

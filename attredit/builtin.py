@@ -24,3 +24,9 @@ def register_terms(register: Register) -> None:
         "fit": "what a factorizer's own network minimises (equation 7)",
     }.items():
         register(name, f"attredit.losses:{name}_", summary=summary)
+
+
+@hookimpl
+def register_datasets(register: Register) -> None:
+    """What plugins are checked on."""
+    register("squares", "attredit.testing.squares:Squares", summary="bright and dark squares, for checks of plugins")

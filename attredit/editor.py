@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from attredit.build import Geometry as NetworkGeometry
-from attredit.build import build_part
+from attredit.build import build_parts
 from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.composite import blend, blend_batch
 from attredit.devices import device_of
 from attredit.errors import UsageError
 from attredit.files import below, load_into, read_tensors
 from attredit.images import Output, Picture, as_dtype, as_float, read, to_bytes, write
-from attredit.interfaces import Code
+from attredit.interfaces import Code, latent_shape
 from attredit.registry import installed
 from attredit.view import noise
 
@@ -45,10 +45,9 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
     run.check_plugins(registry, config, config.recipe.edits_with)
     tensors, _ = read_tensors(run.model_file)
     geometry = NetworkGeometry(config.channels, config.image_size, config.recipe.latent_dim, config.schema_.width)
-    parts = {}
-    for name in config.recipe.edits_with:
-        parts[name] = build_part(registry, name, config.recipe.parts[name], geometry)
-        load_into(parts[name], below(name, tensors), run.model_file)
+    parts = build_parts(registry, config.recipe, config.recipe.edits_with, geometry)
+    for name, part in parts.items():
+        load_into(part, below(name, tensors), run.model_file)
     return Editor(config, parts.pop("encoder"), parts.pop("decoder"), where, *parts.values())
 
 
@@ -194,7 +193,8 @@ class Editor:
         if self.config.recipe.prior is None:
             cannot = f"Method {self.config.method} cannot draw new images: its latent has no prior."
             raise UsageError(cannot, "Edit images instead.")
-        z = noise(seed, 0, "sample/z", (n, self.config.recipe.latent_dim)).to(self.device)
+        shape = latent_shape(self.decoder, self.config.recipe.latent_dim)
+        z = noise(seed, 0, "sample/z", (n, *shape)).to(self.device)
         uniform = torch.special.ndtr(noise(seed, 0, "sample/attributes", (n, len(self.schema))))
         sizes = torch.tensor([len(a.values) for a in self.schema])
         attrs = self.schema.encode((uniform * sizes).long().clamp(max=sizes - 1)).to(self.device)

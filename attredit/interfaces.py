@@ -1,8 +1,11 @@
 """What every component obeys. Protocols, so plugins inherit from nothing of ours.
 
 Shapes: B batch, A width of the conditioning vector, Z latent width, C channels, H and W image size. Images are float in
-[0, 1], NCHW. Constructors are keyword-only; `attredit.build` passes those of `channels`, `image_size`, `latent_dim` and
-`attr_dim` that they ask for, beside the recipe's options.
+[0, 1], NCHW. Constructors are keyword-only; `attredit.build` passes those of `channels`, `image_size`, `latent_dim`,
+`attr_dim` and, to decoders, `skip_channels` that they ask for, beside the recipe's options.
+
+Constructors are also called when a trained model is read, before its weights replace the first ones. A network that
+starts from weights of another has a method ``initialize()``, called only when a training starts: the place to get them.
 """
 
 from __future__ import annotations
@@ -60,6 +63,9 @@ class Encoder(Protocol):
 
     `labels` (B, A) are for encoders that read the class (CVAE-GAN): true ones in training, predicted ones in editing;
     None when the encoder itself is the recipe's predictor.
+
+    An encoder whose codes have skips says their channels in ``skip_channels``; a decoder that asks for an argument of
+    that name is given them, or () where there are none.
     """
 
     def __call__(self, images: Tensor, labels: Tensor | None) -> Code:
@@ -71,6 +77,8 @@ class Decoder(Protocol):
 
     `code` is what is known of the unedited image, for methods that edit by difference (`code.labels`) or through skip
     connections; None when the latent comes from the prior.
+
+    A decoder of feature maps that can be given samples of the prior says their shape, (Z, h, w), in ``latent_shape``.
     """
 
     def __call__(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor:
@@ -110,7 +118,7 @@ class DataSource(Protocol):
         splits: Those it has of train, valid and test.
 
     A source may also have ``biases``, a text for the model card on who is in the data, who labelled them and what the
-    licence allows.
+    licence allows; and ``of_faces``, True where a face recognition network can tell what an edit does to identity.
     """
 
     schema: AttributeSchema
@@ -139,3 +147,8 @@ class Metric(Protocol):
 
     def __call__(self, editor: Editor, data: EvaluationData) -> Mapping[str, float]:
         """See the class."""
+
+
+def latent_shape(decoder: object, latent_dim: int) -> tuple[int, ...]:
+    """Of one sample of the prior: what the decoder says, or (Z,)."""
+    return tuple(getattr(decoder, "latent_shape", (latent_dim,)))

@@ -125,6 +125,7 @@ def trainer_of(request: Request, progress: Progress | None = None) -> Trainer:
     # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
     built = _built(registry, recipe, schema, geometry, request.seed)
     with accelerator.main_process_first():
+        built.initialize()
         store = prepare(source, "train", geometry, name=request.dataset, progress=progress)
     require_classes(store, schema.names)
     batch_size = request.batch_size or recipe.batch_size

@@ -62,6 +62,7 @@ class PluginInfo:
         name: Of the plugin.
         distribution: That brought it; a file's path.
         version: Of the distribution; a file's SHA-256.
+        module: That the hooks are in.
         milliseconds: How long it took to load.
         api: That it was written for, if it says so.
         error: Why it is broken, in a sentence without its full stop; empty when it works.
@@ -73,6 +74,7 @@ class PluginInfo:
     name: str
     distribution: str
     version: str
+    module: str = ""
     milliseconds: float = 0.0
     api: int | None = None
     error: str = ""
@@ -103,7 +105,7 @@ class Loader:
         Returns:
             All that it registered; or nothing of it and its error, which is raised when ATTREDIT_STRICT_PLUGINS is set.
         """
-        info = PluginInfo(plugin.name, plugin.distribution, plugin.version)
+        info = PluginInfo(plugin.name, plugin.distribution, plugin.version, plugin.entry.module)
         with isolated(f"plugin {info.name} ({info.distribution})") as conduct:
             try:
                 info.components = tuple(self._components(plugin, info, before))

@@ -35,9 +35,14 @@ def rec_(view: BatchView, batch: Batch = "mean", likelihood: Literal["bernoulli"
 
 
 def kl_(view: BatchView, batch: Batch = "mean", reduction: Reduction = "mean") -> Tensor:
-    """Equation 8, analytic: KL[q(z given x) to N(0, I)], summed over the latent and, for "mean", divided by Z."""
+    """Equation 8, analytic: KL[q(z given x) to N(0, I)], summed over the latent and, for "mean", divided by Z.
+
+    Raises:
+        UsageError: the encoder does not sample.
+    """
     code = view.code()
-    assert code.logvar is not None, "the term kl needs an encoder that gives a log-variance"
+    if code.logvar is None:
+        raise UsageError("The term kl needs a log-variance, which this encoder does not give.", "Leave that term out.")
     return _reduced(kl_divergence(code.mean, code.logvar), reduction) * _times(view, batch)
 
 

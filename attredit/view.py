@@ -2,15 +2,13 @@
 
 Terms ask a `BatchView` for images, codes and verdicts *of* something:
 
-=================  ====================================================================================
-of                 what
-=================  ====================================================================================
-``real``           the batch
-``reconstruction`` decoded from the batch's latent, with true or predicted labels as the recipe says
-``prior``          decoded from N(0, I) with the batch's labels
-``edited``         decoded from the batch's latent with other labels
-``cycle``          the edit, encoded and decoded back with the batch's labels
-=================  ====================================================================================
+| of | what |
+| --- | --- |
+| `real` | the batch |
+| `reconstruction` | decoded from the batch's latent, with true or predicted labels as the recipe says |
+| `prior` | decoded from N(0, I) with the batch's labels |
+| `edited` | decoded from the batch's latent with other labels |
+| `cycle` | the edit, encoded and decoded back with the batch's labels |
 
 Every answer is remembered together with the parts that took part in it, so that a player's further updates of the same
 step recompute only what depends on its own parameters (`renewed`).
@@ -28,8 +26,8 @@ import torch.distributed
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
-from attredit.errors import UsageError
-from attredit.interfaces import Code, Verdict
+from attredit.errors import UsageError, nearest
+from attredit.interfaces import Code, Verdict, latent_shape
 
 T = TypeVar("T")
 Of = Literal["real", "reconstruction", "prior", "edited", "cycle"]
@@ -163,7 +161,13 @@ class BatchView:
         return whole[self.rows.start : self.rows.stop].to(self.real.device)
 
     def part(self, name: str) -> nn.Module:
-        """A network of the recipe; what `once` computes with it is tied to it."""
+        """A network of the recipe; what `once` computes with it is tied to it.
+
+        Raises:
+            UsageError: the recipe has no such part.
+        """
+        if name not in self._parts:
+            raise UsageError(f"A term asks for the part {name!r}, which the recipe lacks.", nearest(name, self._parts))
         if self._asking:
             self._asking[-1].add(name)
         return self._parts[name]
@@ -213,7 +217,7 @@ class BatchView:
         if of == "prior":
             if self.prior is None:
                 raise UsageError("A term asks for samples, but this latent has no prior.", "Leave that term out.")
-            return self.noise(f"z/prior/{draw}", (self.latent_dim,))
+            return self.noise(f"z/prior/{draw}", latent_shape(self._parts["decoder"], self.latent_dim))
         code = self.code(of)
         if code.logvar is None:
             return code.mean

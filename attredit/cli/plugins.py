@@ -16,7 +16,9 @@ from attredit.registry import PluginInfo, installed
 _LONGEST_VERSION = 15
 
 SUMMARIES = {
+    "new": "Begin a plugin: write a distribution that works, for you to change.",
     "show": "Tell what a plugin registers, or why it is broken.",
+    "check": "Check that plugins keep what the core promises of them.",
 }
 
 

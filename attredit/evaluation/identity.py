@@ -36,11 +36,7 @@ _SEED = 20170711
 NAMES = (
     "identity", "composite_identity", "identity_reconstruction", "identity_true", "identity_true_on", "identity_other",
 )  # fmt: skip
-NOT_DRAWN = (
-    "The data set cannot draw the same face with other attributes, on which an identity network is trained. Of photos, "
-    "a plugin's metric can measure it with a face recognition package such as facenet-pytorch."
-)
-NOT_ASKED = "It takes a network that is trained for it: attredit evaluate --full."
+NOT_ASKED = "It takes a network of its own: attredit evaluate --full."
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,8 @@ def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[st
         reason = "The data set has no other attribute that could change."
         reasons.update(off_target=reason, composite_off_target=reason)
     if not isinstance(data.source, CounterfactualSource):
-        reasons.update(dict.fromkeys(NAMES, "The data set cannot draw what an edited image should have been."))
+        undrawn = (*NAMES, "identity_true", "identity_true_on")
+        reasons.update(dict.fromkeys(undrawn, "The data set cannot draw what an edited image should have been."))
     elif not scorable(data, editor.schema):
         reasons.update(dict.fromkeys(NAMES, "Counterfactual scores are of binary attributes."))
     if codes.logvar is None:

@@ -14,17 +14,18 @@ from attredit.devices import device_of
 from attredit.editor import load
 from attredit.errors import RunError, UsageError, nearest
 from attredit.evaluation.data import EvaluationData, spread
-from attredit.evaluation.identity import NOT_ASKED, NOT_DRAWN, identity_of
+from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
 from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION
 from attredit.evaluation.inception import inception_of
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.measure import Measured, Progress, measure, plugin_metrics
 from attredit.evaluation.off_target import matrix
+from attredit.evaluation.recognition import NOT_OF_FACES, recognition_of
 from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.values import write_values
 from attredit.files import read_tensors
-from attredit.interfaces import CounterfactualSource
+from attredit.interfaces import CounterfactualSource, DataSource
 from attredit.launch import source_of
 from attredit.registry import Registry, installed
 
@@ -49,8 +50,8 @@ def evaluate(
         run_dir: What `attredit train` wrote.
         split: Which of the data set's splits.
         limit: Use only so many of its images, evenly spread.
-        full: Measure also what takes further networks: identity, with one that is trained once for a data set, and
-            FID and KID, if Inception's weights are on this machine.
+        full: Measure also what takes further networks: identity, with one that is trained once for a data set of drawn
+            images, and on photos of faces if a recognition network is on this machine; FID and KID, if Inception is.
         device: "cpu", "cuda" or "mps"; the best there is when None.
         progress: Told of (stage, done, total); stages may take turns.
 
@@ -99,13 +100,17 @@ def _data(
         raise RunError(f"The data of {run.path} have changed since it was trained.", "Restore them, or train anew.")
     indices = spread(len(store), limit)
     judge = judge_of(train, cache=cache_dir(), device=device, progress=_stage(tell, "judge"))
-    identity, reason = None, NOT_ASKED
-    if not isinstance(source, CounterfactualSource):
-        reason = NOT_DRAWN
-    elif full:
-        identity = identity_of(train, source, cache=cache_dir(), device=device, progress=_stage(tell, "identity"))
+    identity = identity_for(source, train, device, tell) if full else (None, NOT_ASKED)
     inception = inception_of(device) if full else (None, NO_INCEPTION)
-    return EvaluationData(split, indices, store, train, source.schema, source, judge, identity, reason, *inception)
+    return EvaluationData(split, indices, store, train, source.schema, source, judge, *identity, *inception)
+
+
+def identity_for(source: DataSource, train: Store, device: torch.device, tell: Progress) -> tuple[Identity | None, str]:
+    """What tells faces apart; or None, and why."""
+    if isinstance(source, CounterfactualSource):
+        found = identity_of(train, source, cache=cache_dir(), device=device, progress=_stage(tell, "identity"))
+        return found, ""
+    return recognition_of(device) if getattr(source, "of_faces", False) else (None, NOT_OF_FACES)
 
 
 def _assembled(

@@ -61,6 +61,7 @@ class CelebA:
     """
 
     channels = 3
+    of_faces = True
     biases = """
 CelebA shows celebrities, photographed for the press: mostly young, mostly with light skin, made up and well lit. Its
 attributes were ticked by annotators and are subjective (`Attractive`, `Big_Nose`), inconsistent, and entangled with

@@ -12,11 +12,12 @@ LAYERS = [
     {"errors", "hookspecs", ""},
     {"attributes", "recipe", "registry", "loading", "discovery", "isolation", "plugin_files", "builtin"},
     {"interfaces", "losses", "view", "images", "data", "devices", "files", "toolkit"},
-    {"build", "checkpoint", "observer"},
+    {"build", "checkpoint", "observer", "scaffold"},
     {"composite", "health", "trainer", "editor"},
     {"launch", "card"},
     {"evaluation", "report", "doctor"},
     {"benchmark"},
+    {"testing"},
     {"cli", "__main__"},
 ]
 LEVEL = {name: i for i, layer in enumerate(LAYERS) for name in layer}

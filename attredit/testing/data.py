@@ -1,0 +1,197 @@
+"""What data sources promise. Of a large one, a few rows stand for all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attredit.attributes import AttributeSchema
+from attredit.build import build_source
+from attredit.data import Geometry
+from attredit.data.decoding import Decoder, Job, as_pixels
+from attredit.data.labels import read_labels
+from attredit.data.workers import decode_in_processes
+from attredit.errors import DataError, UsageError
+from attredit.evaluation.data import spread
+from attredit.interfaces import CounterfactualSource, DataSource
+from attredit.testing import make
+from attredit.testing.report import Broken, Skipped
+from attredit.testing.workshop import Subject, environment
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+ROWS = 24
+_SPLITS = ("train", "valid", "test")
+
+
+class Few:
+    """Some rows of a source, evenly spread.
+
+    Args:
+        source: All of it.
+        rows: How many.
+    """
+
+    def __init__(self, source: DataSource, rows: int = ROWS) -> None:
+        self.source, self.rows = source, rows
+        self.schema: AttributeSchema = source.schema
+        self.channels: int = source.channels
+        self.splits: tuple[str, ...] = source.splits
+
+    def fingerprint(self, split: str) -> str:
+        """Another than that of all rows."""
+        return f"{self.source.fingerprint(split)}-{self.rows}"
+
+    def open(self, split: str) -> Dataset:
+        """The same columns, fewer rows."""
+        rows = self.source.open(split)
+        return rows.select(spread(len(rows), self.rows))
+
+
+def source_of(subject: Subject) -> DataSource:
+    """The data set, at the first image size that it takes.
+
+    Raises:
+        Skipped: it needs data, and nobody said where they are.
+    """
+    return _sized_source(subject)[0]
+
+
+def _sized_source(subject: Subject) -> tuple[DataSource, int]:
+    place, refused = subject.place, ""
+    for image_size in make.ALL_SIZES:
+        try:
+            source = build_source(
+                subject.registry,
+                subject.it.id,
+                image_size=image_size,
+                data_dir=place.data_dir,
+                options=dict(place.data_options),
+            )
+            return source, image_size
+        except UsageError as error:
+            refused = refused or str(error)
+        except DataError as error:
+            if place.data_dir is None:
+                raise Skipped(f"it needs data; name them (--data-dir, or data_dir=): {error.message}") from error
+            raise
+    raise Broken("a source that can be built", refused)
+
+
+def contents(subject: Subject) -> str:
+    """Schema, splits, columns, labels and images."""
+    source = source_of(subject)
+    _expect(isinstance(source.schema, AttributeSchema), "an AttributeSchema", type(source.schema).__name__)
+    _expect(source.channels in (1, 3), "1 or 3 channels", repr(source.channels))
+    known = set(source.splits) <= set(_SPLITS) and "train" in source.splits
+    _expect(known, f"splits among {', '.join(_SPLITS)}, train among them", repr(source.splits))
+    for split in source.splits:
+        rows = Few(source).open(split)
+        names = rows.with_format(None).column_names
+        labels = read_labels(rows, source.schema, f"split {split}")
+        read = rows[:]
+        _expect("image" in read, f"a column image in split {split}", f"{', '.join(names)}")
+        for row, image in enumerate(read["image"]):
+            _check_image(image, source.channels, f"image {row} of split {split}")
+        counted = len(source.open(split))
+        _expect(len(labels) == min(ROWS, counted), f"labels of {counted} rows", str(len(labels)))
+    return f"{len(source.schema)} attributes, splits {', '.join(source.splits)}"
+
+
+def fingerprints(subject: Subject) -> str:
+    """The same of another instance, and in another process with another hash seed."""
+    (first, size), second = _sized_source(subject), source_of(subject)
+    found = {split: first.fingerprint(split) for split in first.splits}
+    for split, digest in found.items():
+        _expect(isinstance(digest, str) and digest != "", f"text for split {split}", repr(digest))
+        again = second.fingerprint(split)
+        _expect(again == digest, f"the same fingerprint of split {split} from two instances", f"{digest}, then {again}")
+    elsewhere = _in_a_process(subject, size)
+    for split, digest in found.items():
+        what = f"{digest}, and {elsewhere[split]} in another process"
+        _expect(elsewhere[split] == digest, f"one fingerprint of split {split} in all processes", what)
+    return ""
+
+
+def counterfactuals(subject: Subject) -> str:
+    """Shape and dtype; and that nothing changes where nothing is asked for."""
+    source = source_of(subject)
+    if not isinstance(source, CounterfactualSource):
+        raise Skipped("it draws none")
+    split = source.splits[-1]
+    labels = read_labels(source.open(split), source.schema, f"split {split}")[:2]
+    attribute = source.schema.attributes[0]
+    images = {v: source.counterfactual(split, [0, 1], {attribute.name: v}, styles=2) for v in range(2)}
+    size = images[0].shape[-2] if images[0].ndim == 5 else 0
+    for value, array in images.items():
+        shapes = [(2, styles, size, size, source.channels) for styles in (1, 2)]
+        good = array.dtype == np.uint8 and array.shape in shapes
+        found = f"{array.dtype} {array.shape} for {attribute.name}={value}"
+        _expect(good, f"uint8 (N, S, H, W, {source.channels}), S 1 or 2 for styles=2, of 2 images", found)
+    plain = np.stack([np.asarray(image) for image in source.open(split)[:2]["image"]]).reshape(2, *images[0].shape[2:])
+    same = np.stack([images[int(label)][i, 0] if label < 2 else plain[i] for i, label in enumerate(labels[:, 0])])
+    _expect(bool((same == plain).all()), f"the image itself where {attribute.name} stays as it is", "another image")
+    return ""
+
+
+def workers(subject: Subject) -> str:
+    """Rows decoded in two worker processes are those decoded here."""
+    source = Few(source_of(subject))
+    geometry = Geometry(make.SIZES[0], source.channels)
+    rows = len(source.open("train"))
+    here, there = (_job(subject, source, geometry, rows, name) for name in ("here", "there"))
+    with Decoder(here) as decoder:
+        decoder.decode(range(rows))
+    half = max(1, rows // 2)
+    ranges = [r for r in (range(half), range(half, rows)) if len(r)]
+    done = sum(decode_in_processes(there, ranges, 2))
+    _expect(done == rows, f"{rows} rows", str(done))
+    same = here.file.read_bytes() == there.file.read_bytes()
+    _expect(same, "the same pixels from worker processes as from this one", "others")
+    return ""
+
+
+def _check_image(image: Any, channels: int, which: str) -> None:
+    """It can be read, and has no colours that would be lost."""
+    as_pixels(image, Geometry(make.SIZES[0], channels))
+    array = np.asarray(image)
+    given = array.shape[2] if array.ndim == 3 else 1
+    if isinstance(image, list | np.ndarray):
+        _expect(given == channels, f"{channels} channels in {which}", f"{given}")
+    elif channels == 1:
+        _expect(given == 1, f"a grey {which}, as its source says", f"{given} channels")
+
+
+def _job(subject: Subject, source: Few, geometry: Geometry, rows: int, name: str) -> Job:
+    file = subject.place.home / f"{name}.bytes"
+    size = rows * geometry.size**2 * geometry.channels
+    file.write_bytes(bytes(size))
+    return Job(source, "train", subject.it.id, geometry, file, 0, size)
+
+
+def _in_a_process(subject: Subject, size: int) -> Mapping[str, str]:
+    """Fingerprints that a fresh process finds."""
+    place = subject.place
+    task = place.home / "fingerprints.json"
+    facts = {"name": subject.it.id, "image_size": size, "data_dir": place.data_dir, "options": place.data_options}
+    task.write_text(json.dumps(facts), "utf-8")
+    command = [sys.executable, "-m", "attredit.testing.fingerprints", str(task)]
+    settings = {**environment(), "PYTHONHASHSEED": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=settings, timeout=600, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1]
+        raise Broken("fingerprints in a fresh process", last)
+    found: dict[str, str] = json.loads(Path(task).read_text("utf-8"))
+    return found
+
+
+def _expect(holds: bool, expected: str, found: str) -> None:
+    if not holds:
+        raise Broken(expected, found)

@@ -1,0 +1,75 @@
+"""A few steps of every registered method on a data set."""
+
+from __future__ import annotations
+
+from attredit.checkpoint import DataConfig, RunConfig, RunDirectory
+from attredit.data import Geometry, prepare
+from attredit.errors import UsageError
+from attredit.launch import accelerator_for
+from attredit.recipe import Recipe
+from attredit.testing import make
+from attredit.testing.data import Few, source_of
+from attredit.testing.report import Broken, Skipped
+from attredit.testing.workshop import Subject
+from attredit.trainer import Trainer
+
+_STEPS = 2
+_BATCH = 8
+
+
+def trains(subject: Subject) -> str:
+    """A few steps of every registered method on it."""
+    source = Few(source_of(subject))
+    worked: list[str] = []
+    refused: list[str] = []
+    for method, preset, recipe in make.recipes(subject):
+        if preset == "default":
+            try:
+                _steps(subject, source, method.id, recipe)
+                worked.append(method.id)
+            except UsageError as error:
+                refused.append(f"{method.id}: {error}")
+    if not worked and not refused:
+        raise Skipped("no method is registered")
+    if not worked:
+        raise Broken("training by at least one method", " ".join(refused))
+    return " ".join([f"Trains {', '.join(worked)}.", *refused])
+
+
+def _steps(subject: Subject, source: Few, method: str, recipe: Recipe) -> None:
+    """Train at the first size that the method takes."""
+    refused: UsageError | None = None
+    for size in make.ALL_SIZES:
+        try:
+            trainer = _trainer(subject, source, method, recipe, size)
+        except UsageError as error:
+            refused = refused or error
+            continue
+        for step in range(_STEPS):
+            endless = [n for n, v in trainer.step(step).items() if not bool(v.isfinite().all())]
+            if endless:
+                raise Broken(f"finite terms of {method}", f"{', '.join(endless)} at step {step}")
+        return
+    assert refused is not None, "every size was refused"
+    raise refused
+
+
+def _trainer(subject: Subject, source: Few, method: str, recipe: Recipe, size: int) -> Trainer:
+    built_at = Geometry(size, source.channels)
+    schema = source.schema.select(source.schema.names[:2])
+    built = make.whole(subject, recipe, size, schema, source.channels)
+    store = prepare(source, "train", built_at, name=subject.it.name)
+    config = RunConfig(
+        method=method,
+        preset="default",
+        recipe=recipe,
+        attributes=schema.attributes,
+        channels=source.channels,
+        geometry=built_at,
+        data=DataConfig(name=subject.it.id, fingerprint=store.fingerprint, images=len(store)),
+        seed=0,
+        steps=_STEPS,
+        batch_size=min(_BATCH, len(store)),
+    )
+    run = RunDirectory(subject.place.directory("run"))
+    return Trainer(built, config, store, accelerator_for("cpu", "fp32"), run)

@@ -1,0 +1,149 @@
+"""Components built alone: of what sizes, from what seed, and on what input."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from attredit.attributes import Attribute, AttributeSchema
+from attredit.build import Built, Geometry, build, build_part, components_of, kind_of_part
+from attredit.errors import AttrEditError, UsageError
+from attredit.interfaces import Code
+from attredit.recipe import Part, Recipe, presets_of, resolve
+from attredit.registry import Component, Registry
+from attredit.testing.report import Broken
+from attredit.testing.workshop import Subject
+
+DATASET = "core/squares"
+ONE = AttributeSchema.of_binary(["Left"])
+THREE = AttributeSchema.of_binary(["Left", "Right", "Below"])
+MIXED = AttributeSchema((Attribute("Left"), Attribute("Below", ("dark", "grey", "light"))))
+SIZES = (32, 64, 16, 48)
+LARGE = (128, 224, 256)
+ALL_SIZES = (*SIZES, *LARGE)
+LATENT = 8
+
+
+def geometry(size: int = 32, channels: int = 3, schema: AttributeSchema = ONE, latent_dim: int = LATENT) -> Geometry:
+    """What a network is told of the data."""
+    return Geometry(channels, size, latent_dim, schema.width)
+
+
+def described(of: Geometry) -> str:
+    """A geometry in words, for messages."""
+    return f"image_size={of.image_size}, channels={of.channels}, latent_dim={of.latent_dim}, attr_dim={of.attr_dim}"
+
+
+def built(subject: Subject, component: Component, of: Geometry, seed: int = 0) -> nn.Module:
+    """A component, initialised from a seed, with its default options.
+
+    Raises:
+        UsageError: it cannot be built for this geometry.
+    """
+    part = Part(use=component.id, options=options_of(subject, component))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_part(subject.registry, component.kind, part, of)
+
+
+def whole(
+    subject: Subject, recipe: Recipe, size: int, schema: AttributeSchema = ONE, channels: int = 3, seed: int = 0
+) -> Built:
+    """Everything that a recipe describes, initialised from a seed.
+
+    Raises:
+        UsageError: it cannot be built at this size.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(subject.registry, recipe, schema, channels=channels, image_size=size)
+
+
+def recipes(subject: Subject) -> list[tuple[Component, str, Recipe]]:
+    """Every registered method's presets, the default first; not those that need a plugin that is not loaded."""
+    return subject.place.once("recipes", lambda: list(_recipes(subject.registry)))
+
+
+def options_of(subject: Subject, component: Component) -> dict[str, Any]:
+    """None; or, of a component that cannot do without, those that a registered method gives it."""
+    parameters = inspect.signature(component.load()).parameters.values()
+    offered = {f.name for f in fields(Geometry)}
+    needed = {p.name for p in parameters if p.default is p.empty and p.kind is p.KEYWORD_ONLY} - offered
+    for _, _, recipe in recipes(subject) if needed else ():
+        for name, part in recipe.parts.items():
+            if subject.registry.find(kind_of_part(name), part.use) == component and needed <= set(part.options):
+                return dict(part.options)
+    return {}
+
+
+def _recipes(registry: Registry) -> Iterator[tuple[Component, str, Recipe]]:
+    for method in registry.components("method"):
+        for preset in presets_of(method):
+            try:
+                recipe = resolve(registry, method.id, preset)
+                components_of(registry, recipe, DATASET)
+            except AttrEditError:
+                continue  # the business of the plugin that it belongs to
+            yield method, preset, recipe
+
+
+def geometries(subject: Subject) -> Iterator[Geometry]:
+    """Those that a network is checked at: every size that it takes; at the first, also other channels and attributes.
+
+    Raises:
+        Broken: it takes no size.
+    """
+    taken = subject.place.once(f"sizes of {subject.it.kind} {subject.it.id}", lambda: _sizes(subject))
+    yield from (geometry(size) for size in taken)
+    yield geometry(taken[0], channels=1)
+    yield geometry(taken[0], schema=THREE)
+    yield geometry(taken[0], schema=MIXED, latent_dim=LATENT + 3)
+
+
+def first_geometry(subject: Subject) -> Geometry:
+    """The first of them."""
+    return next(geometries(subject))
+
+
+def _sizes(subject: Subject) -> list[int]:
+    """The image sizes that a network takes; of the large ones, which are slow, one if there is no other."""
+    taken: list[int] = []
+    refused = ""
+    for size in ALL_SIZES:
+        if taken and size in LARGE:
+            break
+        try:
+            built(subject, subject.it, geometry(size))
+            taken.append(size)
+        except UsageError as error:
+            refused = str(error)
+    if not taken:
+        sizes = ", ".join(map(str, ALL_SIZES))
+        raise Broken(f"one of the image sizes {sizes} to work", f"it takes none: {refused}")
+    return taken
+
+
+def images(of: Geometry, n: int = 4, seed: int = 0) -> Tensor:
+    """(n, C, H, W) in [0, 1]."""
+    return torch.rand(n, of.channels, of.image_size, of.image_size, generator=generator(seed))
+
+
+def attrs(of: Geometry, n: int = 4, seed: int = 1) -> Tensor:
+    """(n, A) of zeros and ones, both in every column."""
+    return ((torch.arange(n)[:, None] + torch.arange(of.attr_dim)) % 2).float()
+
+
+def vectors(of: Geometry, n: int = 4, seed: int = 2) -> Code:
+    """A code whose latent is (n, Z)."""
+    mean = torch.randn(n, of.latent_dim, generator=generator(seed))
+    return Code(mean, torch.zeros_like(mean), attrs(of, n), (), attrs(of, n))
+
+
+def generator(seed: int) -> torch.Generator:
+    """Random numbers that are the same every time."""
+    return torch.Generator().manual_seed(seed)
