@@ -103,9 +103,7 @@ def build(registry: Registry, recipe: Recipe, schema: AttributeSchema, *, channe
     return Built(parts, list(_players(registry, recipe, parts)))
 
 
-def build_parts(
-    registry: Registry, recipe: Recipe, names: Iterable[str], geometry: Geometry
-) -> dict[str, nn.Module]:
+def build_parts(registry: Registry, recipe: Recipe, names: Iterable[str], geometry: Geometry) -> dict[str, nn.Module]:
     """Some parts of a recipe; the encoder first, whose skip connections the decoder is told of.
 
     Raises:

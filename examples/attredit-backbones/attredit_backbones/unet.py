@@ -16,7 +16,7 @@ class UNetDecoder(nn.Module):
     """Latent (B, Z), attributes (B, A) and skips to image logits (B, C, H, W).
 
     The deepest skip joins at 4x4, the next at 8x8, and so on, resized to that: added after a 1x1 convolution, so that a
-    sample of the prior, which has none, does without. Every stage reads the attributes, because a skip knows the image's own.
+    sample of the prior, which has none, does without. Every stage reads the attributes, because skips know the image's.
 
     Args:
         channels: C.
@@ -42,7 +42,9 @@ class UNetDecoder(nn.Module):
         self.start = nn.Linear(latent_dim, sizes[0] * 16)
         self.sides = nn.ModuleList(nn.Conv2d(s, w, 1) for s, w in zip(skip_channels[::-1], sizes[:-1], strict=False))
         self.stages = nn.ModuleList(
-            nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(a + attr_dim, b, 3, 1, 1), norm_layer("group", b), nn.SiLU())
+            nn.Sequential(
+                nn.Upsample(scale_factor=2), nn.Conv2d(a + attr_dim, b, 3, 1, 1), norm_layer("group", b), nn.SiLU()
+            )
             for a, b in pairwise(sizes)
         )
         self.end = nn.Conv2d(sizes[-1], channels, 3, 1, 1)
