@@ -1,11 +1,11 @@
-# make demo | test | check | bench: each does the whole set-up first (a virtual environment behind a stamp file).
+# make demo | test | check | bench | docs | site: each does the whole set-up first (a virtual environment behind a stamp file).
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 DEMO = runs/demo
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format bench docs site clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -34,5 +34,11 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/bench_step.py
 	$(BIN)/python benchmarks/bench_recipes.py
 
+docs: $(STAMP)
+	$(BIN)/mkdocs serve
+
+site: $(STAMP)
+	$(BIN)/mkdocs build
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -77,7 +77,7 @@ class Built:
         """Networks that start from another's weights fetch them now; see `attredit.interfaces`."""
         for part in self.parts.values():
             if hasattr(part, "initialize"):
-                part.initialize()
+                part.initialize()  # type: ignore[operator]
 
     def stateful_terms(self) -> Iterator[tuple[str, nn.Module]]:
         """Terms that keep state, by ``player.term``."""

@@ -1,6 +1,7 @@
 """What is wrong with a run, in words, and what to change. Reads what training and evaluation left; computes nothing.
 
-Every check has a threshold, and says the figures that it rests on. docs/metrics.md defines them.
+Every check has a threshold, and says the figures that it rests on. docs/metrics.md defines those; what each finding
+means is in docs/troubleshooting.md.
 """
 
 from __future__ import annotations
@@ -9,11 +10,24 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Literal, get_args
 
 from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.evaluation.result import Cell, Evaluation
 from attredit.evaluation.statistics import Estimate
 from attredit.recipe import Player, Schedule, Term
+
+Name = Literal[
+    "runaway KL",
+    "latent collapse",
+    "a discriminator that won",
+    "a saturated auxiliary network",
+    "ignored attributes",
+    "edits that do nothing",
+    "a wrong attribute moved",
+]
+NAMES: tuple[str, ...] = get_args(Name)
+"""Of all kinds of findings."""
 
 # An edit that does nothing leaves class0 and class1 summing to 1; Creswell et al. 2017 have .19 + .81 without aux.
 IGNORED_SUM = 1.15
@@ -37,12 +51,12 @@ class Finding:
     """Something that is wrong.
 
     Attributes:
-        name: Of the kind of finding.
+        name: Of the kind of finding, one of `NAMES`.
         what: What is wrong, with the figures that say so.
         change: What to change.
     """
 
-    name: str
+    name: Name
     what: str
     change: str
 

@@ -52,39 +52,112 @@ class Register(Protocol):
 
 @hookspec
 def register_encoders(register: Register) -> None:
-    """Networks ``(images, labels | None) -> Code``."""
+    """Networks ``(images, labels | None) -> Code``, built as `attredit.interfaces.Encoder`.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_encoders(register):
+            register("wide", "my_package.networks:WideEncoder", summary="twice the channels")
+        ```
+    """
 
 
 @hookspec
 def register_decoders(register: Register) -> None:
-    """Networks ``(z, attrs, code | None) -> logits``."""
+    """Networks ``(z, attrs, code | None) -> logits``, built as `attredit.interfaces.Decoder`.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_decoders(register):
+            register("diffusers", "my_package.parts:Decoder", summary="AutoencoderKL's", needs=["diffusers"])
+        ```
+    """
 
 
 @hookspec
 def register_discriminators(register: Register) -> None:
-    """Networks ``(images) -> Verdict``: discriminators and separate classifiers."""
+    """Networks ``(images) -> Verdict``, discriminators and separate classifiers: `attredit.interfaces.Discriminator`.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_discriminators(register):
+            register("patches", "my_package.networks:PatchDiscriminator", summary="a verdict for each patch, averaged")
+        ```
+    """
 
 
 @hookspec
 def register_factorizers(register: Register) -> None:
-    """Strategies that keep attribute information out of the latent: ``penalty(view)`` and ``fit(view)``."""
+    """Strategies that keep attribute information out of the latent: `attredit.interfaces.Factorizer`.
+
+    The part of the name "factorizer" is one; the terms ``penalty`` and ``fit`` ask it.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_factorizers(register):
+            register("hsic", "my_package.factorizer:HSIC", summary="the Hilbert-Schmidt criterion of latent and labels")
+        ```
+    """
 
 
 @hookspec
 def register_terms(register: Register) -> None:
-    """Loss terms ``(view) -> scalar``: functions, or modules where they keep state."""
+    """Loss terms ``(view) -> scalar``, functions or modules: `attredit.interfaces.TermFunction`.
+
+    A recipe's term names one under ``use``; its ``options`` are keyword arguments, of the function or the constructor.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_terms(register):
+            register("edges", "my_package.terms:edges", summary="squared error of the reconstruction's gradients")
+        ```
+    """
 
 
 @hookspec
 def register_metrics(register: Register) -> None:
-    """Metrics ``(editor, data) -> dict[str, float]`` that `attredit evaluate` adds to its own."""
+    """Metrics ``(editor, data) -> {name: figure}``, beside those of `attredit evaluate`: `attredit.interfaces.Metric`.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_metrics(register):
+            register("sharpness", "my_package.metrics:sharpness", summary="how sharp edits are, beside their originals")
+        ```
+    """
 
 
 @hookspec
 def register_datasets(register: Register) -> None:
-    """Data sources: a schema and ``open(split)``."""
+    """Data sources, a schema and ``open(split)``: `attredit.interfaces.DataSource`.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_datasets(register):
+            register("leaves", "my_package.data:Leaves", summary="photographs of leaves, by species and season")
+        ```
+    """
 
 
 @hookspec
 def register_methods(register: Register) -> None:
-    """Recipes: which parts there are and who minimises which weighted terms."""
+    """Recipes, which parts there are and who minimises which weighted terms: `attredit.recipe.Recipe`.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_methods(register):
+            register(
+                "mine",
+                "my_package.recipes:DEFAULT",
+                summary="the naive model with a penalty of mine",
+                presets={"large": "my_package.recipes:LARGE"},
+            )
+        ```
+    """

@@ -26,20 +26,33 @@ class _Frozen(BaseModel):
 
 
 class Part(_Frozen):
-    """A network or strategy, by registered name."""
+    """A network or strategy, by registered name.
+
+    Attributes:
+        use: Registered encoder, decoder, discriminator or factorizer; ``plugin/name`` where several plugins have one.
+        options: Keyword arguments of its constructor.
+    """
 
     use: str
     options: dict[str, Any] = Field(default_factory=dict)
 
 
 class Schedule(_Frozen):
-    """A number that changes: `start` to `end` over `steps` steps from step `begin`; 0 steps: to the run's end."""
+    """A number that changes: `start` to `end` over `steps` steps from step `begin`.
+
+    Attributes:
+        kind: How it gets there. A constant is 0 before `begin` and `end` from then on.
+        start: The value until `begin`.
+        end: The value afterwards.
+        begin: The step at which it starts to change.
+        steps: How long it changes; 0: until the run ends.
+    """
 
     kind: Literal["constant", "linear", "cosine"] = "linear"
     start: float = 0.0
     end: float = 1.0
-    begin: int = Field(0, ge=0)
-    steps: int = Field(0, ge=0)
+    begin: int = Field(default=0, ge=0)
+    steps: int = Field(default=0, ge=0)
 
     def at(self, step: int, total: int) -> float:
         """The value at a step of a run of `total` steps; a constant is 0 before `begin`, the others `start`."""
@@ -76,11 +89,17 @@ class Term(_Frozen):
     only: tuple[str, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict)
     limit: float | None = None
-    every: int = Field(1, ge=1)
+    every: int = Field(default=1, ge=1)
 
 
 class Optimizer(_Frozen):
-    """A torch optimiser and its keyword arguments."""
+    """How a player follows its gradient.
+
+    Attributes:
+        name: The optimiser, torch's.
+        lr: Its learning rate, a number or a schedule.
+        options: Its other keyword arguments.
+    """
 
     name: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
     lr: float | Schedule = 1e-3
@@ -102,9 +121,9 @@ class Player(_Frozen):
     trains: tuple[str, ...]
     terms: dict[str, Term]
     optimizer: Optimizer = Optimizer()
-    clip: float | None = Field(None, gt=0)
-    repeats: int = Field(1, ge=1)
-    start: int = Field(0, ge=0)
+    clip: float | None = Field(default=None, gt=0)
+    repeats: int = Field(default=1, ge=1)
+    start: int = Field(default=0, ge=0)
 
     @field_validator("terms", mode="before")
     @classmethod
@@ -140,14 +159,14 @@ class Recipe(_Frozen):
     without: tuple[str, ...] = ()
     parts: dict[str, Part] = Field(default_factory=dict)
     players: dict[str, Player] = Field(default_factory=dict)
-    latent_dim: int = Field(64, gt=0)
+    latent_dim: int = Field(default=64, gt=0)
     predictor: str = "encoder"
     prior: Literal["normal"] | None = "normal"
     decode_with: Literal["true", "predicted"] = "true"
     edit_from: Literal["mean", "sample"] = "mean"
-    batch_size: int = Field(32, gt=0)
-    steps: int = Field(2000, gt=0)
-    ema: float | None = Field(None, gt=0, lt=1)
+    batch_size: int = Field(default=32, gt=0)
+    steps: int = Field(default=2000, gt=0)
+    ema: float | None = Field(default=None, gt=0, lt=1)
 
     @field_validator("parts", "players", mode="before")
     @classmethod

@@ -48,7 +48,7 @@ class Trainer:
     ) -> None:
         self.config, self.store, self.accelerator, self.run_directory = config, store, accelerator, run
         self.schema = config.schema_
-        parts = _synchronised(built.parts, accelerator)
+        parts = synchronised(built.parts, accelerator)
         self.parts: nn.ModuleDict = parts.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.players = built.players
         self.terms = dict(built.stateful_terms())
@@ -236,7 +236,7 @@ class Trainer:
             observer.on_log(self.step_count, metrics)
 
 
-def _synchronised(parts: nn.ModuleDict, accelerator: Accelerator) -> nn.ModuleDict:
+def synchronised(parts: nn.ModuleDict, accelerator: Accelerator) -> nn.ModuleDict:
     """Batch statistics over all processes; torch has that for GPUs only, elsewhere they stay per process."""
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(parts)  # type: ignore[no-any-return, no-untyped-call]

@@ -2,15 +2,13 @@
 
 Terms ask a `BatchView` for images, codes and verdicts *of* something:
 
-=================  ====================================================================================
-of                 what
-=================  ====================================================================================
-``real``           the batch
-``reconstruction`` decoded from the batch's latent, with true or predicted labels as the recipe says
-``prior``          decoded from N(0, I) with the batch's labels
-``edited``         decoded from the batch's latent with other labels
-``cycle``          the edit, encoded and decoded back with the batch's labels
-=================  ====================================================================================
+| of | what |
+| --- | --- |
+| `real` | the batch |
+| `reconstruction` | decoded from the batch's latent, with true or predicted labels as the recipe says |
+| `prior` | decoded from N(0, I) with the batch's labels |
+| `edited` | decoded from the batch's latent with other labels |
+| `cycle` | the edit, encoded and decoded back with the batch's labels |
 
 Every answer is remembered together with the parts that took part in it, so that a player's further updates of the same
 step recompute only what depends on its own parameters (`renewed`).

@@ -50,13 +50,12 @@ class Table:
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
     def open(self, split: str) -> Dataset:
-        from datasets import Dataset
-        from datasets import Image as ImageColumn  # images are decoded when they are read
+        import datasets
 
         rows = [row for row in self.rows if row["split"] == split]
         labels = {name: [int(row[name]) for row in rows] for name in self.schema.names}
         files = [str(self.folder / row["file"]) for row in rows]
-        return Dataset.from_dict({"image": files, **labels}).cast_column("image", ImageColumn())
+        return datasets.Dataset.from_dict({"image": files, **labels}).cast_column("image", datasets.Image())
 
 
 def main(folder: Path) -> None:
@@ -71,8 +70,9 @@ def main(folder: Path) -> None:
         rows.append(f"{i}.png,{'test' if i >= 100 else 'train'},{i % 2}")
     (folder / "squares" / "labels.csv").write_text("\n".join(rows), "utf-8")
     attredit.use_plugin(__file__)
-    places = {"data_dir": str(folder / "squares"), "run_dir": str(folder / "run")}
-    editor = attredit.load(attredit.train(Request(dataset="table", attributes=["Ring"], image_size=32, **places)))
+    data, run = str(folder / "squares"), str(folder / "run")
+    request = Request(dataset="table", data_dir=data, attributes=["Ring"], image_size=32, steps=100, run_dir=run)
+    editor = attredit.load(attredit.train(request))
     editor.edit(folder / "squares" / "110.png", Ring=1).save(folder / "ring.png")
     print(f"Square 110, to which a ring was added, is in {folder / 'ring.png'}.")
 

@@ -26,9 +26,10 @@ from PIL import Image
 
 from attredit.benchmark.suite import read_suite
 from attredit.errors import RunError
+from attredit.scaffold import KINDS, Distribution
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CELEBA_IMAGES = 12
 
 NOT_RUN = {
@@ -43,6 +44,8 @@ NOT_RUN = {
     "make test": "is what runs this",
     "make format": "changes files",
     "make bench": "minutes",
+    "make docs": "serves until it is stopped",
+    "make site": "needs a virtual environment; tests/site builds it",
     "pip install -e '.[slurm]'": "changes the environment that runs the tests",
     "pip install 'attredit[identity]'": "changes the environment that runs the tests",
     "pip install -e '.[fid]'": "changes the environment that runs the tests",
@@ -57,6 +60,7 @@ FACES = {"train": 40, "valid": 8, "test": 10}
 def commands_of(text: str) -> list[str]:
     """Lines of shell blocks, of indented blocks, and commands within sentences, in order; Python blocks whole."""
     found = []
+    text = re.sub(r"^::: .*\n(?: {4}.*\n)*", "", text, flags=re.M)  # what mkdocstrings is told
     fenced = r"^```(?P<language>\w*)\n(?P<block>(?:.*\n)*?)```$"
     inline = r"^    (?P<line>\S.*)$|`(?P<span>(?:attredit|python|pip|make) [^`]+)`"
     for match in re.finditer(f"{fenced}|{inline}", text, re.M):
@@ -243,6 +247,26 @@ def test_what_a_model_card_says_works(place: Path, attredit: Any, monkeypatch: p
     assert [c.split()[0] for c in commands] == ["attredit", "python", "attredit", "attredit"]
     (place / "run").symlink_to("RUN")  # the name it had when the card was written
     run_all(commands, attredit)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_readme_of_a_new_plugin_says_works(
+    kind: str, place: Path, attredit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attredit import registry
+
+    new = Distribution(f"read-{kind}", kind)
+    new.write(place / "new")
+    facts = place / "new" / f"{new.package}-0.1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {new.title}\nVersion: 0.1.0\n")
+    (facts / "entry_points.txt").write_text(f"[attredit]\n{new.name} = {new.package}\n")
+    monkeypatch.syspath_prepend(place / "new")
+    registry.installed.cache_clear()
+    commands = commands_of((place / "new" / "README.md").read_text())
+    assert set(new.commands) < set(commands)
+    # The others are run by tests/scaffold/test_generated.py, in an environment that they may change.
+    run_all([c for c in commands if c == "attredit plugins" or c in new.commands], attredit)
 
 
 def test_commands_are_found_wherever_they_stand() -> None:

@@ -16,7 +16,7 @@ from attredit.recipe import Recipe, Schedule
 from attredit.trainer import Trainer
 
 _WARM_UP = 3
-_SECONDS = 1.0
+SECONDS = 1.0
 _MOST = 1_000_000
 
 
@@ -89,7 +89,7 @@ def _seconds_a_step(trainer: Trainer, start: int, length: int | None) -> float:
         trainer.step(start)
     _wait(trainer)
     began, done = time.perf_counter(), 0
-    while (now := time.perf_counter() - began) < _SECONDS:
+    while (now := time.perf_counter() - began) < SECONDS:
         first = start + done % (cycles * cycle)
         for step in range(first, first + cycle):
             trainer.step(step)

@@ -147,7 +147,7 @@ def code_digest(components: Iterable[Component]) -> str:
     # Of a plugin file, what was loaded: the file itself may have changed since.
     files = {component.plugin: component.version for component in components if is_file_version(component.version)}
     packages = {component.target.split(":")[0].split(".")[0] for component in components} - {"attredit", *files}
-    facts = [__version__, *(f"{name} {_digest(name)}" for name in ("attredit", *sorted(packages)))]
+    facts = [__version__, *(f"{name} {source_digest(name)}" for name in ("attredit", *sorted(packages)))]
     facts += [f"{name} {version}" for name, version in sorted(files.items())]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
@@ -183,15 +183,16 @@ def _components(registry: Registry, recipe: Recipe, dataset: str) -> list[Compon
 
 
 @cache
-def _digest(package: str) -> str:
+def source_digest(package: str) -> str:
     """Hex digest of a package's source files and their names, read once a process; nothing is imported."""
     digest = hashlib.sha256()
-    for name, file in _sources(package):
+    for name, file in source_files(package):
         digest.update(f"{name}\n".encode() + file.read_bytes() + b"\n")
     return digest.hexdigest()
 
 
-def _sources(package: str) -> Iterator[tuple[str, Path]]:
+def source_files(package: str) -> Iterator[tuple[str, Path]]:
+    """Names and paths of a package's source files; of attredit, those alone that compute. Nothing is imported."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         return

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from attredit.benchmark.worker import carry_out, cores, reason_of
+from attredit.benchmark.worker import carry_out, reason_of
+from attredit.data.workers import cores
 from attredit.errors import PluginError, UsageError
 from attredit.files import explained
 
@@ -84,31 +85,31 @@ class Local:
 
 class _Process:
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        self._process, self._log = process, log
+        self.process, self._log = process, log
 
     def done(self) -> bool:
-        if self._process.poll() is None:
+        if self.process.poll() is None:
             return False
         self._close()
         return True
 
     def reason(self) -> str:
-        code = self._process.returncode
+        code = self.process.returncode
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         return f"Its process ended early ({how}); {self._log} has what it printed."
 
     def stop(self) -> None:
         self._close()
         try:
-            self._process.wait(_PATIENCE)
+            self.process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.process.kill()
+            self.process.wait()
 
     def _close(self) -> None:
-        assert self._process.stdin is not None
+        assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
+            self.process.stdin.close()
 
 
 class Submitted:

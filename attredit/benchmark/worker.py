@@ -26,6 +26,7 @@ from attredit.benchmark.progress import Clock, Teller
 from attredit.benchmark.results import Facts, Result, Results
 from attredit.benchmark.suite import Budget
 from attredit.checkpoint import RunDirectory
+from attredit.data.workers import cores
 from attredit.errors import AttrEditError, RunError
 from attredit.files import read_tensors, write_text
 from attredit.registry import installed, use_plugin
@@ -76,11 +77,6 @@ def carry_out(home: str) -> int:
     torch.set_num_threads(task.threads or cores())
     teller = Teller(directory)
     return _prepare(task, directory, teller) if task.kind == "prepare" else _cell(task, directory, teller)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def reason_of(error: Exception) -> str:
@@ -170,7 +166,7 @@ def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> i
     request = cell.request(run.path, device)
     trainer = trainer_of(request)
     parameters = sum(p.numel() for p in trainer.parts.parameters())
-    if _resumable(run):
+    if resumable(run):
         del trainer
         resume(run.path, device=device, observer=clock)
         return parameters
@@ -187,7 +183,7 @@ def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> i
     return parameters
 
 
-def _resumable(run: RunDirectory) -> bool:
+def resumable(run: RunDirectory) -> bool:
     """Whether there is a whole checkpoint; a run without one, or with a damaged one, is started again."""
     try:
         run.config()

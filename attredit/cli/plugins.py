@@ -12,7 +12,9 @@ from attredit.cli.tables import table
 from attredit.registry import PluginInfo, installed
 
 SUMMARIES = {
+    "new": "Begin a plugin: write a distribution that works, for you to change.",
     "show": "Tell what a plugin registers, or why it is broken.",
+    "check": "Check that plugins keep what the core promises of them.",
 }
 
 

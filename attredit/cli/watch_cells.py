@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 
 class CellWatcher(Watch):
-    """A bar for all cells and one for each that runs; a context, which takes them away at the end."""
+    """A bar for all cells and one for each that runs; a context, which takes them away at the end.
+
+    Attributes:
+        bars: On a terminal, once it is known what is left; None otherwise.
+    """
 
     def __init__(self) -> None:
         self._left = self._ended = 0
-        self._bars: rich.progress.Progress | None = None
+        self.bars: rich.progress.Progress | None = None
         self._all: Any = None
         self._tasks: dict[str, Any] = {}
 
@@ -32,8 +36,8 @@ class CellWatcher(Watch):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
+        if self.bars is not None:
+            self.bars.stop()
 
     def planned(self, directory: BenchmarkDirectory, cells: Sequence[Cell], left: Sequence[Cell]) -> None:
         """Say what is left."""
@@ -51,9 +55,9 @@ class CellWatcher(Watch):
 
     def preparing(self, dataset: str, progress: Progress) -> None:
         """Show how far a data set is."""
-        if self._bars is not None:
+        if self.bars is not None:
             what = f"Preparing {dataset}: {progress.stage}"
-            self._bars.update(self._all, description=what, completed=progress.done, total=progress.total or None)
+            self.bars.update(self._all, description=what, completed=progress.done, total=progress.total or None)
 
     def starting(self, seconds: float, guessed: bool) -> None:
         """Say how long it takes."""
@@ -63,21 +67,21 @@ class CellWatcher(Watch):
             )
         else:
             note(f"This takes about {spoken(seconds)}, as cells like these did before.")
-        if self._bars is not None:
-            self._bars.update(self._all, description="Cells", completed=0, total=self._left)
+        if self.bars is not None:
+            self.bars.update(self._all, description="Cells", completed=0, total=self._left)
 
     def running(self, cells: Sequence[tuple[Cell, Progress]], seconds_left: float) -> None:
         """Move the bars."""
-        if self._bars is None:
+        if self.bars is None:
             return
         left = f"about {spoken(seconds_left)} left" if seconds_left else ""
-        self._bars.update(self._all, completed=self._ended, rate=left)
+        self.bars.update(self._all, completed=self._ended, rate=left)
         for key in set(self._tasks) - {cell.key for cell, _ in cells}:
-            self._bars.remove_task(self._tasks.pop(key))
+            self.bars.remove_task(self._tasks.pop(key))
         for cell, progress in cells:
             if cell.key not in self._tasks:
-                self._tasks[cell.key] = self._bars.add_task("", total=None, rate="")
-            self._bars.update(
+                self._tasks[cell.key] = self.bars.add_task("", total=None, rate="")
+            self.bars.update(
                 self._tasks[cell.key],
                 description=f"{cell.title}: {progress.stage}",
                 completed=progress.done,
@@ -99,9 +103,9 @@ class CellWatcher(Watch):
         from rich.progress import Progress as Bars
 
         columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn())
-        self._bars = Bars(*columns, TextColumn("{task.fields[rate]}"), console=err(), transient=True)
-        self._all = self._bars.add_task("Cells", total=self._left, rate="")
-        self._bars.start()
+        self.bars = Bars(*columns, TextColumn("{task.fields[rate]}"), console=err(), transient=True)
+        self._all = self.bars.add_task("Cells", total=self._left, rate="")
+        self.bars.start()
 
 
 def rate_of(progress: Progress) -> str:

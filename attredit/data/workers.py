@@ -28,10 +28,10 @@ from attredit.plugin_files import make_importable
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-_CHUNK = 256
+CHUNK = 256
 _MOST_WORKERS = 16
 # Starting workers takes a second or two: below this many seconds of work they are not worth it.
-_WORTH_WORKERS = 5.0
+WORTH_WORKERS = 5.0
 
 # In a worker, what it is to do, pickled.
 _job = b""
@@ -59,13 +59,13 @@ def decode_all(decoder: Decoder, n: int, workers: int | None) -> Generator[int, 
         DataError: an image cannot be read, or the source cannot be pickled.
         RunError: the file cannot be written, or a process died.
     """
-    first, *rest = [range(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+    first, *rest = [range(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
     started = time.perf_counter()
     done = decoder.decode(first)
     seconds = (time.perf_counter() - started) * len(rest)
     yield done
     if workers is None:
-        workers = min(_cores(), _MOST_WORKERS) if seconds > _WORTH_WORKERS else 1
+        workers = min(cores(), _MOST_WORKERS) if seconds > WORTH_WORKERS else 1
     if workers == 1 or not rest:
         yield from map(decoder.decode, rest)
     else:
@@ -155,6 +155,6 @@ def _decode(rows: range) -> int:
         raise RuntimeError(f"in a process that decodes images:\n{trace}") from None
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -19,8 +19,8 @@ from attredit.errors import RunError
 NAMES = ("fid", "kid", "composite_fid", "composite_kid", "sample_fid", "sample_kid")
 NOT_ASKED = "It takes Inception's features: attredit evaluate --full."
 _URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
-_FILE = "weights-inception-2015-12-05-6726825d.pth"
-_DIGEST = "6726825d"  # the file's SHA-256 starts so, as its name says
+FILE = "weights-inception-2015-12-05-6726825d.pth"
+DIGEST = "6726825d"  # the file's SHA-256 starts so, as its name says
 _CHUNK = 32
 
 
@@ -49,19 +49,19 @@ def inception_of(device: torch.device) -> tuple[Inception | None, str]:
     """
     if find_spec("torch_fidelity") is None:
         return None, "It takes the package torch-fidelity: pip install 'attredit[fid]'."
-    path = Path(torch.hub.get_dir()) / "checkpoints" / _FILE
+    path = Path(torch.hub.get_dir()) / "checkpoints" / FILE
     if not path.is_file():
-        where = f"put {_URL}{_FILE} into {path.parent}"
+        where = f"put {_URL}{FILE} into {path.parent}"
         return None, f"It takes Inception's weights, which attredit does not download: {where}."
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(_DIGEST):
-        raise RunError(f"{path} is damaged: its SHA-256 does not start with {_DIGEST}.", f"Get it again: {_URL}{_FILE}")
+    if not digest.startswith(DIGEST):
+        raise RunError(f"{path} is damaged: its SHA-256 does not start with {DIGEST}.", f"Get it again: {_URL}{FILE}")
     # The package would run whatever code the file holds: it is given none that holds more than tensors.
     try:
         torch.load(path, weights_only=True)
     except pickle.UnpicklingError as error:
-        raise RunError(f"{path} holds more than tensors.", f"Get it again: {_URL}{_FILE}") from error
+        raise RunError(f"{path} holds more than tensors.", f"Get it again: {_URL}{FILE}") from error
     from torch_fidelity import FeatureExtractorInceptionV3
 
     network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attredit.errors import UsageError, nearest
+from attredit.errors import PluginError, UsageError, nearest
 from attredit.registry import Component, PluginInfo, Registry, installed
 from attredit.testing.promises import PROMISES, Promise
 from attredit.testing.report import Broken, BrokenPromises, Check, Report, Skipped
@@ -145,6 +145,7 @@ def _done(task: Task, place: Workshop) -> Check:
     started = time.perf_counter()
     found: dict[str, Any]
     try:
+        _importable(task.component)
         note = task.promise.function(task.kind)(Subject(place, task.plugin, task.component))
         found = {"state": "passed", "note": note}
     except Skipped as reason:
@@ -161,3 +162,12 @@ def _done(task: Task, place: Workshop) -> Check:
         }
     milliseconds = 1000 * (time.perf_counter() - started)
     return Check(task.promise.name, task.name, task.kind, milliseconds=milliseconds, **found)
+
+
+def _importable(component: Component | None) -> None:
+    """Raise `Skipped` for a component that cannot be imported; the promise `loads` says why."""
+    if component is not None:
+        try:
+            component.load()
+        except PluginError as error:
+            raise Skipped("it cannot be imported: see the promise loads") from error

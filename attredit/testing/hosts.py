@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -118,7 +118,8 @@ def outcomes(subject: Subject) -> list[Outcome]:
 
 def outcome(subject: Subject, host: Host) -> Outcome:
     """A training of one host."""
-    return subject.place.once(f"trained {host.key}", lambda: _tried(subject, host))
+    tried = subject.place.once(f"trained {host.key}", lambda: _tried(subject, host))
+    return replace(tried, host=host)  # whoever asked first may play another role in it
 
 
 def home(subject: Subject) -> Outcome:

@@ -94,7 +94,7 @@ def data_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Data are prepared in this process: where a test is about those of cells."""
     start, threads = Local.start, torch.get_num_threads()
     monkeypatch.setattr(Local, "start", lambda *task: (_here if task[1].parent.name == "data" else start)(*task))
-    monkeypatch.setattr(calibration, "_SECONDS", 0.2)
+    monkeypatch.setattr(calibration, "SECONDS", 0.2)
     yield
     torch.set_num_threads(threads)
 

@@ -149,8 +149,8 @@ def test_seconds_become_steps_before_the_start(tmp_path: Path, suite_text: Any, 
 def test_a_half_written_run_is_not_continued(whole: tuple[Path, Any], tmp_path: Path, file: str) -> None:
     source = BenchmarkDirectory(whole[0])
     run_ = RunDirectory(shutil.copytree(source.run(source.read().cells[0].key), tmp_path / "run"))
-    assert worker._resumable(run_)
+    assert worker.resumable(run_)
     damaged = run_.path / file
     damaged.write_bytes(damaged.read_bytes()[:-9])
-    assert not worker._resumable(run_)
-    assert not worker._resumable(RunDirectory(tmp_path / "nowhere"))
+    assert not worker.resumable(run_)
+    assert not worker.resumable(RunDirectory(tmp_path / "nowhere"))

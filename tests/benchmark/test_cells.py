@@ -91,8 +91,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def digest(name: str) -> str:
-    module._digest.cache_clear()
-    return module._digest(name)
+    module.source_digest.cache_clear()
+    return module.source_digest(name)
 
 
 def test_source_files_decide_and_nothing_is_imported(package: Path) -> None:
@@ -108,15 +108,15 @@ def test_source_files_decide_and_nothing_is_imported(package: Path) -> None:
 
 
 def test_code_that_shows_is_left_out_and_code_that_computes_is_not() -> None:
-    names = [name for name, _ in module._sources("attredit")]
+    names = [name for name, _ in module.source_files("attredit")]
     assert {"trainer.py", "evaluation/judge.py", "data/store.py"} <= set(names)
     assert not [name for name in names if name.startswith(("cli/", "report/", "benchmark/"))]
 
 
 def test_the_code_of_used_plugins_alone_is_part_of_a_key(suite_text: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     before = cells(suite_text())
-    real = module._digest
-    monkeypatch.setattr(module, "_digest", lambda name: "new" if name == "attredit_ifcvaegan" else real(name))
+    real = module.source_digest
+    monkeypatch.setattr(module, "source_digest", lambda name: "new" if name == "attredit_ifcvaegan" else real(name))
     naive, factorized = cells(suite_text())
     assert naive.key == before[0].key
     assert factorized.key != before[1].key

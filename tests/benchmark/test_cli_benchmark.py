@@ -82,14 +82,14 @@ def test_on_a_terminal_there_are_bars_with_rate_and_time_left(
         watch.preparing("quadrants", Progress("judge", 3, 10, 1.0))
         watch.starting(200.0, guessed=False)
         watch.running([(cells[0], Progress("training", 30, 100, 2.0))], 190.0)
-        watch._bars.refresh()
+        watch.bars.refresh()
         assert "naive, quadrants: Smiling, seed 0: training" in screen.getvalue()
         assert "30/100" in screen.getvalue()
         assert "2.0 steps/s, 35 s left" in screen.getvalue()
         assert "about 3 min 10 s left" in screen.getvalue()
         watch.ended(result_of(cells[0]))
         watch.running([(cells[1], Progress("edits", 1, 4, 1.0))], 100.0)
-        assert list(watch._tasks) == [cells[1].key]
+        assert [task.description for task in watch.bars.tasks] == ["Cells", f"{cells[1].title}: edits"]
         watch.ended(result_of(cells[1], error="diverged"))
     said = capsys.readouterr().err
     assert "This takes about 3 min 20 s, as cells like these did before." in said

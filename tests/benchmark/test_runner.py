@@ -106,7 +106,7 @@ def test_side_by_side_one_dies_without_a_word_and_the_other_gives_the_same_figur
             for cell, progress in cells:
                 if progress.stage == "training" and cell.label == "naive-cvaegan":
                     with contextlib.suppress(ProcessLookupError):
-                        os.kill(started[cell.key]._process.pid, signal.SIGKILL)
+                        os.kill(started[cell.key].process.pid, signal.SIGKILL)
 
     started: dict[str, Any] = {}
     start = Local.start

@@ -37,25 +37,25 @@ def test_two_processes_equal_one(tmp_path: Path, train_command: Any, run_process
 
 
 WRITES = """
-import sys, torch, accelerate
-from attredit.launch import Request, train
-from attredit import files, launch
-paths = []
-original = files._replace
-files._replace = lambda path, write: (paths.append(str(path)), original(path, write))
-finish = launch._finish
+import os, sys, torch
+from attredit.trainer import Trainer
+paths, replace, train = [], os.replace, Trainer.run
+def noted(source, target, **more):
+    paths.append(str(target))
+    replace(source, target, **more)
+os.replace = noted
 def checked(running, *rest):
-    path = finish(running, *rest)
-    accelerator = running.accelerator
-    assert bool(paths) == accelerator.is_main_process, (accelerator.process_index, paths)
+    train(running, *rest)
+    accelerator, run = running.accelerator, str(running.run_directory.path)
+    written = [path for path in paths if path.startswith(run)]
+    assert bool(written) == accelerator.is_main_process, (accelerator.process_index, written)
     flat = torch.cat([p.detach().flatten() for p in running.parts.parameters()])
     both = accelerator.gather(flat[None])
     assert torch.equal(both[0], both[1]), "ranks ended with different parameters"
     # One write: the processes share the pipe, and pieces of two lines would mix.
     sys.stdout.write(f"checked {accelerator.process_index}\\n")
     sys.stdout.flush()
-    return path
-launch._finish = checked
+Trainer.run = checked
 import attredit.cli
 sys.argv[0] = "attredit"
 attredit.cli.main()

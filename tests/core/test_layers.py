@@ -12,7 +12,7 @@ LAYERS = [
     {"errors", "hookspecs", ""},
     {"attributes", "recipe", "registry", "loading", "discovery", "isolation", "plugin_files", "builtin"},
     {"interfaces", "losses", "view", "images", "data", "devices", "files", "toolkit"},
-    {"build", "checkpoint", "observer"},
+    {"build", "checkpoint", "observer", "scaffold"},
     {"composite", "health", "trainer", "editor"},
     {"launch", "card"},
     {"evaluation", "report", "doctor"},

@@ -16,7 +16,7 @@ from attredit import load
 from attredit.files import below, read_tensors
 from attredit.launch import resume, train
 from attredit.observer import Observer
-from attredit.trainer import _synchronised
+from attredit.trainer import synchronised
 
 
 class Impatient(Observer):
@@ -102,4 +102,4 @@ def test_event_files_have_every_metric_once_even_after_an_interruption(request_f
 def test_batch_statistics_are_shared_on_gpus_only(processes: int, device: str, kind: type[nn.Module]) -> None:
     parts = nn.ModuleDict({"encoder": nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))})
     engine: Any = SimpleNamespace(num_processes=processes, device=torch.device(device))
-    assert type(_synchronised(parts, engine)["encoder"][1]) is kind
+    assert type(synchronised(parts, engine)["encoder"][1]) is kind

@@ -52,9 +52,9 @@ class Numbers:
     def open(self, split: str) -> Any:
         from datasets import Dataset
 
-        return Dataset.from_dict({"index": list(range(self.n)), "odd": self.values}).with_transform(self._draw)
+        return Dataset.from_dict({"index": list(range(self.n)), "odd": self.values}).with_transform(self.draw)
 
-    def _draw(self, rows: dict[str, list[int]]) -> dict[str, Any]:
+    def draw(self, rows: dict[str, list[int]]) -> dict[str, Any]:
         print("a source may print")
         time.sleep(self.slow * len(rows["index"]))
         if self.broken in rows["index"]:

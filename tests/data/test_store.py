@@ -58,8 +58,8 @@ def test_few_images_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_many_or_slow_images_do(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(workers, "_WORTH_WORKERS", 0.0)
-    monkeypatch.setattr(workers, "_cores", lambda: 64)
+    monkeypatch.setattr(workers, "WORTH_WORKERS", 0.0)
+    monkeypatch.setattr(workers, "cores", lambda: 64)
     monkeypatch.setattr(workers, "decode_in_processes", lambda job, ranges, n: asked.append(n) or [])
     made(workers=None)
     assert asked == [16]
@@ -178,7 +178,7 @@ def test_images_may_be_lists_or_grey_or_of_any_size() -> None:
     ],
 )
 def test_what_is_no_image_is_named(image: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Numbers, "_draw", lambda self, rows: {"image": [image for _ in rows["index"]]})
+    monkeypatch.setattr(Numbers, "draw", lambda self, rows: {"image": [image for _ in rows["index"]]})
     with pytest.raises(DataError, match=rf"Image 0 of split train of numbers cannot be read: {message}.*\. Replace or"):
         made(Numbers(2))
 

@@ -67,7 +67,7 @@ def test_every_layout_gives_the_same_labels_and_images(layout: str, tmp_path: Pa
 
 @pytest.mark.parametrize("make", [official, parquet])
 def test_workers_read_the_same(make: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_CHUNK", 1)
+    monkeypatch.setattr(workers, "CHUNK", 1)
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
     source = CelebA(image_size=16, data_dir=make(tmp_path / "x"))
     two = prepare(source, "train", Geometry(16), name="celeba", workers=2)

@@ -9,7 +9,7 @@ from attredit import BatchView, Part, Player, Recipe, Term
 
 
 class HSIC(nn.Module):
-    """tr(KHLH) / (n - 1)^2, a Gaussian kernel on sampled z and a linear one on y (Gretton et al. 2005, equation 9)."""
+    """tr(KHLH) / (n - 1)^2 of a Gaussian kernel on sampled z and a linear one on y (Gretton et al. 2005, eq. 9)."""
 
     def penalty(self, view: BatchView) -> Tensor:
         """The criterion over the global batch: never negative, with a bias of order 1/n."""

@@ -1,0 +1,62 @@
+"""A world with one plugin beside the core: the good one of this folder, or one in which something was changed."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from attredit import registry
+
+GOOD = Path(__file__).parent / "good"
+_NUMBERS = itertools.count()
+
+Install = Callable[..., str]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install the good plugin as a distribution on sys.path, with pieces of its text replaced; returns its name.
+
+    A piece of the hooks may be None, for a kind of component that is not to be registered.
+    """
+
+    def make(hooks: dict[str, str] | None = None, parts: dict[str, str] | None = None, kinds: str = "") -> str:
+        name = f"made{next(_NUMBERS)}"
+        texts = {f"{name}": GOOD / "hooks.py", f"{name}_parts": GOOD / "parts.py"}
+        for (module, file), changes in zip(texts.items(), (hooks or {}, parts or {}), strict=True):
+            text = file.read_text()
+            for old, new in changes.items():
+                assert old in text, f"{old!r} is not in {file.name}"
+                text = text.replace(old, new)
+            text = text.replace("PARTS", f"{name}_parts").replace("NAME", name)
+            (tmp_path / f"{module}.py").write_text(only(text, kinds.split()) if module == name else text)
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[attredit]\n{name} = {name}\n")
+        importlib.invalidate_caches()
+        monkeypatch.setattr(
+            registry, "entry_points", lambda group: [e for e in entry_points(group=group) if e.name == name]
+        )
+        registry.installed.cache_clear()
+        return name
+
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("ATTREDIT_STRICT_PLUGINS", "0")
+    yield make
+    registry.installed.cache_clear()
+    for module in [m for m in sys.modules if m.startswith("made")]:
+        del sys.modules[module]
+
+
+def only(hooks: str, kinds: list[str]) -> str:
+    """Hooks of these kinds of components; of all when there are none."""
+    head, *functions = hooks.split("@hookimpl\n")
+    kept = [f for f in functions if not kinds or any(f.startswith(f"def register_{kind}s(") for kind in kinds)]
+    return "@hookimpl\n".join([head, *kept])
