@@ -47,8 +47,7 @@ class Discs:
         return hashlib.sha256(f"1 {split} {self.image_size} {self.images}".encode()).hexdigest()
 
     def open(self, split: str) -> Dataset:
-        from datasets import Dataset, Features, Value
-        from datasets import Image as ImageColumn
+        from datasets import Dataset
 
         random = np.random.default_rng(self.splits.index(split))
         colours = [i % 3 for i in range(self.images)]
@@ -58,14 +57,13 @@ class Discs:
             place = random.uniform((0.3, 0.3), (0.7, 0.7)) * self.image_size
             ImageDraw.Draw(image).circle(tuple(place), self.image_size / 4, fill=COLOURS[colour])
             images.append(image)
-        features = Features({"image": ImageColumn(), "Colour": Value("int64")})
-        return Dataset.from_dict({"image": images, "Colour": colours}, features)
+        return Dataset.from_dict({"image": images, "Colour": colours})
 
 
 def main(folder: Path) -> None:
     attredit.use_plugin(__file__)
     request = Request(
-        dataset="discs", attributes=["Colour"], image_size=32, steps=150, batch_size=16, run_dir=str(folder / "run")
+        dataset="discs", attributes=["Colour"], image_size=32, steps=100, batch_size=16, run_dir=str(folder / "run")
     )
     editor = attredit.load(attredit.train(request))
     disc = Discs(image_size=32).open("test")[0]["image"]

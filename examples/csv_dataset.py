@@ -50,25 +50,23 @@ class Table:
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
     def open(self, split: str) -> Dataset:
-        import datasets
+        import datasets  # takes a second, which listing plugins should not
 
         rows = [row for row in self.rows if row["split"] == split]
         labels = {name: [int(row[name]) for row in rows] for name in self.schema.names}
-        files = [str(self.folder / row["file"]) for row in rows]
-        return datasets.Dataset.from_dict({"image": files, **labels}).cast_column("image", datasets.Image())
+        images = {"image": [str(self.folder / row["file"]) for row in rows]}
+        return datasets.Dataset.from_dict({**images, **labels}).cast_column("image", datasets.Image())
 
 
 def main(folder: Path) -> None:
     (folder / "squares").mkdir(parents=True)
-    rows = ["file,split,Ring"]
     for i in range(120):
         image = Image.new("RGB", (40, 40), "white")
         ImageDraw.Draw(image).rectangle((8, 8, 31, 31), fill=(2 * i, 255 - 2 * i, 128))
-        if i % 2:
-            ImageDraw.Draw(image).ellipse((2, 2, 37, 37), outline="black", width=3)
+        ImageDraw.Draw(image).ellipse((2, 2, 37, 37), outline="black", width=3 * (i % 2))
         image.save(folder / "squares" / f"{i}.png")
-        rows.append(f"{i}.png,{'test' if i >= 100 else 'train'},{i % 2}")
-    (folder / "squares" / "labels.csv").write_text("\n".join(rows), "utf-8")
+    rows = [f"{i}.png,{'test' if i >= 100 else 'train'},{i % 2}" for i in range(120)]
+    (folder / "squares" / "labels.csv").write_text("\n".join(["file,split,Ring", *rows]), "utf-8")
     attredit.use_plugin(__file__)
     data, run = str(folder / "squares"), str(folder / "run")
     request = Request(dataset="table", data_dir=data, attributes=["Ring"], image_size=32, steps=100, run_dir=run)

@@ -14,9 +14,9 @@ FOLDER = Path(__file__).parents[1] / "examples"
 
 # By example: what it prints, as a regular expression, and the pictures that it writes with their sizes.
 EXPECTED: dict[str, tuple[str, dict[str, tuple[int, int]]]] = {
-    "train_from_python": (r"before: .*\nafter: .*smiling\.png", {"smiling.png": (32, 32)}),
+    "train_from_python": (r"before: .*\nafter:  .*\n.*smiling\.png", {"smiling.png": (32, 32)}),
     "notebook": (
-        r"('Smiling': .*\n){4}array: uint8 \(4, 32, 32, 3\)",
+        r"(\{'Smiling': .*\n){4}array: uint8 \(4, 32, 32, 3\)",
         {"notebook.png": (600, 700), "sweep.png": (160, 32)},
     ),
     "categorical_attribute": (
@@ -51,4 +51,4 @@ def test_example(name: str, tmp_path: Path, run_process: Any, monkeypatch: pytes
 
 def test_examples_are_short() -> None:
     lines = {path.name: len(path.read_text("utf-8").splitlines()) for path in FOLDER.glob("*.py")}
-    assert max(lines.values()) <= 80, lines
+    assert max(lines.values()) < 80, lines
