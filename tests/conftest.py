@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,23 @@ def train_command(tmp_path: Path) -> Any:
         ]  # fmt: skip
 
     return make
+
+
+@pytest.fixture
+def fresh_python(tmp_path: Path) -> Path:
+    """The interpreter of a new environment, with pip and the command `attredit`.
+
+    It sees the packages of the one that runs the tests, so torch is not downloaded again.
+    """
+    place = tmp_path / "environment"
+    venv.create(place, with_pip=True)
+    python = place / ("Scripts" if os.name == "nt" else "bin") / "python"
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
+    (site / "seen.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    command = python.with_name("attredit")
+    command.write_text(f"#!{python}\nfrom attredit.cli import main\n\nmain()\n")
+    command.chmod(0o755)
+    return python
 
 
 @pytest.fixture

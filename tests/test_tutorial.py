@@ -1,0 +1,79 @@
+"""docs/tutorial.md, word for word: its files saved, its commands run, in a fresh environment where pip installs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+BLOCK = re.compile(r'^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.M | re.S)
+INCLUDED = re.compile(r'^--8<-- "(?P<path>[^"]+)"$', re.M)
+
+
+class Step(NamedTuple):
+    """A block of the tutorial: commands, a file to save, or what the last command prints."""
+
+    kind: str
+    text: str
+    title: str = ""
+
+
+def steps(markdown: str) -> Iterator[Step]:
+    for block in BLOCK.finditer(markdown):
+        text = INCLUDED.sub(lambda line: (ROOT / line["path"]).read_text().rstrip("\n"), block["text"])
+        kind = {"sh": "commands", "text": "output"}.get(block["language"], "file")
+        assert (kind == "file") == bool(block["title"]), block["text"]
+        yield Step(kind, text, block["title"] or "")
+
+
+def alike(text: str) -> str:
+    """Without what differs from machine to machine: numbers, and the space that they leave."""
+    return " ".join(re.sub(r"\d+(\.\d+)?", "0", text).split())
+
+
+def test_the_tutorial(tmp_path: Path, fresh_python: Path) -> None:
+    environment = {
+        **os.environ,
+        "PATH": f"{fresh_python.parent}{os.pathsep}{os.environ['PATH']}",
+        # What the commands need is here already, so pip has nothing to download.
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_BUILD_ISOLATION": "false",  # pip reads it the wrong way round
+        "PYTHONSAFEPATH": "",
+    }
+    folder, printed, ran = tmp_path, "", []
+    for step in steps(TUTORIAL.read_text()):
+        if step.kind == "file":
+            (folder / step.title).write_text(step.text)
+        elif step.kind == "output":
+            assert alike(step.text) in alike(printed)
+        else:
+            for command in step.text.splitlines():
+                started = time.perf_counter()
+                if command.startswith("cd "):
+                    folder /= shlex.split(command)[1]
+                    continue
+                done = subprocess.run(
+                    shlex.split(command), cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+                )
+                printed = done.stdout
+                print(f"{time.perf_counter() - started:.0f} s: {command}\n{printed}{done.stderr}")
+                assert done.returncode == 0, command
+                ran.append(command)
+    assert len(ran) >= 10
+    assert (folder / "runs" / "hsic" / "report.html").is_file()
+    table = (folder / "comparison" / "table.csv").read_text()
+    assert all(method in table for method in ("naive-cvaegan", "ifcvaegan", "hsic"))
+
+
+def test_what_it_builds_is_the_example() -> None:
+    example = ROOT / "examples" / "attredit-hsic"
+    saved = {step.title: step.text for step in steps(TUTORIAL.read_text()) if step.kind == "file"}
+    for path in (*example.rglob("attredit_hsic/*.py"), *example.rglob("tests/*.py")):
+        assert saved[str(path.relative_to(example))] == path.read_text()
