@@ -1,4 +1,4 @@
-"""Train, edit and evaluate without the command line: a small model of drawn faces, in about a minute.
+"""Train, edit and evaluate without the command line: a small model of drawn faces, in seconds.
 
 python examples/train_from_python.py [DIRECTORY]
 """
@@ -17,9 +17,9 @@ def main(folder: Path) -> None:
     request = Request(
         attributes=["Smiling"],
         image_size=32,
-        steps=300,
+        steps=100,
         run_dir=str(folder / "run"),
-        data_options={"train": 1000, "valid": 50, "test": 100},
+        data_options={"train": 300, "valid": 20, "test": 20},
     )
     run = attredit.train(request)
     editor = attredit.load(run)

@@ -1,18 +1,54 @@
-"""Every example runs by itself."""
+"""Every example runs by itself, and prints and writes what it is for."""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+FOLDER = Path(__file__).parents[1] / "examples"
+
+# By example: what it prints, as a regular expression, and the pictures that it writes with their sizes.
+EXPECTED: dict[str, tuple[str, dict[str, tuple[int, int]]]] = {
+    "train_from_python": (r"before: .*\nafter:  .*\n.*smiling\.png", {"smiling.png": (32, 32)}),
+    "notebook": (
+        r"(\{'Smiling': .*\n){4}array: uint8 \(4, 32, 32, 3\)",
+        {"notebook.png": (600, 700), "sweep.png": (160, 32)},
+    ),
+    "categorical_attribute": (
+        r"red: \{'red': [\d.]+, 'green': [\d.]+, 'blue': [\d.]+\}\ngreen: .*\nblue: ",
+        dict.fromkeys(("red.png", "green.png", "blue.png"), (32, 32)),
+    ),
+    "csv_dataset": (r"Square 110, to which a ring was added", {"ring.png": (40, 40)}),
+    "custom_term": (r"step 20: edges 0\.\d+\nstep 40: edges 0\.\d+\nstep 60: edges 0\.\d+\n", {}),
+    "custom_metric": (r"sharpness 0\.\d+ beside mse 0\.\d+", {}),
+}
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
-def test_example(path: Path, tmp_path: Path, run_process: Any) -> None:
-    done = run_process([sys.executable, str(path), str(tmp_path)])
-    assert "smiling.png" in done.stdout
-    assert (tmp_path / "smiling.png").stat().st_size > 100
+def test_every_example_is_listed() -> None:
+    assert {path.stem for path in FOLDER.glob("*.py")} == set(EXPECTED)
+    readme = (FOLDER / "README.md").read_text("utf-8")
+    assert set(re.findall(r"`python examples/(\w+)\.py`", readme)) == set(EXPECTED)
+    distributions = {path.parent.name for path in FOLDER.glob("*/pyproject.toml")}
+    assert set(re.findall(r"`pip install \./examples/([\w-]+)`", readme)) == distributions
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_example(name: str, tmp_path: Path, run_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    said, pictures = EXPECTED[name]
+    done = run_process([sys.executable, "-W", "error", str(FOLDER / f"{name}.py"), str(tmp_path)])
+    assert re.search(said, done.stdout), done.stdout
+    for file, size in pictures.items():
+        with Image.open(tmp_path / file) as picture:
+            assert picture.size == size
+            assert picture.convert("L").getextrema()[0] < picture.convert("L").getextrema()[1]
+
+
+def test_examples_are_short() -> None:
+    lines = {path.name: len(path.read_text("utf-8").splitlines()) for path in FOLDER.glob("*.py")}
+    assert max(lines.values()) < 80, lines

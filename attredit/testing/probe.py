@@ -78,6 +78,6 @@ def _settings() -> dict[str, Any]:
 
 if __name__ == "__main__":
     answer, what, module, *targets = sys.argv[1:]
-    make_importable()
+    make_importable()  # the plugin may be a file
     found = changes(module, targets) if what == "changes" else listing(module)
     Path(answer).write_text(json.dumps(found), "utf-8")

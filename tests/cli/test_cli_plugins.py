@@ -130,6 +130,14 @@ def test_a_broken_file_is_shown_with_its_traceback(attredit: Any, here: Path) ->
     assert 'my_method.py", line 2' in more
 
 
+def test_a_file_is_checked_as_what_is_installed(attredit: Any, here: Path) -> None:
+    # Its import, in a process of its own.
+    words = ["plugins", "check", "my_method", "--only", "silent-import", "--plugin", "my_method.py"]
+    result = attredit(*words)
+    assert result.exit_code == 0, result.output
+    assert " failed" not in result.stdout
+
+
 @pytest.mark.parametrize(
     "urls, link",
     [

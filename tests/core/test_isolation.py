@@ -61,6 +61,9 @@ CARELESS = {
     "unmarked": (WORKS.replace("@hookimpl", ""), ["registers nothing: are its hooks marked with @hookimpl?"]),
 }
 
+# Of these, those that take seconds; they print nothing.
+SECONDS = ("hasty", "innocent", "slow")
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, fake_distribution: Any) -> Path:
@@ -145,11 +148,7 @@ def test_damaged_metadata_hide_nothing_else(tmp_path: Path, run_with: Any, fake_
 
 @pytest.mark.parametrize("arguments", [["--help"], ["methods"], ["datasets"]])
 def test_what_commands_print_is_the_same_with_all_of_them(site: Path, run_with: Any, arguments: list[str]) -> None:
-    # These take seconds, and print nothing.
-    without, with_them = (
-        run_with(None, *arguments),
-        run_with(site, *arguments, **leave_out("hasty", "innocent", "slow")),
-    )
+    without, with_them = run_with(None, *arguments), run_with(site, *arguments, **leave_out(*SECONDS))
     assert (without.returncode, with_them.returncode) == (0, 0)
     assert with_them.stdout == without.stdout
 

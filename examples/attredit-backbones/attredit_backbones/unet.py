@@ -16,7 +16,7 @@ class UNetDecoder(nn.Module):
     """Latent (B, Z), attributes (B, A) and skips to image logits (B, C, H, W).
 
     The deepest skip joins at 4x4, the next at 8x8, and so on, resized to that: added after a 1x1 convolution, so that a
-    sample of the prior, which has none, does without. Every stage reads the attributes, as a skip knows the image's own.
+    sample of the prior, which has none, does without. Every stage reads the attributes: skips know the image's own.
 
     Args:
         channels: C.
