@@ -33,6 +33,7 @@ format: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/bench_step.py
 	$(BIN)/python benchmarks/bench_recipes.py
+	$(BIN)/python benchmarks/bench_plugins.py
 
 docs: $(STAMP)
 	$(BIN)/mkdocs serve

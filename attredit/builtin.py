@@ -29,4 +29,6 @@ def register_terms(register: Register) -> None:
 @hookimpl
 def register_datasets(register: Register) -> None:
     """What plugins are checked on."""
-    register("squares", "attredit.testing.squares:Squares", summary="bright and dark squares, for checks of plugins")
+    register(
+        "conformance", "attredit.testing.squares:Squares", summary="bright and dark squares, for checks of plugins"
+    )

@@ -101,8 +101,10 @@ def _candidates(distribution: Distribution) -> list[Candidate]:
 
 
 def _place(distribution: Distribution) -> str:
-    """As much as can be told of where it is."""
+    """Its name, or, where not even that can be read, the folder that it is in."""
     try:
-        return distribution.metadata["Name"]
-    except Exception:
-        return f"a distribution in {distribution.locate_file('')}"
+        if "Name" in distribution.metadata:
+            return distribution.metadata["Name"]
+    except UnicodeDecodeError:  # the reason is told already
+        pass
+    return f"a distribution in {distribution.locate_file('')}"

@@ -153,12 +153,22 @@ class _TorchAsItWas(MetaPathFinder):
             return
         if not self._loaded:
             yield "imports torch, which makes every command slow"
-        if any(module.manual_seed is not self._manual_seed for module in (torch, torch.random)):
-            torch.manual_seed = torch.random.manual_seed = self._manual_seed
+        now = (torch.manual_seed, torch.random.manual_seed)
+        if not all(map(self._is_still, now, self._manual_seed)):
+            torch.manual_seed, torch.random.manual_seed = self._manual_seed
             yield "replaces torch.manual_seed (undone)"
         if not bool((torch.default_generator.get_state() == self._state).all()):
             torch.default_generator.set_state(self._state)
             yield "changes torch's random state (undone)"
 
     def _look(self, torch: Any) -> None:
-        self._torch, self._manual_seed, self._state = torch, torch.manual_seed, torch.default_generator.get_state()
+        self._torch, self._state = torch, torch.default_generator.get_state()
+        self._manual_seed = (torch.manual_seed, torch.random.manual_seed)
+
+    def _is_still(self, now: Any, before: Any) -> bool:
+        """Whether it is the same function, or what torch's compiler, once it is imported, wraps around it."""
+        if now is before:
+            return True
+        code = getattr(now, "__code__", None)
+        by_torch = code is not None and code.co_filename.startswith(os.path.dirname(self._torch.__file__))
+        return by_torch and getattr(now, "__wrapped__", None) is before

@@ -101,7 +101,7 @@ class Registry:
 
     @property
     def not_looked_into(self) -> str:
-        """A sentence on where else something might be, with a space before it; nothing when all was looked into."""
+        """A sentence on where else something might be, with a space before it; empty when all was looked into."""
         broken = ", ".join(plugin.name for plugin in self.plugins if plugin.error)
         said = f" Not looked into, because broken: {broken}." if broken else ""
         if self.left_out:

@@ -113,3 +113,20 @@ def run_process() -> Any:
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def fake_distribution() -> Any:
+    """Put a distribution with one plugin into a folder, as pip leaves it behind; returns its dist-info folder."""
+
+    def make(site: Path, plugin: str, module: str, *, name: str = "", metadata: str = "", urls: str = "") -> Path:
+        name = name or f"attredit-{plugin}"
+        facts = site / f"{name.replace('-', '_')}-1.0.dist-info"
+        facts.mkdir(parents=True)
+        (facts / "METADATA").write_text(metadata or f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{urls}")
+        imported = f"{name}_{plugin}".replace("-", "_")
+        (facts / "entry_points.txt").write_text(f"[attredit]\n{plugin} = {imported}\n")
+        (site / f"{imported}.py").write_text(module)
+        return facts
+
+    return make

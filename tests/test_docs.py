@@ -75,6 +75,14 @@ NOT_RUN = {
     "attredit train --method ifcvaegan-timm --attr Smiling --set parts.encoder.options.model=vit_tiny_patch16_224 "
     "--set parts.encoder.options.arguments.img_size=64": "images have another size here; the example tests it",
 }
+MY_METHOD = """
+from attredit import Recipe, hookimpl
+attredit_api = 1
+recipe = Recipe(extends="naive-cvaegan")
+@hookimpl
+def register_methods(register):
+    register("mine", "my_method:recipe")
+"""
 SMALL = ["parts.encoder.options.width", "parts.decoder.options.width"]
 FACES = {"train": 40, "valid": 8, "test": 10}
 
@@ -120,10 +128,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> It
         facts = tomllib.loads(project.read_text("utf-8"))["project"]
         dist_info(tmp_path / "site", facts["name"], facts["entry-points"]["attredit"])
         monkeypatch.syspath_prepend(project.parent)
+    (tmp_path / "my_method.py").write_text(MY_METHOD)
     monkeypatch.syspath_prepend(tmp_path / "site")
     monkeypatch.setenv("ATTREDIT_STRICT_PLUGINS", "0")
     registry.installed.cache_clear()
-    yield tmp_path
+    with registry.using_plugins([]):  # those that a document names are its own
+        yield tmp_path
     registry.installed.cache_clear()
 
 

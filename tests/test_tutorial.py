@@ -43,6 +43,7 @@ def test_the_tutorial(tmp_path: Path, fresh_python: Path) -> None:
         **os.environ,
         "PATH": f"{fresh_python.parent}{os.pathsep}{os.environ['PATH']}",
         # What the commands need is here already, so pip has nothing to download.
+        "PIP_NO_DEPS": "1",
         "PIP_NO_INDEX": "1",
         "PIP_NO_BUILD_ISOLATION": "false",  # pip reads it the wrong way round
         "PYTHONSAFEPATH": "",

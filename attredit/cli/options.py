@@ -44,11 +44,13 @@ def plugin_words() -> str:
     """``--plugin FILE`` for each plugin file in use, with a space before it, for commands that are to be typed next."""
     from attredit.plugin_files import plugin_files
 
-    here, words = Path.cwd(), []
-    for file in plugin_files():
-        shown = file.path.relative_to(here) if file.path.is_relative_to(here) else file.path
-        words.append(f" --plugin {shlex.quote(str(shown))}")
-    return "".join(words)
+    return "".join(f" --plugin {shlex.quote(from_here(file.path))}" for file in plugin_files())
+
+
+def from_here(path: str | Path) -> str:
+    """A path as it would be typed here."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here) if Path(path).is_relative_to(here) else path)
 
 
 def nested(items: Sequence[str]) -> dict[str, Any]:

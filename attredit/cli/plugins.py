@@ -8,8 +8,12 @@ import rich_click as click
 
 from attredit.cli.console import out
 from attredit.cli.group import LazyGroup
+from attredit.cli.options import from_here
 from attredit.cli.tables import table
 from attredit.registry import PluginInfo, installed
+
+# Of a file's, which is a digest, the beginning is enough to tell two apart.
+_LONGEST_VERSION = 15
 
 SUMMARIES = {
     "new": "Begin a plugin: write a distribution that works, for you to change.",
@@ -26,17 +30,13 @@ def command(ctx: click.Context) -> None:
         return
     rows = table("Plugin", "Distribution", "Version", "API", "Brings", "Import", "State", numbers=("Import",))
     for plugin in installed().plugins:
-        origin = (f"[bold]{_escaped(plugin.name)}[/]", _escaped(plugin.distribution), _escaped(short(plugin.version)))
+        owner = from_here(plugin.distribution) if plugin.is_file else plugin.distribution
+        origin = (f"[bold]{_escaped(plugin.name)}[/]", _escaped(owner), _escaped(plugin.version[:_LONGEST_VERSION]))
         api = "" if plugin.api is None else str(plugin.api)
         rows.add_row(*origin, api, _brings(plugin), f"{plugin.milliseconds:.0f} ms", state_of(plugin))
     out().print(rows)
     if left_out := installed().left_out:
         out().print(f"Left out by ATTREDIT_LOAD_PLUGINS: {', '.join(left_out)}", style="dim", markup=False)
-
-
-def short(version: str) -> str:
-    """A version as one looks at it: of a digest, the beginning."""
-    return version[:15]
 
 
 def state_of(plugin: PluginInfo) -> str:

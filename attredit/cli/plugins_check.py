@@ -52,9 +52,8 @@ def command(
     failed = [check for report in reports for check in report.failed]
     if failed:
         broken = ", ".join(dict.fromkeys(check.promise for check in failed))
-        raise PluginError(
-            f"{len(failed)} checks failed, of the promises {broken}.", f"{DOCS} says what usually breaks them."
-        )
+        count = f"{len(failed)} check{'s' if len(failed) > 1 else ''}"
+        raise PluginError(f"{count} failed, of the promises {broken}.", f"{DOCS} says what usually breaks them.")
 
 
 def _others() -> list[str]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,41 +18,13 @@ from attredit.data.decoding import Decoder, Job, as_pixels
 from attredit.data.labels import read_labels
 from attredit.data.workers import decode_in_processes
 from attredit.errors import DataError, UsageError
-from attredit.evaluation.data import spread
 from attredit.interfaces import CounterfactualSource, DataSource
 from attredit.testing import make
+from attredit.testing.few import ROWS, Few
 from attredit.testing.report import Broken, Skipped
 from attredit.testing.workshop import Subject, environment
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-
-ROWS = 24
 _SPLITS = ("train", "valid", "test")
-
-
-class Few:
-    """Some rows of a source, evenly spread.
-
-    Args:
-        source: All of it.
-        rows: How many.
-    """
-
-    def __init__(self, source: DataSource, rows: int = ROWS) -> None:
-        self.source, self.rows = source, rows
-        self.schema: AttributeSchema = source.schema
-        self.channels: int = source.channels
-        self.splits: tuple[str, ...] = source.splits
-
-    def fingerprint(self, split: str) -> str:
-        """Another than that of all rows."""
-        return f"{self.source.fingerprint(split)}-{self.rows}"
-
-    def open(self, split: str) -> Dataset:
-        """The same columns, fewer rows."""
-        rows = self.source.open(split)
-        return rows.select(spread(len(rows), self.rows))
 
 
 def source_of(subject: Subject) -> DataSource:

@@ -8,7 +8,8 @@ from attredit.errors import UsageError
 from attredit.launch import accelerator_for
 from attredit.recipe import Recipe
 from attredit.testing import make
-from attredit.testing.data import Few, source_of
+from attredit.testing.data import source_of
+from attredit.testing.few import Few
 from attredit.testing.report import Broken, Skipped
 from attredit.testing.workshop import Subject
 from attredit.trainer import Trainer

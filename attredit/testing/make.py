@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from attredit.registry import Component, Registry
 from attredit.testing.report import Broken
 from attredit.testing.workshop import Subject
 
-DATASET = "core/squares"
+DATASET = "core/conformance"
 ONE = AttributeSchema.of_binary(["Left"])
 THREE = AttributeSchema.of_binary(["Left", "Right", "Below"])
 MIXED = AttributeSchema((Attribute("Left"), Attribute("Below", ("dark", "grey", "light"))))
@@ -46,9 +46,17 @@ def built(subject: Subject, component: Component, of: Geometry, seed: int = 0) -
         UsageError: it cannot be built for this geometry.
     """
     part = Part(use=component.id, options=options_of(subject, component))
+    if component.kind == "decoder" and (encoder := mate(subject, component)) is not None:
+        skips: Any = built(subject, encoder, of).skip_channels
+        of = replace(of, skip_channels=tuple(skips))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_part(subject.registry, component.kind, part, of)
+
+
+def mate(subject: Subject, decoder: Component) -> Component | None:
+    """An encoder with skips, for a decoder that asks for their channels; of the decoder's own plugin if it has one."""
+    return subject.place.once(f"mate of {decoder.id}", lambda: _mate(subject, decoder))
 
 
 def whole(
@@ -79,6 +87,22 @@ def options_of(subject: Subject, component: Component) -> dict[str, Any]:
             if subject.registry.find(kind_of_part(name), part.use) == component and needed <= set(part.options):
                 return dict(part.options)
     return {}
+
+
+def _mate(subject: Subject, decoder: Component) -> Component | None:
+    if "skip_channels" not in inspect.signature(decoder.load()).parameters:
+        return None
+    encoders = subject.registry.components("encoder")
+    for encoder in sorted(encoders, key=lambda encoder: encoder.plugin != decoder.plugin):
+        for size in ALL_SIZES:
+            try:
+                network = built(subject, encoder, geometry(size))
+            except AttrEditError:
+                continue  # a size that it does not take, or a plugin that lacks what it needs
+            if getattr(network, "skip_channels", ()):
+                return encoder
+            break
+    return None
 
 
 def _recipes(registry: Registry) -> Iterator[tuple[Component, str, Recipe]]:

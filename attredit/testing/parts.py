@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from attredit.build import Geometry
+from attredit.errors import UsageError
 from attredit.files import load_into, read_tensors, write_tensors
-from attredit.interfaces import Code, Verdict
+from attredit.interfaces import Code, Verdict, latent_shape
 from attredit.registry import Component
 from attredit.testing import make
 from attredit.testing.report import Broken
@@ -26,6 +28,8 @@ def shapes(subject: Subject) -> str:
             network.train(n > 1)
             output = forward(subject, network, of, inputs(subject, of, n))
             _CHECKS[subject.it.kind](output, of, n)
+            if subject.it.kind == "decoder":
+                _check_sample(subject, network, of, n)
         sizes.append(of.image_size)
     return f"image sizes {', '.join(map(str, sorted(set(sizes))))}"
 
@@ -49,11 +53,13 @@ _Codes = Callable[[Geometry, int, int], Code]
 
 
 def _codes(subject: Subject, of: Geometry) -> _Codes:
-    """Where a decoder's codes come from: the first of vectors, its own plugin's encoders and all others that fits."""
+    """Where a decoder's codes come from: an encoder with skips if it reads some; else what fits first."""
     it = subject.it
     encoders = sorted(subject.registry.components("encoder"), key=lambda c: c.plugin != it.plugin)
+    mate = make.mate(subject, it)
     first: Exception | None = None
-    for source in (_vectors, *(_encoded_by(subject, encoder) for encoder in encoders)):
+    sources = [_encoded_by(subject, encoder) for encoder in encoders]
+    for source in (_vectors, *sources) if mate is None else (_encoded_by(subject, mate),):
         try:
             decoder, code = make.built(subject, it, of).eval(), source(of, 4, 0)
             with torch.no_grad():
@@ -122,6 +128,16 @@ def _expect(holds: bool, expected: str, found: Tensor | str, of: Geometry) -> No
     if not holds:
         what = f"{found.dtype} {tuple(found.shape)}" if isinstance(found, Tensor) else found
         raise Broken(f"{expected} at {make.described(of)}", what)
+
+
+def _check_sample(subject: Subject, network: nn.Module, of: Geometry, n: int) -> None:
+    """What a decoder makes of the prior, without an image; it may refuse, and one of maps need not say their shape."""
+    shape = latent_shape(network, of.latent_dim)
+    if len(shape) != code_for(subject, of, n).mean.ndim - 1:
+        return
+    z = torch.randn(n, *shape, generator=make.generator(3))
+    with contextlib.suppress(UsageError):
+        _check_logits(network(z, make.attrs(of, n), None), of, n)
 
 
 def gradients(subject: Subject) -> str:

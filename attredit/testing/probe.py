@@ -19,6 +19,7 @@ from typing import Any
 # All that a plugin's module needs of attredit, so that it is not counted as the plugin's.
 import attredit.hookspecs
 import attredit.registry  # noqa: F401
+from attredit.plugin_files import make_importable
 
 HEAVY = ("torch", "datasets", "accelerate", "torchvision", "transformers")
 _WATCHED = ("torch", "torch.random", "torch.nn.init", "torch.nn.functional", "numpy", "numpy.random", "random")
@@ -77,5 +78,6 @@ def _settings() -> dict[str, Any]:
 
 if __name__ == "__main__":
     answer, what, module, *targets = sys.argv[1:]
+    make_importable()  # the plugin may be a file
     found = changes(module, targets) if what == "changes" else listing(module)
     Path(answer).write_text(json.dumps(found), "utf-8")

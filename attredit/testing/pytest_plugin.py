@@ -32,7 +32,7 @@ def tiny_dataset() -> Callable[..., Squares]:
     """Make the data set of the kit: ``tiny_dataset(image_size=32, channels=1)``; see `attredit.testing.squares`.
 
     A data source of 48 drawn images with two binary attributes, ``Left`` and ``Right``, and one of three values,
-    ``Below``. Its registered name is ``core/squares``.
+    ``Below``. Its registered name is ``core/conformance``.
     """
     from attredit.testing.squares import Squares
 
@@ -46,7 +46,7 @@ def tiny_dataset() -> Callable[..., Squares]:
 def tiny_run(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Train in seconds: ``tiny_run("mine", overrides={"players.autoencoder.terms.kl": 0})`` is a run's directory.
 
-    Two steps with batches of 8 images of ``core/squares`` at 32x32 pixels, on the CPU; whatever
+    Two steps with batches of 8 images of ``core/conformance`` at 32x32 pixels, on the CPU; whatever
     `attredit.launch.Request` has can be given to change that. Prepared images stay out of the user's cache.
     """
 
@@ -56,8 +56,8 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         home = tmp_path_factory.mktemp("attredit")
         monkeypatch.setenv("ATTREDIT_CACHE", str(home / "cache"))
         tiny = {
-            "dataset": "core/squares", "attributes": ("Left", "Right"), "image_size": 32, "batch_size": 8, "steps": 2,
-            "log_every": 1, "device": "cpu", "run_dir": str(home / "run"),
+            "dataset": "core/conformance", "attributes": ("Left", "Right"), "image_size": 32, "batch_size": 8,
+            "steps": 2, "log_every": 1, "device": "cpu", "run_dir": str(home / "run"),
         }  # fmt: skip
         return train(Request(method=method, **{**tiny, **changes}))
 

@@ -1,6 +1,6 @@
 """The data set that plugins are checked on: images that say what they are, drawn in no time at any size.
 
-Registered as ``core/squares``, so that a run of it can be resumed and launched like any other.
+Registered as ``core/conformance``, so that a run of it can be resumed and launched like any other.
 """
 
 from __future__ import annotations

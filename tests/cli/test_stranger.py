@@ -25,7 +25,7 @@ attredit_api = 1
 
 @hookimpl
 def register_datasets(register):
-    register("squares", "strange:Squares", summary="Squares of three colours, small or large.")
+    register("tiles", "strange:Squares", summary="Squares of three colours, small or large.")
 
 @hookimpl
 def register_encoders(register):
@@ -62,7 +62,7 @@ class Plain(ConvEncoder):
     pass
 """
 TRAIN = [
-    "train", "--dataset", "squares", "--attr", "colour", "--attr", "large", "--image-size", "32", "--steps", "150",
+    "train", "--dataset", "tiles", "--attr", "colour", "--attr", "large", "--image-size", "32", "--steps", "150",
     "--batch-size", "16", "--data-option", "count=96", "--device", "cpu", "--set", "parts.encoder.use=strange/plain",
     "--set", "parts.encoder.options.width=8", "--set", "parts.decoder.options.width=8", "--set", "latent_dim=8",
     # Of the recipe as little as can be: it may change, and this is no test of how good it is.
@@ -205,7 +205,7 @@ def test_editing_needs_no_data_set_and_measuring_says_what_to_install(
     config = json.loads((here / "run" / "config.json").read_text())
     config["recipe"]["parts"]["encoder"]["use"] = config["origins"]["encoder"]["id"] = "networks/conv"
     assert config["origins"]["data set"] == {
-        "id": "strange/squares",
+        "id": "strange/tiles",
         "distribution": "attredit-strange",
         "version": "3.1",
     }
@@ -216,7 +216,7 @@ def test_editing_needs_no_data_set_and_measuring_says_what_to_install(
     for arguments in (["evaluate", "run"], ["train", "--resume", "run"]):
         result = attredit(*arguments, "--device", "cpu")
         assert result.exit_code == 1
-        assert "data set is strange/squares, whose plugin is not installed. Install it: pip install" in result.stderr
+        assert "data set is strange/tiles, whose plugin is not installed. Install it: pip install" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda a: a[0])
@@ -247,7 +247,7 @@ def test_a_broken_plugin_breaks_no_other_training_and_is_named_where_it_is_asked
     installed(broken)
     result = attredit(*TRAIN, "--run-dir", "other")
     assert result.exit_code == 2
-    assert "Unknown dataset 'squares'. Known: celeba, synthfaces." in result.stderr
+    assert "Unknown dataset 'tiles'. Known: celeba, squares, synthfaces." in result.stderr
     assert "Not looked into, because broken: strange." in result.stderr
     result = attredit(*train_arguments, "--set", "parts.encoder.use=strange/plain", "--run-dir", "other")
     assert result.exit_code == 1

@@ -139,7 +139,8 @@ def test_every_hook_is_implemented_by_a_plugin_or_an_example_that_loads(monkeypa
     for path in files:
         package = path.name == "__init__.py"
         monkeypatch.syspath_prepend(path.parents[1] if package else path.parent)
-        info = registry.add(EntryPoint(path.stem, path.parent.name if package else path.stem, "attredit"))
+        module = path.parent.name if package else path.stem
+        info = registry.add(EntryPoint(module, module, "attredit"))
         assert not info.error, path
         assert {f"register_{component.kind}s" for component in info.components} == implemented(path)
     kinds = {kind for kind in KINDS for found in (registry, installed()) if found.components(kind)}

@@ -6,7 +6,6 @@ import importlib
 import itertools
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -41,9 +40,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (folder / "entry_points.txt").write_text(f"[attredit]\n{name} = {name}\n")
         importlib.invalidate_caches()
-        monkeypatch.setattr(
-            registry, "entry_points", lambda group: [e for e in entry_points(group=group) if e.name == name]
-        )
+        monkeypatch.setenv("ATTREDIT_LOAD_PLUGINS", name)
         registry.installed.cache_clear()
         return name
 

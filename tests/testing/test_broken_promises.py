@@ -14,6 +14,7 @@ from attredit.testing import PROMISES, BrokenPromises, check_plugin
 NETWORKS = "encoder decoder discriminator factorizer term method"
 QUICK = tuple(promise.name for promise in PROMISES if promise.quick)
 IMPORTS = tuple(promise.name for promise in PROMISES if "plugin" in promise.targets)
+LISTING = ("loads", "torch-free-import", "import-time")
 MEANWHILE = "self.latent_dim = latent_dim"
 
 
@@ -46,14 +47,14 @@ FAULTS = {
         "metric",
         "it imports torch",
         hooks={"attredit_api = 1": "import torch  # noqa: F401\n\nattredit_api = 1"},
-        among=IMPORTS,
+        among=LISTING,
         options={"import_milliseconds": 1e6},
     ),
     "import-time": Fault(
         "metric",
         "an import of at most 100 ms\n.* [34]\\d\\d ms",
         hooks={"attredit_api = 1": "import time\n\ntime.sleep(0.3)\nattredit_api = 1"},
-        among=IMPORTS,
+        among=LISTING,
     ),
     "silent-import": Fault(
         "metric",
@@ -108,9 +109,8 @@ FAULTS = {
         "a run stopped after 2 of 4 steps\n.*model.safetensors with other values of .*encoder.layer",
         parts={
             MEANWHILE: "self.latent_dim, self.calls = latent_dim, 0",
-            "return Code(mean,": "self.calls += 1\n"
-            "        mean = mean * min(self.calls, 3) if self.training else mean\n"
-            "        return Code(mean,",
+            "return Code(mean,": "self.calls += 1\n        times = min(self.calls, 3) if self.training else 1\n"
+            "        return Code(times * mean,",
         },
     ),
     "identity-edit": Fault(
