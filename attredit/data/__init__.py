@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attredit.data.geometry import Geometry
 from attredit.data.sampling import Order, groups_of, prevalence_of
+from attredit.data.splits import split_of
 from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, require_classes
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "prepare",
     "prevalence_of",
     "require_classes",
+    "split_of",
 ]
