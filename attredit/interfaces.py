@@ -115,7 +115,7 @@ class DataSource(Protocol):
     Attributes:
         schema: Every attribute it has.
         channels: 1 or 3.
-        splits: Those it has of train, valid and test.
+        splits: Those it has of train, valid and test; `attredit.data.split_of` makes them where there are none.
 
     A source may also have ``biases``, a text for the model card on who is in the data, who labelled them and what the
     licence allows; and ``of_faces``, True where a face recognition network can tell what an edit does to identity.

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from attredit.attributes import AttributeSchema
 from attredit.build import Built, build, build_source, components_of
 from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
-from attredit.data import Geometry, Store, prepare, require_classes
-from attredit.devices import device_of
+from attredit.data import Geometry, Store, prepare, prevalence_of, require_classes
+from attredit.devices import accelerator_for
 from attredit.errors import RunError, UsageError
 from attredit.observer import Observer, also_tensorboard
 from attredit.recipe import Recipe, resolve
@@ -43,6 +43,7 @@ class Request:
         attributes: Names of the attributes to edit.
         data_dir: Where the data lie, for data sets that are not embedded.
         data_options: Options of the data set.
+        balance: Attributes whose values, or combinations of values, shall be equally frequent in batches.
         image_size: H = W.
         steps: Length of training; or `epochs`.
         epochs: Length of training in passes over the data.
@@ -63,6 +64,7 @@ class Request:
     attributes: Sequence[str] = ()
     data_dir: str | None = None
     data_options: Mapping[str, Any] = field(default_factory=dict)
+    balance: Sequence[str] = ()
     image_size: int = 64
     steps: int | None = None
     epochs: float | None = None
@@ -119,7 +121,7 @@ def trainer_of(request: Request, progress: Progress | None = None) -> Trainer:
     )
     if not request.attributes:
         raise UsageError("No attribute to edit.", f"Name one or more with --attr: {', '.join(source.schema.names)}.")
-    schema = source.schema.select(request.attributes)
+    schema, balanced = source.schema.select(request.attributes), source.schema.select(request.balance).names
     accelerator = accelerator_for(request.device, request.precision)
     geometry = Geometry(size=request.image_size, channels=source.channels)
     # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
@@ -127,7 +129,8 @@ def trainer_of(request: Request, progress: Progress | None = None) -> Trainer:
     with accelerator.main_process_first():
         built.initialize()
         store = prepare(source, "train", geometry, name=request.dataset, progress=progress)
-    require_classes(store, schema.names)
+    names = tuple(dict.fromkeys([*schema.names, *balanced]))
+    require_classes(store, names)
     batch_size = request.batch_size or recipe.batch_size
     config = RunConfig(
         method=request.method,
@@ -142,6 +145,8 @@ def trainer_of(request: Request, progress: Progress | None = None) -> Trainer:
             options=dict(request.data_options),
             fingerprint=store.fingerprint,
             images=len(store),
+            balance=balanced,
+            prevalence=prevalence_of(store, names, balanced),
         ),
         seed=request.seed,
         steps=_steps(request, recipe, len(store), batch_size),
@@ -211,30 +216,6 @@ def source_of(registry: Registry, config: RunConfig) -> Any:
     return build_source(
         registry, data.name, image_size=config.image_size, data_dir=data.directory, options=dict(data.options)
     )
-
-
-def accelerator_for(device: str | None, precision: str) -> Accelerator:
-    """The engine.
-
-    Raises:
-        UsageError: a device that this machine does not have, or bf16 on one that cannot compute with it.
-    """
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
-    from accelerate.utils import is_bf16_available
-
-    wanted = device_of(device)
-    if wanted.index is not None:
-        raise UsageError(
-            f"Training on {device} alone cannot be asked for by name.",
-            f"Use --device {wanted.type}, and let CUDA_VISIBLE_DEVICES={wanted.index} choose.",
-        )
-    if precision == "bf16" and not is_bf16_available(ignore_tpu=True):
-        raise UsageError("bf16 is not usable on this machine.", "Use --precision fp32.")
-    # The engine's state is one for the whole process: without this, a second training would have to use the device and
-    # the precision of the first.
-    AcceleratorState._reset_state(reset_partial_state=True)
-    return Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
 
 
 def _built(registry: Registry, recipe: Recipe, schema: AttributeSchema, geometry: Geometry, seed: int) -> Built:

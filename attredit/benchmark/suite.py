@@ -98,12 +98,14 @@ class DatasetEntry(_Frozen):
         label: What its tables are called; the name when empty.
         data_dir: Where it lies, for data sets that are files.
         options: Of the data set.
+        balance: Attributes whose values, or combinations of values, are equally frequent in training batches.
     """
 
     name: str
     label: str = ""
     data_dir: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    balance: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -279,12 +281,8 @@ def short(key: str) -> str:
 
 def _keys(place: str) -> Sequence[str]:
     """Keys that a section of the file may have."""
-    models: dict[str, type[BaseModel]] = {
-        "methods": MethodEntry,
-        "datasets": DatasetEntry,
-        "budget": Budget,
-        "evaluation": EvaluationPlan,
-    }
+    models: dict[str, type[_Frozen]]
+    models = {"methods": MethodEntry, "datasets": DatasetEntry, "budget": Budget, "evaluation": EvaluationPlan}
     model = models.get(place.split(".")[0], Suite)
     return [field.alias or name for name, field in model.model_fields.items() if (model, name) != (Suite, "name")]
 
