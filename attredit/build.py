@@ -254,9 +254,8 @@ def choose_dataset(
         return chosen
     option = getattr(registry.load("dataset", short), "argument", None)
     if option is None:
-        raise UsageError(
-            f"Data set {short} takes nothing after a colon, as in {name!r}.", "Use --data-option KEY=VALUE."
-        )
+        hint = f"Write {short}, and its options as --data-option KEY=VALUE."
+        raise UsageError(f"Data set {short} takes nothing after a colon, as in {name!r}.", hint)
     if not argument:
         raise UsageError(f"Nothing follows the colon of {name!r}.", f"It is {option} of data set {short}.")
     if option in options or (option == "data_dir" and data_dir is not None):

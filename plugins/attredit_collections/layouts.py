@@ -104,7 +104,7 @@ def _from_tables(root: Path, found: Found, names: Sequence[str], files: str | No
     _require_same_columns(root, names, parts)
     table = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     column = FILE_NAME if len(names) > 1 else column
-    keep = _without_repetitions(images, table, problems)
+    keep = _without_repetitions(images, table.drop(columns=column), problems)
     left = sorted(set(found.images) - {image for image in images if image is not None})
     problems.add("images without a label, left out", left)
     kept = [str(images[i]) for i in keep]
@@ -128,6 +128,8 @@ def _from_folders(root: Path, found: Found, problems: Problems) -> Rows:
     if not good:
         raise DataError(f"{root} holds images, but no labels.", _HOW)
     problems.add("images beside the folders of the classes, left out", sorted(set(parts) - set(good)))
+    if len(classes := {part[depth] for part in good.values()}) == 1:
+        raise DataError(f"{root} holds images in one sub-folder, {classes.pop()}, which makes no two classes.", _HOW)
     table = pd.DataFrame({CLASS: [part[depth] for part in good.values()]})
     splits = [SPLIT_NAMES[part[0].lower()] if split else "" for part in good.values()]
     return Rows(list(good), splits, table, wanted=(CLASS,))
@@ -206,24 +208,22 @@ def _column_of_files(table: pd.DataFrame, files: str | None, finder: _Finder, pa
     return best
 
 
-def _without_repetitions(images: Sequence[str | None], table: pd.DataFrame, problems: Problems) -> list[int]:
+def _without_repetitions(images: Sequence[str | None], labels: pd.DataFrame, problems: Problems) -> list[int]:
     """Rows to keep: the first of those that say the same of an image, and none of those that contradict each other."""
     rows: dict[str, list[int]] = {}
     for i, image in enumerate(images):
         if image is not None:
             rows.setdefault(image, []).append(i)
     repeated = {image: places for image, places in rows.items() if len(places) > 1}
-    against = {image for image, places in repeated.items() if not _same(table, places)}
-    problems.add(
-        "images that are listed more than once, with the same labels", [i for i in repeated if i not in against]
-    )
+    against = {image for image, places in repeated.items() if not _same(labels, places)}
+    problems.add("images that are listed again with the same labels", [i for i in repeated if i not in against])
     problems.add("images that are listed with different labels, left out", [i for i in repeated if i in against])
     return [places[0] for image, places in rows.items() if image not in against]
 
 
-def _same(table: pd.DataFrame, places: Sequence[int]) -> bool:
+def _same(labels: pd.DataFrame, places: Sequence[int]) -> bool:
     # As text, which also compares lists and whatever else parquet files hold.
-    written = [[str(value).strip() for value in table.iloc[place]] for place in places]
+    written = [[str(value).strip() for value in labels.iloc[place]] for place in places]
     return all(row == written[0] for row in written)
 
 
