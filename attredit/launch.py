@@ -9,13 +9,13 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attredit.attributes import AttributeSchema
-from attredit.build import Built, build, build_source, components_of
+from attredit.build import Built, build, build_source, choose_dataset, components_of
 from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
 from attredit.data import Geometry, Store, prepare, prevalence_of, require_classes
 from attredit.devices import accelerator_for
@@ -39,7 +39,7 @@ class Request:
         method: Registered method.
         preset: One of its presets.
         overrides: Dotted recipe keys and their values.
-        dataset: Registered data set.
+        dataset: Registered data set, or ``NAME:ARGUMENT`` for one that takes an argument.
         attributes: Names of the attributes to edit.
         data_dir: Where the data lie, for data sets that are not embedded.
         data_options: Options of the data set.
@@ -92,7 +92,7 @@ def train(request: Request, *, observer: Observer | None = None, progress: Progr
     Raises:
         UsageError, DataError, RunError, DivergenceError, PluginError: see their messages.
     """
-    trainer = trainer_of(request, progress)
+    trainer = trainer_of(request, progress, observer)
     accelerator = trainer.accelerator
     if accelerator.is_main_process:
         trainer.run_directory.create(trainer.config)
@@ -100,29 +100,28 @@ def train(request: Request, *, observer: Observer | None = None, progress: Progr
     return _finish(trainer, observer or Observer(), request.tensorboard)
 
 
-def trainer_of(request: Request, progress: Progress | None = None) -> Trainer:
+def trainer_of(request: Request, progress: Progress | None = None, observer: Observer | None = None) -> Trainer:
     """Everything that a training needs, at its first step; nothing but prepared data has been written.
 
     Args:
         request: What to train, on what.
         progress: As for `train`.
+        observer: As for `train`.
 
     Raises:
         UsageError, DataError, PluginError: see their messages.
     """
     registry = installed()
     recipe = resolve(registry, request.method, request.preset, request.overrides)
-    source = build_source(
-        registry,
-        request.dataset,
-        image_size=request.image_size,
-        data_dir=request.data_dir,
-        options=dict(request.data_options),
-    )
+    request = replace(request, **choose_dataset(registry, request.dataset, request.data_dir, request.data_options))
+    where: dict[str, Any] = {"data_dir": request.data_dir, "options": dict(request.data_options)}
+    source = build_source(registry, request.dataset, image_size=request.image_size, **where)
+    accelerator = accelerator_for(request.device, request.precision)
+    if observer is not None and accelerator.is_main_process:
+        observer.on_source(source)
     if not request.attributes:
         raise UsageError("No attribute to edit.", f"Name one or more with --attr: {', '.join(source.schema.names)}.")
     schema, balanced = source.schema.select(request.attributes), source.schema.select(request.balance).names
-    accelerator = accelerator_for(request.device, request.precision)
     geometry = Geometry(size=request.image_size, channels=source.channels)
     # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
     built = _built(registry, recipe, schema, geometry, request.seed)

@@ -48,6 +48,7 @@ NOT_RUN = {
     "attredit COMMAND --help": "a form, not a command; test_cli_help.py runs every command's help",
     "attredit --debug COMMAND ...": "a form, not a command; test_cli_help.py runs one",
     "attredit train --dataset celeba --data-option hub=flwrlabs/celeba --attr Eyeglasses": "downloads a gigabyte",
+    "attredit train --dataset hf:uoft-cs/cifar10 --attr label": "downloads 150 megabytes",
     "pip install -e .": "changes the environment that runs the tests",
     "make demo": "minutes; what it calls is run by test_the_demo",
     "make check": "is run beside the tests, by .ci/run",
@@ -117,6 +118,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> It
         Image.fromarray(pixels).save(tmp_path / name)
     (tmp_path / "docs" / "images").mkdir(parents=True)
     celeba(tmp_path / "PATH")
+    own_images(tmp_path)
     shutil.copytree(tiny_run, tmp_path / "RUN")
     shutil.copytree(ROOT / "benchmarks" / "celeba", tmp_path / "benchmarks" / "celeba")
     text = (ROOT / "docs" / "benchmarks.md").read_text()
@@ -131,6 +133,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> It
     (tmp_path / "my_method.py").write_text(MY_METHOD)
     monkeypatch.syspath_prepend(tmp_path / "site")
     monkeypatch.setenv("ATTREDIT_STRICT_PLUGINS", "0")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "datasets")
     registry.installed.cache_clear()
     with registry.using_plugins([]):  # those that a document names are its own
         yield tmp_path
@@ -144,6 +147,19 @@ def dist_info(site: Path, name: str, plugins: dict[str, str]) -> None:
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     lines = [f"{plugin} = {module}\n" for plugin, module in plugins.items()]
     (folder / "entry_points.txt").write_text("".join(["[attredit]\n", *lines]))
+
+
+def own_images(place: Path) -> None:
+    """A folder in each layout: portraits, shoot and species."""
+    rows = []
+    for i in range(12):
+        species = ("finch", "wren")[i % 2]
+        for folder in ("portraits", "shoot/images", f"species/{species}"):
+            (place / folder).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (40, 40), "grey").save(place / folder / f"{i:02d}.png")
+        rows.append(f"{i:02d}.png,{i % 2},{('blond', 'black', 'red')[i % 3]}\n")
+    (place / "portraits" / "metadata.csv").write_text("file_name,Smiling,Hair\n" + "".join(rows))
+    (place / "shoot" / "labels.csv").write_text("photo,Smiling,Hair\n" + "".join(rows))
 
 
 def celeba(folder: Path) -> None:

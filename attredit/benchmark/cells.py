@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from attredit import __version__
 from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, Suite, short
-from attredit.build import build_source, components_of
+from attredit.build import build_source, choose_dataset, components_of
 from attredit.data import Geometry, fingerprint_of
 from attredit.errors import UsageError, nearest
 from attredit.interfaces import DataSource
@@ -113,7 +113,8 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
         (label, entry, point, resolve(registry, entry.name, entry.preset, suite.overrides_of(entry, point)))
         for label, entry, point in suite.points()
     ]
-    data = [(_absolute(entry), _open(registry, suite, entry)) for entry in suite.datasets]
+    entries = [_resolved(registry, entry) for entry in suite.datasets]
+    data = [(entry, _open(registry, suite, entry)) for entry in entries]
     cells = []
     for seed in suite.seeds:
         for dataset, (source, facts) in data:
@@ -173,10 +174,11 @@ def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[DataSo
     return source, [entry.name, *balance, *(fingerprint_of(source, name, geometry) for name in ("train", split))]
 
 
-def _absolute(entry: DatasetEntry) -> DatasetEntry:
-    """The same, for a process that may start elsewhere."""
-    directory = entry.data_dir
-    return entry if directory is None else entry.model_copy(update={"data_dir": str(Path(directory).resolve())})
+def _resolved(registry: Registry, entry: DatasetEntry) -> DatasetEntry:
+    """The same without an argument in its name, for a process that may start elsewhere."""
+    name, directory, options = choose_dataset(registry, entry.name, entry.data_dir, entry.options).values()
+    place = None if directory is None else str(Path(directory).resolve())
+    return entry.model_copy(update={"name": name, "data_dir": place, "options": options})
 
 
 def _components(registry: Registry, recipe: Recipe, dataset: str) -> list[Component]:

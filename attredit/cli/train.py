@@ -37,7 +37,9 @@ _PANELS = {
 @click.option("--preset", metavar="NAME", help="One of the method's presets. [default: default]")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace a recipe key; repeatable.")
 @click.option("--attr", "attributes", multiple=True, metavar="NAME", help="An attribute to edit; repeatable.")
-@click.option("--dataset", metavar="NAME", help="Registered data set; see `attredit datasets`. [default: synthfaces]")
+@click.option(
+    "--dataset", metavar="NAME", help="A data set of `attredit datasets`, or NAME:ARGUMENT. [default: synthfaces]"
+)
 @click.option("--data-dir", metavar="DIR", help="Where the data lie, for data sets that are files.")
 @click.option(
     "--data-option",

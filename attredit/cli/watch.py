@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.cli.console import bar, err, is_main_process, note, progress
+from attredit.cli.mapping import show_source
 from attredit.cli.options import plugin_words
 from attredit.observer import Observer
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from attredit.interfaces import DataSource
 
 _LINE_SECONDS = 15.0
 _WINDOW = 50
@@ -53,6 +56,10 @@ class Watcher(Observer):
             return f"No checkpoint of {self.run.path} had been written; start again."
         where = shlex.quote(str(self.run.path)) + plugin_words()
         return f"The last checkpoint is at step {self.saved}; continue with: attredit train --resume {where}"
+
+    def on_source(self, source: DataSource) -> None:
+        """Show what its columns became, and what it left out."""
+        show_source(source)
 
     def prepared(self, done: int, total: int) -> None:
         """Progress of the preparation of data."""
