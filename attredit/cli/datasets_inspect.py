@@ -38,7 +38,7 @@ def command(
     All splits are prepared first, as training would do; see `attredit datasets prepare`.
     """
     source = Source(name, data_dir, data_options, image_size)
-    stores = source.prepared()
+    stores = source.prepared(attributes=attributes)
     from attredit.inspection import inspect
 
     with progress() as report:

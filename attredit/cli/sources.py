@@ -68,8 +68,12 @@ class Source:
         words += ["--image-size", str(self.image_size)]
         return shlex.join(words) + plugin_words()
 
-    def prepared(self, workers: int | None = None) -> dict[str, Store]:
+    def prepared(self, workers: int | None = None, attributes: Sequence[str] = ()) -> dict[str, Store]:
         """The stores of all its splits, made now unless they exist.
+
+        Args:
+            workers: See `attredit.data.prepare`.
+            attributes: Those that it must have.
 
         Raises:
             UsageError, DataError, RunError: see their messages.
@@ -81,6 +85,7 @@ class Source:
         source = build_source(
             installed(), self.name, image_size=self.image_size, data_dir=self.data_dir, options=options
         )
+        source.schema.select(attributes)
         geometry, stores = Geometry(size=self.image_size, channels=source.channels), {}
         with progress() as report:
             for split in source.splits:

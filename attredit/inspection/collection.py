@@ -223,8 +223,8 @@ def _few(inspection: Inspection) -> list[str]:
 def _repeated(inspection: Inspection) -> list[str]:
     within = {split: inspection.duplicates.within(split) for split in inspection.stores}
     return [
-        f"{_images(n)} of {split} {'repeats' if n == 1 else 'repeat'} an earlier one, which weighs more than the others "
-        "then. Remove the repetitions."
+        f"{_images(n)} of {split} {'repeats' if n == 1 else 'repeat'} an earlier one, which then weighs more than "
+        "others. Remove the repetitions."
         for split, n in within.items()
         if n
     ]
