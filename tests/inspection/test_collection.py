@@ -36,12 +36,12 @@ def bad(faces: np.ndarray, store_of: Any) -> Inspection:
     """Everything is wrong with it."""
     labels = balanced(240)
     labels[:, 1] = labels[:, 0]  # go together in both splits
-    labels[:180, 2] = [0, 1] * 90
+    labels[:180, 2] = [0, 0, 1, 1] * 45
     labels[0, 2] = 2  # 1 of 180 is blond
     labels[180:, 2] = 1
     labels[[10, 200], 2] = -1
     images = faces.copy()
-    images[5] = images[4]  # no label is the same
+    images[6] = images[5]  # no label is the same
     images[190] = images[7]  # Hair is the same
     stores = {
         "train": store_of(images[:180], labels[:180], SCHEMA),
@@ -94,14 +94,14 @@ def test_what_is_said_is_what_json_says(bad: Inspection) -> None:
     assert train["values"] == {
         "Hat": {"0": 90, "1": 90},
         "Coat<b>": {"0": 90, "1": 90},
-        "Hair": {"black": 88, "brown": 90, "blond": 1},
+        "Hair": {"black": 89, "brown": 89, "blond": 1},
     }
     assert (train["images"], train["image_size"]) == (180, 32)
     assert train["correlations"][0][1] == 1
     assert plain["splits"]["test"]["correlations"][0][2] is None
     assert plain["duplicates"]["within"] == {"train": 1, "test": 0}
     assert plain["duplicates"]["across"] == {"test in train": 1}
-    assert plain["duplicates"]["groups"] == [[("train", 4), ("train", 5)], [("train", 7), ("test", 10)]]
+    assert plain["duplicates"]["groups"] == [[("train", 5), ("train", 6)], [("train", 7), ("test", 10)]]
 
 
 def test_examples_have_the_value_and_are_drawn_from_all(store_of: Any) -> None:
@@ -131,7 +131,7 @@ def test_the_page_shows_it_all_and_needs_no_other_file(bad: Inspection) -> None:
     for title in ("with Hat", "without Hat", "Hair blond"):
         assert f"<figcaption>{title}</figcaption>" in text
     assert text.count("<svg") == 1
-    assert "<figcaption>train 4</figcaption>" in text
+    assert "<figcaption>train 5</figcaption>" in text
     assert "attredit datasets inspect mine</pre>" in text
     assert not re.search(r'(src|href)="(?!data:|#)', text)
 
