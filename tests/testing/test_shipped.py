@@ -12,7 +12,9 @@ OF_EACH = ("loads", "torch-free-import", "import-time")
 
 
 def test_all_are_here() -> None:
-    assert {"core", "networks", "ifcvaegan", "naive-cvaegan", "fader", "synthfaces", "celeba"} <= set(SHIPPED)
+    assert {"core", "networks", "ifcvaegan", "naive-cvaegan", "fader", "synthfaces", "sprites", "celeba"} <= set(
+        SHIPPED
+    )
 
 
 @pytest.mark.parametrize("name", SHIPPED)
