@@ -91,7 +91,7 @@ def _corners(sprite: Sprite) -> Array:
 
 
 def _distance(corners: Array, x: Array, y: Array) -> Array:
-    """(H, W) distances to a polygon's outline, negative inside; inside is where a ray crosses it an odd number of times."""
+    """(H, W) distances to a polygon's outline, negative inside: where a ray crosses it an odd number of times."""
     nearest: Array = np.full((y.size, x.size), np.inf, np.float32)
     inside = np.zeros(nearest.shape, bool)
     for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):

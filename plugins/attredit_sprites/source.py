@@ -176,7 +176,7 @@ def _pastel(hue: float, light: float) -> Colour:
 
 
 def _numbers(seed: int, split: str, *address: int) -> NDArray[np.float64]:
-    """Numbers in [0, 1) that depend on their address alone; NumPy promises a bit generator's stream for all versions."""
+    """Numbers in [0, 1) of an address alone; NumPy promises the same bits from a bit generator in all versions."""
     raw = np.random.PCG64([seed, _number(split), *address]).random_raw(_NUMBERS)
     return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
 

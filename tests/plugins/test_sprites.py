@@ -10,13 +10,13 @@ import sys
 
 import numpy as np
 import pytest
-from attredit_sprites.drawing import SHAPES, Sprite, draw
-from attredit_sprites.source import SCHEMA, Sprites
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attredit.errors import UsageError
 from attredit.testing import check_plugin
+from attredit_sprites.drawing import SHAPES, Sprite, draw
+from attredit_sprites.source import SCHEMA, Sprites
 
 
 def shown(source: Sprites, split: str, count: int) -> np.ndarray:
