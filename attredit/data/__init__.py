@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from attredit.data.geometry import Geometry
+from attredit.data.geometry import CROPS, Crop, Geometry
 from attredit.data.sampling import indices_of_step
 from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, require_classes
 
-__all__ = ["Geometry", "Store", "cache_dir", "fingerprint_of", "indices_of_step", "prepare", "require_classes"]
+__all__ = [
+    "CROPS",
+    "Crop",
+    "Geometry",
+    "Store",
+    "cache_dir",
+    "fingerprint_of",
+    "indices_of_step",
+    "prepare",
+    "require_classes",
+]
