@@ -194,7 +194,7 @@ class Suite(Varied):
         lists: list[tuple[str, list[Any]]] = [
             ("method", [label for label, _, _ in self.points()]),
             ("data set", [entry.title for entry in self.datasets]),
-            *(("attribute set", list(having.attributes)) for having in (self, *self.datasets)),
+            *(("attribute set", list(sets)) for sets in (self.attributes, *(d.attributes for d in self.datasets))),
             ("seed", list(self.seeds)),
         ]
         for kind, items in lists:
@@ -284,7 +284,7 @@ def short(key: str) -> str:
 def _keys(place: str) -> Sequence[str]:
     """Keys that a section of the file may have."""
     models: dict[str, type[BaseModel]] = {"methods": MethodEntry, "datasets": DatasetEntry}
-    models |= {"budget": Budget, "evaluation": EvaluationPlan}
+    models.update(budget=Budget, evaluation=EvaluationPlan)
     model = models.get(place.split(".")[0], Suite)
     return [field.alias or name for name, field in model.model_fields.items() if (model, name) != (Suite, "name")]
 
