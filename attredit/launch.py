@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from attredit.attributes import AttributeSchema
 from attredit.build import Built, build, build_source, choose_dataset, components_of
 from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
-from attredit.data import Geometry, Store, prepare, prevalence_of, require_classes
+from attredit.data import Crop, Geometry, Store, prepare, prevalence_of, require_classes
 from attredit.devices import accelerator_for
 from attredit.errors import RunError, UsageError
+from attredit.interfaces import CounterfactualSource
 from attredit.observer import Observer, also_tensorboard
 from attredit.recipe import Recipe, resolve
 from attredit.registry import Registry, installed
@@ -45,6 +46,7 @@ class Request:
         data_options: Options of the data set.
         balance: Attributes whose values, or combinations of values, shall be equally frequent in batches.
         image_size: H = W.
+        crop: Which square of an image: "none", "centre" or "celeba"; see `attredit.data.Geometry`.
         steps: Length of training; or `epochs`.
         epochs: Length of training in passes over the data.
         batch_size: Images a step over all processes.
@@ -66,6 +68,7 @@ class Request:
     data_options: Mapping[str, Any] = field(default_factory=dict)
     balance: Sequence[str] = ()
     image_size: int = 64
+    crop: Crop = "centre"
     steps: int | None = None
     epochs: float | None = None
     batch_size: int | None = None
@@ -122,7 +125,9 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
     if not request.attributes:
         raise UsageError("No attribute to edit.", f"Name one or more with --attr: {', '.join(source.schema.names)}.")
     schema, balanced = source.schema.select(request.attributes), source.schema.select(request.balance).names
-    geometry = Geometry(size=request.image_size, channels=source.channels)
+    geometry = Geometry(size=request.image_size, channels=source.channels, crop=request.crop)
+    if not geometry.keeps(request.image_size, request.image_size) and isinstance(source, CounterfactualSource):
+        raise UsageError(f"{request.dataset} draws squares to be seen whole.", f"Leave --crop {request.crop} out.")
     # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
     built = _built(registry, recipe, schema, geometry, request.seed)
     with accelerator.main_process_first():

@@ -184,7 +184,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def shortened(request: Any) -> Any:
     """The same training in a second or less."""
-    options = {**request.data_options, **FACES} if request.dataset == "synthfaces" else request.data_options
+    few = FACES if request.dataset in ("synthfaces", "sprites") else {}
     recipe, narrow = resolve(registry.installed(), request.method, request.preset, request.overrides), {}
     for key in SMALL:
         part = key.split(".")[1]
@@ -193,7 +193,7 @@ def shortened(request: Any) -> Any:
             narrow[key] = 4
     overrides = {**request.overrides, **narrow}
     small = {"image_size": 32, "steps": 2, "epochs": None, "batch_size": 4, "device": "cpu"}
-    return dataclasses.replace(request, **small, data_options=options, overrides=overrides)
+    return dataclasses.replace(request, **small, data_options={**request.data_options, **few}, overrides=overrides)
 
 
 def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:

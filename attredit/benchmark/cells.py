@@ -118,7 +118,7 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
     cells = []
     for seed in suite.seeds:
         for dataset, (source, facts) in data:
-            for attributes in suite.attributes:
+            for attributes in dataset.attributes or suite.attributes:
                 source.schema.select(attributes)
                 for label, entry, point, recipe in rows:
                     code = code_digest(_components(registry, recipe, dataset.name))

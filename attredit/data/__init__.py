@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from attredit.data.geometry import Geometry
+from attredit.data.geometry import CROPS, Crop, Geometry
 from attredit.data.sampling import Order, groups_of, prevalence_of
 from attredit.data.splits import split_of
 from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, require_classes
 
 __all__ = [
+    "CROPS",
+    "Crop",
     "Geometry",
     "Order",
     "Store",

@@ -35,6 +35,13 @@ def test_cells_are_every_combination_seed_by_seed(suite_text: Any) -> None:
     assert found[0].title == "naive-cvaegan, synthfaces: Smiling, seed 4"
 
 
+def test_a_data_set_may_have_attribute_sets_of_its_own(suite_text: Any) -> None:
+    own = '\n[[datasets]]\nname = "sprites"\nattributes = ["Shape", ["Thick", "Colour"]]\n'
+    found = cells(suite_text() + own)
+    assert {c.table for c in found} == {"synthfaces: Smiling", "sprites: Shape", "sprites: Thick, Colour"}
+    assert len({c.key for c in found}) == len(found)
+
+
 def changed(text: str, change: tuple[str, str]) -> str:
     assert change[0] in text, "it would change nothing"
     return text.replace(*change)
