@@ -104,8 +104,8 @@ def command(context: Any, /, **given: Any) -> None:
 def _leave_the_others() -> None:
     """End a launched process while all are alive; one that just ends may abort the others, or itself.
 
-    Threads of gloo may outlive the interpreter, whose end they then take for a crash (SIGABRT, "terminate called without
-    an active exception"). All is written by now, so nothing is left for the interpreter to do.
+    Threads of gloo may outlive the interpreter, whose end they then take for a crash (SIGABRT, "terminate called
+    without an active exception"). All is written by now, so nothing is left for the interpreter to do.
     """
     import torch.distributed
 
