@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -231,17 +231,52 @@ def _allowed(make: Callable[..., Any], option: str) -> tuple[str, ...]:
     return get_args(hint) if get_origin(hint) is Literal else ()
 
 
+def choose_dataset(
+    registry: Registry, name: str, data_dir: str | Path | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """``NAME:ARGUMENT`` resolved: the argument is the option that the source names in its class attribute ``argument``.
+
+    Args:
+        registry: Where the name is looked up.
+        name: A registered data set, alone or with an argument.
+        data_dir: Where the data lie, if that is said.
+        options: Of the data set.
+
+    Returns:
+        ``dataset``, ``data_dir`` and ``data_options``, as a request has them, in this order.
+
+    Raises:
+        UsageError: an unknown data set, one that takes no argument, an empty one, or an option that is given twice.
+    """
+    short, colon, argument = name.partition(":")
+    chosen = {"dataset": short, "data_dir": data_dir, "data_options": dict(options)}
+    if not colon:
+        return chosen
+    option = getattr(registry.load("dataset", short), "argument", None)
+    if option is None:
+        hint = f"Write {short}, and its options as --data-option KEY=VALUE."
+        raise UsageError(f"Data set {short} takes nothing after a colon, as in {name!r}.", hint)
+    if not argument:
+        raise UsageError(f"Nothing follows the colon of {name!r}.", f"It is {option} of data set {short}.")
+    if option in options or (option == "data_dir" and data_dir is not None):
+        raise UsageError(f"Data set {short} is given {option} twice, once as {name!r}.", "Give it once.")
+    if option == "data_dir":
+        return {**chosen, "data_dir": argument}
+    return {**chosen, "data_options": {**options, option: argument}}
+
+
 def build_source(
     registry: Registry, name: str, *, image_size: int, data_dir: str | Path | None, options: dict[str, Any]
 ) -> DataSource:
-    """A registered data source.
+    """A registered data source; see `choose_dataset` for what its name may be.
 
     Raises:
         UsageError: an unknown data set or option.
         DataError: the data are not where they should be.
     """
+    name, place, options = choose_dataset(registry, name, data_dir, options).values()
     make = registry.find("dataset", name).load()
-    directory = None if data_dir is None else Path(data_dir)
+    directory = None if place is None else Path(place)
     given = {"image_size": image_size, "data_dir": directory, **options}
     source: DataSource = _call(make, f"options of data set {name}", given)
     return source

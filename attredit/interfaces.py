@@ -109,16 +109,37 @@ class TermFunction(Protocol):
         """See the class."""
 
 
+class MappedColumn(NamedTuple):
+    """What a data source made of one column of a table.
+
+    Attributes:
+        column: Its name there.
+        attribute: The attribute that it became; None where it was left out.
+        values: What the table has for each value of the attribute, in label order.
+        reason: Why it was left out.
+    """
+
+    column: str
+    attribute: str | None = None
+    values: tuple[str, ...] = ()
+    reason: str = ""
+
+
 class DataSource(Protocol):
     """Where images and labels come from. Constructors take ``image_size``, ``data_dir`` and their own options.
 
     Attributes:
         schema: Every attribute it has.
         channels: 1 or 3.
-        splits: Those it has of train, valid and test.
+        splits: Those it has of train, valid and test; `attredit.data.split_of` makes them where there are none.
 
-    A source may also have ``biases``, a text for the model card on who is in the data, who labelled them and what the
-    licence allows; and ``of_faces``, True where a face recognition network can tell what an edit does to identity.
+    A source may also have
+
+    - ``biases``, a text for the model card on who is in the data, who labelled them and what the licence allows;
+    - ``of_faces``, True where a face recognition network can tell what an edit does to identity;
+    - ``argument``, of the class: the option, ``data_dir`` or its own, that ARGUMENT in ``--dataset NAME:ARGUMENT`` is;
+    - ``mapping``, a sequence of `MappedColumn`: what became of each column of its tables;
+    - ``warnings``, sentences on what it left out.
     """
 
     schema: AttributeSchema

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from attredit.checkpoint import RunConfig, RunDirectory
+    from attredit.interfaces import DataSource
 
 
 class Observer:
     """Called on the main process only; does nothing: override what you want to hear of."""
+
+    def on_source(self, source: DataSource) -> None:
+        """The data source was made; nothing has been read from it."""
 
     def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
         """Training is about to start, or to go on at a step."""

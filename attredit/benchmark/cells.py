@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from attredit import __version__
 from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, Suite, short
-from attredit.build import build_source, components_of
+from attredit.build import build_source, choose_dataset, components_of
 from attredit.data import Geometry, fingerprint_of
 from attredit.errors import UsageError, nearest
 from attredit.interfaces import DataSource
@@ -93,6 +93,7 @@ class Cell(BaseModel):
             attributes=self.attributes,
             data_dir=self.dataset.data_dir,
             data_options=self.dataset.options,
+            balance=self.dataset.balance,
             image_size=self.image_size,
             seed=self.seed,
             run_dir=str(run_dir),
@@ -112,11 +113,12 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
         (label, entry, point, resolve(registry, entry.name, entry.preset, suite.overrides_of(entry, point)))
         for label, entry, point in suite.points()
     ]
-    data = [(_absolute(entry), _open(registry, suite, entry)) for entry in suite.datasets]
+    entries = [_resolved(registry, entry) for entry in suite.datasets]
+    data = [(entry, _open(registry, suite, entry)) for entry in entries]
     cells = []
     for seed in suite.seeds:
         for dataset, (source, facts) in data:
-            for attributes in suite.attributes:
+            for attributes in dataset.attributes or suite.attributes:
                 source.schema.select(attributes)
                 for label, entry, point, recipe in rows:
                     code = code_digest(_components(registry, recipe, dataset.name))
@@ -167,14 +169,16 @@ def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[DataSo
     split = suite.evaluation.split
     if split not in source.splits:
         raise UsageError(f"{entry.name} has no split {split!r}.", nearest(split, source.splits))
+    balance = source.schema.select(entry.balance).names
     geometry = Geometry(size=suite.image_size, channels=source.channels)
-    return source, [entry.name, *(fingerprint_of(source, name, geometry) for name in ("train", split))]
+    return source, [entry.name, *balance, *(fingerprint_of(source, name, geometry) for name in ("train", split))]
 
 
-def _absolute(entry: DatasetEntry) -> DatasetEntry:
-    """The same, for a process that may start elsewhere."""
-    directory = entry.data_dir
-    return entry if directory is None else entry.model_copy(update={"data_dir": str(Path(directory).resolve())})
+def _resolved(registry: Registry, entry: DatasetEntry) -> DatasetEntry:
+    """The same without an argument in its name, for a process that may start elsewhere."""
+    name, directory, options = choose_dataset(registry, entry.name, entry.data_dir, entry.options).values()
+    place = None if directory is None else str(Path(directory).resolve())
+    return entry.model_copy(update={"name": name, "data_dir": place, "options": options})
 
 
 def _components(registry: Registry, recipe: Recipe, dataset: str) -> list[Component]:

@@ -22,7 +22,10 @@ _PANELS = {
     "option_groups": {
         "*": [
             {"name": "What", "options": ["--method", "--preset", "--set", "--attr"]},
-            {"name": "Data", "options": ["--dataset", "--data-dir", "--data-option", "--image-size"]},
+            {
+                "name": "Data",
+                "options": ["--dataset", "--data-dir", "--data-option", "--balance", "--image-size", "--crop"],
+            },
             {"name": "How long", "options": ["--steps", "--epochs", "--batch-size", "--seed", "--resume"]},
             {"name": "Where and how", "options": ["--run-dir", "--device", "--precision"]},
             {"name": "What is written", "options": ["--log-every", "--save-every", "--log"]},
@@ -37,7 +40,9 @@ _PANELS = {
 @click.option("--preset", metavar="NAME", help="One of the method's presets. [default: default]")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace a recipe key; repeatable.")
 @click.option("--attr", "attributes", multiple=True, metavar="NAME", help="An attribute to edit; repeatable.")
-@click.option("--dataset", metavar="NAME", help="Registered data set; see `attredit datasets`. [default: synthfaces]")
+@click.option(
+    "--dataset", metavar="NAME", help="A data set of `attredit datasets`, or NAME:ARGUMENT. [default: synthfaces]"
+)
 @click.option("--data-dir", metavar="DIR", help="Where the data lie, for data sets that are files.")
 @click.option(
     "--data-option",
@@ -46,7 +51,18 @@ _PANELS = {
     metavar="KEY=VALUE",
     help="An option of the data set; dots nest; repeatable.",
 )
+@click.option(
+    "--balance",
+    multiple=True,
+    metavar="NAME",
+    help="An attribute whose values shall be equally frequent in batches; of several, their combinations.",
+)
 @click.option("--image-size", type=click.IntRange(min=1), help="Height and width of the images. [default: 64]")
+@click.option(
+    "--crop",
+    type=click.Choice(["none", "centre", "celeba"]),
+    help="Which square of an image is seen. [default: centre]",
+)
 @click.option("--steps", type=click.IntRange(min=1), help="Length of training; by default the recipe's.")
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), help="Length in passes over the data instead.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images a step, over all processes.")

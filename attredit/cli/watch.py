@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.cli.console import bar, err, is_main_process, note, progress
+from attredit.cli.mapping import show_source
 from attredit.cli.options import plugin_words
 from attredit.observer import Observer
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from attredit.interfaces import DataSource
 
 _LINE_SECONDS = 15.0
 _WINDOW = 50
@@ -54,6 +57,10 @@ class Watcher(Observer):
         where = shlex.quote(str(self.run.path)) + plugin_words()
         return f"The last checkpoint is at step {self.saved}; continue with: attredit train --resume {where}"
 
+    def on_source(self, source: DataSource) -> None:
+        """Show what its columns became, and what it left out."""
+        show_source(source)
+
     def prepared(self, done: int, total: int) -> None:
         """Progress of the preparation of data."""
         if self._preparing is None:
@@ -69,6 +76,8 @@ class Watcher(Observer):
         begin = f" from step {step:,}" if step else ""
         note(f"Training {config.method}:{config.preset} on {data}, {config.steps:,} steps of {self.batch}{begin}.")
         note(f"Attributes: {', '.join(config.schema_.names)}. Run directory: {run.path}")
+        balanced = f", balanced on {', '.join(config.data.balance)}" if config.data.balance else ""
+        note(f"Prevalence{balanced}: {'; '.join(config.data.prevalences)}")
         self._times.append((step, time.perf_counter()))
         if err().is_terminal and is_main_process():
             from rich.progress import TextColumn

@@ -145,7 +145,7 @@ def require_classes(store: Store, names: Iterable[str]) -> None:
             if not count:
                 raise DataError(
                     f"Attribute {name} has no example with value {value} among {len(store)} images.",
-                    "Editing needs examples of every value: choose another attribute or more data.",
+                    "Editing and balancing need examples of every value: choose another attribute or more data.",
                 )
 
 

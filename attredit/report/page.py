@@ -42,7 +42,7 @@ def _head(content: Content) -> str:
         f'<header><div class="eyebrow">{escape(config.method)} on {escape(config.data.name)}</div>'
         f"<h1>Editing {escape(_listed(config.schema_.names))}</h1>"
         f'<p class="lead">{escape(content.summary[:1].upper() + content.summary[1:])}. '
-        f"The faces below are of the {escape(content.split)} split.</p>"
+        f"The images below are of the {escape(content.split)} split.</p>"
         f'<dl class="facts">{cells}</dl></header>'
     )
 
@@ -77,7 +77,7 @@ def _grid(columns: tuple[str, ...], faces: list[Face]) -> str:
 
 
 def _alt(face: Face, column: str) -> str:
-    change = f"face {face.index}, {_spaced(face.before)}"
+    change = f"image {face.index}, {_spaced(face.before)}"
     return f"{_spaced(column)}: {change}" + (f", edited to {_spaced(face.after)}" if column in (EDIT, TRUTH) else "")
 
 

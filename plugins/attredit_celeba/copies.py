@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attredit.data.huggingface import SPLIT_NAMES, image_column, loading
 from attredit.errors import DataError
 from attredit_celeba.tables import SPLITS
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_SPLITS = {"train": "train", "valid": "valid", "validation": "valid", "val": "valid", "test": "test"}
 # How much of the beginning and the end of a parquet file goes into its fingerprint, at least.
 _ENDS = 65536
 
@@ -102,7 +101,7 @@ class Parquet:
         import datasets
 
         files = {split: [str(p) for p in self.files[split]]}
-        with _loading(self.files[split][0].parent):
+        with loading(self.files[split][0].parent):
             loaded = datasets.load_dataset("parquet", data_files=files, split=split)
         return labelled(loaded, self.names, f"split {split}")
 
@@ -153,9 +152,9 @@ class Hub:
     def _loaded(self) -> dict[str, Any]:
         import datasets
 
-        with _loading(self.name):
+        with loading(self.name):
             loaded = datasets.load_dataset(self.name)
-        found = {_SPLITS[name]: data for name, data in loaded.items() if name in _SPLITS}
+        found = {SPLIT_NAMES[name]: data for name, data in loaded.items() if name in SPLIT_NAMES}
         if not found:
             raise DataError(f"{self.name} has the splits {', '.join(loaded)}.", "Expected train, valid and test.")
         return found
@@ -169,7 +168,7 @@ def labelled(data: Any, names: Iterable[str], where: str) -> Dataset:
     """
     from datasets import Dataset, Features, Value, concatenate_datasets
 
-    image = _image_column(data, where)
+    image = image_column(data, where)
     columns = match(data.column_names, names)
     missing = [n for n in names if n not in columns]
     if missing:
@@ -213,19 +212,6 @@ def as_labels(columns: Mapping[str, list[Any]], where: str) -> dict[str, np.ndar
     return {name: (np.asarray(values) > 0).astype(np.int8) for name, values in columns.items()}
 
 
-@contextmanager
-def _loading(what: Path | str) -> Iterator[None]:
-    """What `datasets` says of data that it cannot load, as one sentence."""
-    import datasets
-
-    try:
-        yield
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
-        hint = "Check the name, the files, the free disk space and the connection."
-        raise DataError(f"{what} cannot be loaded: {first}.", hint) from error
-
-
 def _known_names(columns: Iterable[str], known: tuple[str, ...], where: Path | str) -> tuple[str, ...]:
     found = tuple(match(columns, known))
     if not found:
@@ -233,30 +219,18 @@ def _known_names(columns: Iterable[str], known: tuple[str, ...], where: Path | s
     return found
 
 
-def _image_column(data: Any, where: str) -> str:
-    from datasets import Image
-
-    found: list[str] = [name for name, feature in data.features.items() if isinstance(feature, Image)]
-    if "image" in found:
-        return "image"
-    if len(found) != 1:
-        hint = f"Its columns: {', '.join(data.column_names)}."
-        raise DataError(f"Expected one column of images in {where}, found {len(found)}.", hint)
-    return found[0]
-
-
 def _split_of(path: Path) -> tuple[str, Path]:
     """The split that a file belongs to, and the folder of its copy."""
     if split := _split_in_name(path):
         return split, path.parent
-    if split := _SPLITS.get(path.parent.name):
+    if split := SPLIT_NAMES.get(path.parent.name):
         return split, path.parent.parent
     hint = "Name it, or its folder, after its split, such as train-00000-of-00001.parquet."
     raise DataError(f"{path} belongs to no split.", hint)
 
 
 def _split_in_name(path: Path) -> str | None:
-    return _SPLITS.get(path.name.replace("_", "-").replace(".", "-").split("-")[0])
+    return SPLIT_NAMES.get(path.name.replace("_", "-").replace(".", "-").split("-")[0])
 
 
 def _label(path: Path) -> str:

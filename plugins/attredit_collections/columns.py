@@ -1,0 +1,225 @@
+"""From the columns of a table to attributes: which are labels, and what their values mean.
+
+A label is what was written, or there is none: whatever is not certain is left out, and the mapping says why.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attredit.attributes import BINARY, Attribute, AttributeSchema
+from attredit.errors import DataError, UsageError, nearest
+from attredit.interfaces import MappedColumn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_VALUES = 20
+"""More distinct texts than this are taken for free text, unless the column is asked for."""
+
+_PAIRS = (("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("off", "on"), ("absent", "present"))
+# Not all that float() accepts: "nan", "inf" and "1_000" are words.
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a table says.
+
+    Attributes:
+        schema: The attributes.
+        values: (N, n) int16, the index of each row's value.
+        mapping: What became of each column.
+    """
+
+    schema: AttributeSchema
+    values: np.ndarray
+    mapping: tuple[MappedColumn, ...]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the distinct values of a column mean.
+
+    Attributes:
+        values: Names of the attribute's values, in label order.
+        written: How the table writes each, for people.
+        label: The label of each distinct value.
+    """
+
+    values: tuple[str, ...]
+    written: tuple[str, ...]
+    label: tuple[int, ...]
+
+
+def read_columns(
+    table: pd.DataFrame,
+    *,
+    where: str,
+    wanted: Sequence[str] | None = None,
+    not_labels: Mapping[str, str] | None = None,
+    class_names: Mapping[str, Sequence[str]] | None = None,
+) -> Labels:
+    """Attributes of a table.
+
+    Args:
+        table: A row per image.
+        where: For messages.
+        wanted: Columns that are the attributes, whatever they look like; all that look like labels when None.
+        not_labels: Why, by column, for those that are something else.
+        class_names: Names of the classes, by column, for columns that hold their indices.
+
+    Raises:
+        DataError: no column is a label, or one that was asked for cannot be.
+        UsageError: a column that was asked for does not exist.
+    """
+    excluded, named = dict(not_labels or {}), dict(class_names or {})
+    for name in wanted or ():
+        if name not in table.columns:
+            raise UsageError(f"There is no column {name!r} in {where}.", nearest(name, map(str, table.columns)))
+    attributes: list[Attribute] = []
+    columns: list[np.ndarray] = []
+    mapping: list[MappedColumn] = []
+    for column in table.columns:
+        if wanted is not None and column not in wanted:
+            mapping.append(MappedColumn(column, reason=excluded.get(column, "not asked for")))
+            continue
+        found = excluded.get(column) or _read(table[column], named.get(column), column in (wanted or ()))
+        if isinstance(found, str):
+            if wanted is not None:
+                raise DataError(f"Column {column} of {where} is no attribute: {found}.", "Choose others with columns=.")
+            mapping.append(MappedColumn(column, reason=found))
+            continue
+        meaning, labels = found
+        attributes.append(Attribute(column, meaning.values))
+        columns.append(labels)
+        mapping.append(MappedColumn(column, column, meaning.written))
+    if not attributes:
+        said = "; ".join(f"{row.column}: {row.reason}" for row in mapping) or "it has none"
+        raise DataError(f"No column of {where} is an attribute ({said}).", "Name some with --data-option columns=A,B.")
+    return Labels(AttributeSchema(tuple(attributes)), np.stack(columns, axis=1), tuple(mapping))
+
+
+def listed(columns: str | Sequence[str]) -> list[str]:
+    """Names of columns, from a list or a text with commas."""
+    parts = columns.split(",") if isinstance(columns, str) else columns
+    return [str(part).strip() for part in parts]
+
+
+def _read(column: pd.Series[Any], names: Sequence[str] | None, wanted: bool) -> tuple[Meaning, np.ndarray] | str:
+    """What a column means and its labels (N,) int16; or why it is no attribute."""
+    import pandas as pd
+
+    if column.name == "image":
+        return "an attribute cannot be called image"
+    try:
+        codes, uniques = pd.factorize(column)
+    except TypeError:
+        return "neither text nor numbers"
+    # Texts that differ in spaces around them are one.
+    merged, distinct = _merged([_plain(value) for value in uniques])
+    codes = np.append(merged, -1)[codes]
+    empty = [i for i, value in enumerate(distinct) if value == ""]
+    missing = int(np.isin(codes, [-1, *empty]).sum())
+    if missing == len(column):
+        return "empty"
+    if missing:
+        return f"{missing:,} of {len(column):,} labels are missing"
+    meaning = meaning_of(distinct, len(column), names=names, wanted=wanted)
+    if isinstance(meaning, str):
+        return meaning
+    return meaning, np.array(meaning.label, np.int16)[codes]
+
+
+def meaning_of(
+    distinct: Sequence[Any], rows: int, *, names: Sequence[str] | None = None, wanted: bool = False
+) -> Meaning | str:
+    """What the distinct values of a column mean; or why it is no attribute.
+
+    Args:
+        distinct: Booleans, numbers, or texts without spaces around them; none is missing.
+        rows: How many images they are of.
+        names: Of classes, when the values are their indices.
+        wanted: Take any values for those of a categorical attribute.
+    """
+    if not all(isinstance(value, str | bool | Real) for value in distinct):
+        return "neither text nor numbers"
+    if names is not None:
+        return _of_classes(distinct, names)
+    if len(distinct) == 1:
+        return f"the same in all images: {_short(distinct[0])}"
+    numbers = [_number(value) for value in distinct]
+    if all(number is not None for number in numbers):
+        for pair in ((0, 1), (-1, 1)):
+            if set(numbers) == set(pair):
+                return Meaning(BINARY, tuple(_written(distinct, numbers, pair)), tuple(map(pair.index, numbers)))
+        if not wanted:
+            return "numbers other than 0 and 1; columns= takes each for a value"
+        if len(set(numbers)) < len(numbers):
+            return "the same number written in several ways"
+        return _categories(distinct, np.argsort(np.array(numbers, float), kind="stable"))
+    if not all(isinstance(value, str) for value in distinct):
+        return "text and numbers mixed"
+    folded = [value.lower() for value in distinct]
+    for words in _PAIRS:
+        if set(folded) == set(words):
+            values = BINARY if words == ("false", "true") else words
+            return Meaning(values, tuple(_written(distinct, folded, words)), tuple(map(words.index, folded)))
+    if not wanted and len(distinct) > MAX_VALUES:
+        return f"{len(distinct):,} different texts"
+    if not wanted and 2 * len(distinct) > rows:
+        return f"text that differs between images: {len(distinct):,} in {rows:,}"
+    return _categories(distinct, sorted(range(len(distinct)), key=distinct.__getitem__))
+
+
+def _of_classes(distinct: Sequence[Any], names: Sequence[str]) -> Meaning | str:
+    if len(names) < 2:
+        return "it has one class"
+    if len(set(names)) < len(names):
+        return "two classes have the same name"
+    for value in distinct:
+        if value not in range(len(names)):
+            return f"{value} is the index of no class"
+    return Meaning(tuple(names), tuple(names), tuple(int(value) for value in distinct))
+
+
+def _categories(distinct: Sequence[Any], order: Iterable[Any]) -> Meaning:
+    """Each distinct value is a value, in this order of their positions."""
+    ranks = {int(position): rank for rank, position in enumerate(order)}
+    values = tuple(str(distinct[position]) for position in ranks)
+    return Meaning(values, values, tuple(ranks[i] for i in range(len(distinct))))
+
+
+def _written(distinct: Sequence[Any], read: Sequence[Any], pair: Sequence[Any]) -> list[str]:
+    """How the table writes each of a pair."""
+    return ["/".join(sorted({str(d) for d, r in zip(distinct, read, strict=True) if r == one})) for one in pair]
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        return float(value) if _NUMBER.fullmatch(value) else None
+    return float(value) if math.isfinite(value) else None
+
+
+def _merged(values: Sequence[Any]) -> tuple[np.ndarray, list[Any]]:
+    """The position of each value among those that differ, and these."""
+    places: dict[Any, int] = {}
+    return np.array([places.setdefault(value, len(places)) for value in values], np.int64), list(places)
+
+
+def _plain(value: Any) -> Any:
+    """Without numpy's types, and without spaces around text."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return value.strip() if isinstance(value, str) else value
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 20 else f"{text[:19]}…"

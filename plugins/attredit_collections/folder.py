@@ -1,0 +1,133 @@
+"""Any folder of images with labels as a data source."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from attredit.attributes import AttributeSchema
+from attredit.errors import DataError, nearest
+from attredit.interfaces import MappedColumn
+from attredit_collections.columns import Labels, listed, read_columns
+from attredit_collections.layouts import Rows, read_layout
+from attredit_collections.problems import Problems
+from attredit_collections.scan import Found, scan
+from attredit_collections.splits import rows_by_split
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class Folder:
+    """A folder with metadata beside the images, with one table, or with one sub-folder for each class.
+
+    Args:
+        image_size: Not needed to read it; every source gets it.
+        data_dir: The folder.
+        table: The table of labels, relative to the folder; when None, metadata files, or the only table there is.
+        files: The column that names files; when None, file_name in metadata, else the one whose values name images.
+        columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
+        channels: 1 to read the images as grey, 3 as RGB.
+        strict: Make an error of everything that is otherwise left out with a warning.
+
+    Raises:
+        DataError: no images or no labels where they should be, or a table that is broken.
+        UsageError: an option names what is not there.
+    """
+
+    argument = "data_dir"
+
+    def __init__(
+        self,
+        *,
+        image_size: int,
+        data_dir: Path | None = None,
+        table: str | None = None,
+        files: str | None = None,
+        columns: str | Sequence[str] | None = None,
+        channels: Literal[1, 3] = 3,
+        strict: bool = False,
+    ) -> None:
+        if data_dir is None:
+            raise DataError("No folder of images is named.", "Write --dataset folder:PATH, or add --data-dir PATH.")
+        self.root, self.channels = data_dir, channels
+        self._problems = Problems(str(data_dir), strict)
+        found = scan(data_dir)
+        self._rows = _usable(read_layout(data_dir, found, table, files, self._problems), found, self._problems)
+        self._labels = _labels(self._rows, columns, data_dir)
+        # Now: later the tables might say something else than the labels that were read from them.
+        self._identity = _digest(data_dir, found, self._rows.tables, (table, files, columns))
+        self._splits = rows_by_split(self._rows.splits, self._rows.files, self._problems)
+
+    @property
+    def schema(self) -> AttributeSchema:
+        """The attributes that the columns became."""
+        return self._labels.schema
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Those that have images."""
+        return tuple(self._splits)
+
+    @property
+    def mapping(self) -> tuple[MappedColumn, ...]:
+        """What became of each column."""
+        return self._labels.mapping
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out, a sentence for each kind."""
+        return tuple(self._problems.sentences)
+
+    def fingerprint(self, split: str) -> str:
+        """Of names and sizes of all images, the content of the tables that are read, and the options.
+
+        Times of modification are not looked at, because copying changes them: an image that is replaced by another of
+        the same number of bytes is not noticed.
+        """
+        return f"{self._known(split)}-{self._identity}"
+
+    def open(self, split: str) -> Dataset:
+        """Paths of images, decoded when read, and the labels.
+
+        Raises:
+            DataError: no such split.
+        """
+        from datasets import Dataset, Image
+
+        rows = self._splits[self._known(split)]
+        columns: dict[str, Any] = {"image": [str(self.root / self._rows.files[row]) for row in rows]}
+        columns |= {a.name: self._labels.values[rows, j] for j, a in enumerate(self.schema)}
+        # Cast afterwards: with features given at once, each path is encoded by itself, which takes seconds.
+        return Dataset.from_dict(columns).cast_column("image", Image())
+
+    def _known(self, split: str) -> str:
+        if split not in self._splits:
+            raise DataError(f"{self.root} has no split {split!r}.", nearest(split, self.splits))
+        return split
+
+
+def _digest(root: Path, found: Found, tables: Sequence[str], options: Sequence[Any]) -> str:
+    digest = hashlib.sha256(json.dumps([options, sorted(found.images.items())]).encode())
+    for table in tables:
+        digest.update((root / table).read_bytes())
+    return digest.hexdigest()
+
+
+def _labels(rows: Rows, columns: str | Sequence[str] | None, where: Path) -> Labels:
+    wanted = rows.wanted if columns is None else listed(columns)
+    return read_columns(rows.table, where=str(where), wanted=wanted, not_labels=dict(rows.not_labels))
+
+
+def _usable(rows: Rows, found: Found, problems: Problems) -> Rows:
+    """Without images that are empty files."""
+    problems.add("links that lead nowhere, or back to where they are", found.dead)
+    empty = [file for file in rows.files if not found.images[file]]
+    problems.add("images that are empty files, left out", empty)
+    usable = rows.take([i for i, file in enumerate(rows.files) if found.images[file]])
+    if not usable.files:
+        raise DataError(f"{problems.where} has no image that can be used.", " ".join(problems.sentences))
+    return usable

@@ -1,0 +1,191 @@
+"""Whatever `datasets.load_dataset` opens as a data source: an id of the Hugging Face hub, or a local folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from attredit.attributes import AttributeSchema
+from attredit.data.huggingface import SPLIT_NAMES, image_column, loading
+from attredit.errors import DataError, UsageError, nearest
+from attredit.interfaces import MappedColumn
+from attredit_collections.columns import Labels, listed, read_columns
+from attredit_collections.problems import Problems
+from attredit_collections.splits import rows_by_split
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class HuggingFace:
+    """A data set in the Hugging Face format, whose columns become attributes.
+
+    `datasets` downloads it when it is first needed, if it is named by a hub id and no copy is in its cache; folders,
+    and copies in its cache, need no connection.
+
+    Args:
+        image_size: Not needed to read it; every source gets it.
+        name: A hub id, a folder, or one of the formats of `datasets`, such as imagefolder or parquet.
+        data_dir: A folder within `name`; or, without `name`, the folder itself.
+        config: One of the configurations that the data set has.
+        image: The column of images; when None, ``image``, or the only one.
+        columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
+        channels: 1 to read the images as grey, 3 as RGB.
+        strict: Make an error of everything that is otherwise left out with a warning.
+
+    Raises:
+        DataError: nothing is named; the rest shows when it is first looked at.
+    """
+
+    argument = "name"
+
+    def __init__(
+        self,
+        *,
+        image_size: int,
+        name: str | None = None,
+        data_dir: Path | None = None,
+        config: str | None = None,
+        image: str | None = None,
+        columns: str | Sequence[str] | None = None,
+        channels: Literal[1, 3] = 3,
+        strict: bool = False,
+    ) -> None:
+        if name is None and data_dir is None:
+            raise DataError("No data set is named.", "Write --dataset hf:NAME, or add --data-dir PATH.")
+        self.name = str(data_dir) if name is None else str(name)
+        self.data_dir = None if name is None or data_dir is None else str(data_dir)
+        self.channels = channels
+        self._config, self._image, self._columns = config, image, columns
+        self._problems = Problems(self.name, strict)
+
+    @property
+    def schema(self) -> AttributeSchema:
+        """The attributes that the columns became.
+
+        Raises:
+            DataError: it cannot be loaded, or no column is a label.
+        """
+        return self._labels.schema
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Those that have images."""
+        return tuple(self._rows)
+
+    @property
+    def mapping(self) -> tuple[MappedColumn, ...]:
+        """What became of each column."""
+        return self._labels.mapping
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was left out, a sentence for each kind."""
+        return tuple(self._problems.sentences) if self._rows else ()
+
+    def fingerprint(self, split: str) -> str:
+        """Of what `datasets` says, which knows the revision or the files, of the labels, and of the split."""
+        facts = [self._loaded[name]._fingerprint for name in self._used]
+        digest = hashlib.sha256(json.dumps([facts, self._image]).encode() + self._labels.values.tobytes())
+        return f"{self._known(split)}-{digest.hexdigest()}"
+
+    def open(self, split: str) -> Dataset:
+        """Images, decoded when read, and the labels.
+
+        Raises:
+            DataError: no such split, or no column of images.
+        """
+        from datasets import Dataset, concatenate_datasets
+
+        rows = self._rows[self._known(split)]
+        images = self._all.select_columns([self._image_column])
+        if self._image_column != "image":
+            images = images.rename_column(self._image_column, "image")
+        labels = Dataset.from_dict({a.name: self._labels.values[:, j] for j, a in enumerate(self.schema)})
+        # Selected last: of rows that are selected already, `datasets` would copy all images.
+        return concatenate_datasets([images, labels], axis=1).select(rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Other processes load it from the cache of `datasets`.
+        return {k: v for k, v in self.__dict__.items() if k not in ("_loaded", "_all")}
+
+    def _known(self, split: str) -> str:
+        if split not in self.splits:
+            raise DataError(f"{self.name} has no split {split!r}.", nearest(split, self.splits))
+        return split
+
+    @cached_property
+    def _loaded(self) -> dict[str, Any]:
+        import datasets
+
+        with loading(self.name):
+            loaded = datasets.load_dataset(self.name, self._config, data_dir=self.data_dir)
+        return {name: data for name, data in loaded.items() if len(data)}
+
+    @cached_property
+    def _used(self) -> dict[str, str]:
+        """The split that each of its splits is; "" for the only one of another name.
+
+        Raises:
+            DataError: there are several, and none is for training.
+        """
+        names = list(self._loaded)
+        known = {name: SPLIT_NAMES[name.lower()] for name in names if name.lower() in SPLIT_NAMES}
+        if not known and len(names) == 1:
+            return {names[0]: ""}
+        if "train" not in known.values():
+            raise DataError(f"{self.name} has the splits {', '.join(names) or '(none)'}.", "One must be called train.")
+        return known
+
+    @cached_property
+    def _all(self) -> Any:
+        """All splits, one after the other."""
+        from datasets import concatenate_datasets
+
+        with loading(self.name):
+            return concatenate_datasets([self._loaded[name] for name in self._used])
+
+    @cached_property
+    def _rows(self) -> dict[str, np.ndarray]:
+        assigned = [split for name, split in self._used.items() for _ in range(len(self._loaded[name]))]
+        self._problems.add("splits that are not used", [name for name in self._loaded if name not in self._used])
+        return rows_by_split(assigned, map(str, range(len(assigned))), self._problems)
+
+    @cached_property
+    def _image_column(self) -> str:
+        if self._image is None:
+            return image_column(self._all, self.name)
+        if self._image not in self._all.column_names:
+            raise UsageError(
+                f"{self.name} has no column {self._image!r}.", nearest(self._image, self._all.column_names)
+            )
+        return self._image
+
+    @cached_property
+    def _labels(self) -> Labels:
+        from datasets import ClassLabel, Value
+
+        features = self._all.features
+        plain = [name for name, kind in features.items() if isinstance(kind, ClassLabel | Value)]
+        others = {name: type(kind).__name__ for name, kind in features.items() if name not in plain}
+        table = self._all.select_columns(plain).with_format(None).to_pandas()
+        found = read_columns(
+            table,
+            where=self.name,
+            wanted=None if self._columns is None else listed(self._columns),
+            class_names={name: features[name].names for name in plain if isinstance(features[name], ClassLabel)},
+        )
+        left = [MappedColumn(name, reason=_why(name, kind, self._image_column)) for name, kind in others.items()]
+        return Labels(found.schema, found.values, (*left, *found.mapping))
+
+
+def _why(name: str, kind: str, image: str) -> str:
+    if name == image:
+        return "holds the images"
+    return f"a column of type {kind}, which holds no labels"

@@ -1,0 +1,121 @@
+"""The same twelve images with labels in every layout in which people have them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+N = 12
+FILES = [f"im{i:02d}.png" for i in range(N)]
+SMILING = [i % 2 for i in range(N)]
+HAIR = [("blond", "black", "red")[i // 2 % 3] for i in range(N)]
+PARTS = ("train",) * 8 + ("validation",) * 2 + ("test",) * 2
+
+
+def picture(i: int) -> Image.Image:
+    """Its grey says which it is."""
+    return Image.fromarray(np.full((20, 24, 3), 20 * i, np.uint8))
+
+
+def number_of(pixels: Any) -> int:
+    return round(float(np.asarray(pixels).mean()) / 20)
+
+
+def save(folder: Path, names: list[str] = FILES) -> Path:
+    for i, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(i).save(folder / name)
+    return folder
+
+
+def text(names: list[str] = FILES, key: str = "file_name", sep: str = ",") -> str:
+    rows = [sep.join([name, str(SMILING[i]), HAIR[i]]) for i, name in enumerate(names)]
+    return "\n".join([sep.join([key, "Smiling", "Hair"]), *rows, ""])
+
+
+def metadata_csv(folder: Path) -> Path:
+    (save(folder) / "metadata.csv").write_text(text())
+    return folder
+
+
+def metadata_jsonl(folder: Path) -> Path:
+    """In split folders, each with its own."""
+    save(folder, [f"{part}/{name}" for part, name in zip(PARTS, FILES, strict=True)])
+    for part in sorted(set(PARTS)):
+        lines = [
+            json.dumps({"file_name": FILES[i], "Smiling": bool(SMILING[i]), "Hair": HAIR[i]}) + "\n"
+            for i in range(N)
+            if PARTS[i] == part
+        ]
+        (folder / part / "metadata.jsonl").write_text("".join(lines))
+    return folder
+
+
+def bare_csv(folder: Path) -> Path:
+    """A table beside a folder of images."""
+    save(folder / "images")
+    (folder / "labels.csv").write_text(text(key="image_id"))
+    return folder
+
+
+def bare_tsv(folder: Path) -> Path:
+    """In the folder of images, which it names without their ending."""
+    (save(folder) / "labels.tsv").write_text(text([name[:-4] for name in FILES], "id", "\t"))
+    return folder
+
+
+def bare_parquet(folder: Path) -> Path:
+    import pandas as pd
+
+    save(folder / "deep" / "er")
+    names = [f"deep/er/{name}" for name in FILES]
+    pd.DataFrame({"Smiling": SMILING, "path": names, "Hair": HAIR}).to_parquet(folder / "labels.parquet")
+    return folder
+
+
+def classes(folder: Path) -> Path:
+    return save(folder, [f"{HAIR[i]}/{name}" for i, name in enumerate(FILES)])
+
+
+def classes_below_splits(folder: Path) -> Path:
+    return save(folder, [f"{PARTS[i]}/{HAIR[i]}/{name}" for i, name in enumerate(FILES)])
+
+
+TABLES: tuple[Callable[[Path], Path], ...] = (metadata_csv, metadata_jsonl, bare_csv, bare_tsv, bare_parquet)
+CLASSES: tuple[Callable[[Path], Path], ...] = (classes, classes_below_splits)
+
+
+def hub_parquet(folder: Path) -> Path:
+    """A data set as clones of the hub have it."""
+    from datasets import ClassLabel, Dataset, Features, Value
+    from datasets import Image as Images
+
+    features = Features(
+        {
+            "img": Images(),
+            "hair": ClassLabel(names=["red", "black", "blond"]),
+            "Smiling": Value("bool"),
+            "Young": Value("int64"),
+            "score": Value("float32"),
+            "caption": Value("string"),
+        }
+    )
+    for part in sorted(set(PARTS)):
+        rows = [i for i in range(N) if PARTS[i] == part]
+        columns: dict[str, list[Any]] = {
+            "img": [picture(i) for i in rows],
+            "hair": [["red", "black", "blond"].index(HAIR[i]) for i in rows],
+            "Smiling": [bool(SMILING[i]) for i in rows],
+            "Young": [1 - 2 * SMILING[i] for i in rows],
+            "score": [i / 7 for i in rows],
+            "caption": [f"number {i}" for i in rows],
+        }
+        path = folder / "data" / f"{part}-00000-of-00001.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Dataset.from_dict(columns, features=features).to_parquet(path)
+    return folder

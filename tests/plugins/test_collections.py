@@ -1,0 +1,238 @@
+"""Folders and data sets of the hub, in the layouts in which people have them."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import collections_made as made
+import numpy as np
+import pytest
+from collections_made import HAIR, SMILING
+
+from attredit.data import Geometry, prepare
+from attredit.errors import DataError, UsageError
+from attredit.registry import installed
+from attredit_collections.folder import Folder
+from attredit_collections.hub import HuggingFace
+
+pytestmark = pytest.mark.usefixtures("cache_of_datasets")
+Make = Callable[[Path], Path]
+
+
+def open_folder(folder: Path, **options: Any) -> Folder:
+    return Folder(image_size=16, data_dir=folder, **options)
+
+
+def open_hub(folder: Path, **options: Any) -> HuggingFace:
+    return HuggingFace(image_size=16, name=str(folder), **options)
+
+
+def contents(source: Any) -> dict[int, dict[str, str]]:
+    """What the prepared store says of each image, by its number: names of values, and the split."""
+    found: dict[int, dict[str, str]] = {}
+    for split in source.splits:
+        store = prepare(source, split, Geometry(16), name="made", workers=1)
+        for pixels, labels in zip(store.images, store.labels, strict=True):
+            number = made.number_of(pixels)
+            assert number not in found
+            found[number] = {a.name: a.values[v] for a, v in zip(source.schema, labels, strict=True)} | {"in": split}
+    return found
+
+
+@pytest.mark.parametrize("make", made.TABLES)
+def test_each_image_has_the_labels_that_its_table_gives_it(make: Make, tmp_path: Path) -> None:
+    source = pickle.loads(pickle.dumps(open_folder(make(tmp_path / "x"), strict=True)))
+    found = contents(source)
+    assert sorted(found) == list(range(made.N))
+    for i, labels in found.items():
+        assert (labels["Smiling"], labels["Hair"]) == (str(SMILING[i]), HAIR[i])
+    assert set(source.schema.names) == {"Smiling", "Hair"}
+    assert source.warnings == ()
+
+
+@pytest.mark.parametrize("make", made.CLASSES)
+def test_each_image_has_the_class_of_its_folder(make: Make, tmp_path: Path) -> None:
+    source = open_folder(make(tmp_path / "x"), strict=True)
+    assert {i: labels["label"] for i, labels in contents(source).items()} == dict(enumerate(HAIR))
+
+
+@pytest.mark.parametrize("make", [made.metadata_jsonl, made.classes_below_splits, made.hub_parquet])
+def test_splits_are_those_of_the_layout(make: Make, tmp_path: Path) -> None:
+    folder = make(tmp_path / "x")
+    source = open_hub(folder) if make is made.hub_parquet else open_folder(folder)
+    assert source.splits == ("train", "valid", "test")
+    assert {i: labels["in"] for i, labels in contents(source).items()} == {
+        i: {"validation": "valid"}.get(part, part) for i, part in enumerate(made.PARTS)
+    }
+
+
+def test_a_column_called_split_gives_the_splits(tmp_path: Path) -> None:
+    folder = made.save(tmp_path / "x")
+    rows = [f"{name},{SMILING[i]}, {('Train', 'val', 'dev')[min(i // 4, 2)]} \n" for i, name in enumerate(made.FILES)]
+    (folder / "labels.csv").write_text("name,Smiling,split\n" + "".join(rows))
+    source = open_folder(folder)
+    assert source.splits == ("train", "valid")
+    assert [labels["in"] for _, labels in sorted(contents(source).items())] == ["train"] * 4 + ["valid"] * 8
+    (folder / "labels.csv").write_text("name,Smiling,split\nim00.png,1,trian\n")
+    with pytest.raises(DataError, match=r"Column split of the table in .* has 'trian'"):
+        open_folder(folder)
+
+
+def test_what_load_dataset_opens(tmp_path: Path) -> None:
+    source = pickle.loads(pickle.dumps(open_hub(made.hub_parquet(tmp_path / "x"))))
+    found = contents(pickle.loads(pickle.dumps(source)))
+    for i, labels in found.items():
+        assert (labels["hair"], labels["Smiling"], labels["Young"]) == (HAIR[i], str(SMILING[i]), str(1 - SMILING[i]))
+    assert len(found) == made.N
+    rows = {row.column: row for row in source.mapping}
+    assert {name for name, row in rows.items() if row.attribute} == {"hair", "Smiling", "Young"}
+    assert rows["hair"].values == ("red", "black", "blond")
+    assert rows["Young"].values == ("-1", "1")
+    assert "images" in rows["img"].reason
+    assert "numbers" in rows["score"].reason
+    assert "text" in rows["caption"].reason
+    assert len({source.fingerprint(split) for split in source.splits}) == 3
+
+
+def test_a_folder_for_load_dataset_alone_or_with_its_format(tmp_path: Path) -> None:
+    folder = made.metadata_jsonl(tmp_path / "x")
+    alone = HuggingFace(image_size=16, data_dir=folder)
+    named = HuggingFace(image_size=16, name="imagefolder", data_dir=folder)
+    assert alone.splits[0] == "train"
+    assert contents(alone) == contents(named)
+    assert {i: labels["Hair"] for i, labels in contents(alone).items()} == dict(enumerate(HAIR))
+
+
+@pytest.mark.parametrize("make", [*made.TABLES, *made.CLASSES])
+def test_the_command_that_one_would_guess_trains(
+    make: Make, tmp_path: Path, attredit_command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "my photos é")
+    attribute = "label" if make in made.CLASSES else "Hair"
+    monkeypatch.chdir(tmp_path)
+    printed = train(attredit_command, "folder:my photos é", attribute, monkeypatch)
+    assert f"{attribute}" in printed.stderr
+    assert "What the columns became" in printed.stderr
+    assert "0: black, 1: blond, 2: red" in printed.stderr
+    assert (tmp_path / "runs" / f"ifcvaegan-folder-{attribute}" / "model.safetensors").is_file()
+
+
+def test_the_command_that_one_would_guess_trains_on_a_data_set_of_the_hub(
+    tmp_path: Path, attredit_command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = made.hub_parquet(tmp_path / "x")
+    monkeypatch.chdir(tmp_path)
+    printed = train(attredit_command, f"hf:{folder}", "hair", monkeypatch)
+    assert "0: red, 1: black, 2: blond" in printed.stderr
+    assert (tmp_path / "runs" / "ifcvaegan-hf-hair").is_dir()
+
+
+def train(command: Any, dataset: str, attribute: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Two small steps of the command as it stands."""
+    from attredit import launch
+
+    usual = launch.train
+    small = {"image_size": 32, "steps": 2, "batch_size": 4, "device": "cpu"}
+    width = {"parts.encoder.options.width": 4, "parts.decoder.options.width": 4, "latent_dim": 8}
+    monkeypatch.setattr(
+        launch, "train", lambda request, **more: usual(dataclasses.replace(request, **small, overrides=width), **more)
+    )
+    return command("train", "--dataset", dataset, "--attr", attribute)
+
+
+def test_a_run_goes_on_from_elsewhere(tmp_path: Path, request_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from attredit.launch import resume, train
+
+    made.bare_csv(tmp_path / "x")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    run = train(request_for(dataset="folder:x", attributes=("Smiling",), data_options={}, steps=2))
+    monkeypatch.chdir(tmp_path / "other")
+    assert resume(run, steps=3, device="cpu") == run
+
+
+def test_splits_by_name_are_the_same_whatever_else_there_is(tmp_path: Path) -> None:
+    first = contents(open_folder(made.classes(tmp_path / "x")))
+    for i in (2, 3):
+        (tmp_path / "x" / HAIR[i] / made.FILES[i]).unlink()
+    fewer = contents(open_folder(tmp_path / "x"))
+    assert fewer == {i: labels for i, labels in first.items() if i not in (2, 3)}
+    from attredit_collections.splits import split_by_name
+
+    counts = np.unique([split_by_name(f"{i}.jpg") for i in range(10_000)], return_counts=True)
+    shares = dict(zip(*counts, strict=True))
+    assert abs(shares["train"] - 8000) < 200
+    assert abs(shares["valid"] - 1000) < 150
+
+
+def test_fingerprints_follow_images_tables_and_columns(tmp_path: Path) -> None:
+    folder = made.bare_csv(tmp_path / "x")
+    fingerprints = [open_folder(folder).fingerprint("train")]
+    assert open_folder(folder).fingerprint("train") == fingerprints[0]
+
+    def changed(**options: Any) -> None:
+        fingerprints.append(open_folder(folder, **options).fingerprint("train"))
+
+    changed(columns="Hair")
+    table = folder / "labels.csv"
+    table.write_text(table.read_text().replace("im03.png,1", "im03.png,0"))
+    changed()
+    with (folder / "images" / "im05.png").open("ab") as file:
+        file.write(b"x")
+    changed()
+    assert len(set(fingerprints)) == 4
+
+
+def test_columns_can_be_chosen(tmp_path: Path) -> None:
+    source = open_folder(made.bare_csv(tmp_path / "x"), columns="Hair", files="image_id", table="labels.csv")
+    assert source.schema.names == ("Hair",)
+    assert {row.column: row.reason for row in source.mapping}["Smiling"] == "not asked for"
+    with pytest.raises(UsageError, match="no column 'Hat'"):
+        open_folder(tmp_path / "x", columns="Hat")
+    with pytest.raises(DataError, match="names the images"):
+        open_folder(tmp_path / "x", columns=["Hair", "image_id"])
+    with pytest.raises(UsageError, match=r"no table 'no\.csv'"):
+        open_folder(tmp_path / "x", table="no.csv")
+    with pytest.raises(DataError, match="no column 'file'"):
+        open_folder(tmp_path / "x", files="file")
+
+
+def test_the_conformance_kit_finds_no_fault(tmp_path: Path) -> None:
+    from attredit.testing import check_plugin
+
+    checks = ("data-source", "fingerprints")
+    assert check_plugin("collections", only=checks).counts == {"skipped": 4}
+    folder = made.metadata_jsonl(tmp_path / "x")
+    report = check_plugin("collections", only=checks, data_dir=folder)
+    assert report.counts == {"passed": 4}
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("folder:", "Nothing follows the colon of 'folder:'"),
+        ("synthfaces:x", "Data set synthfaces takes nothing after a colon"),
+        ("foldr:x", "Unknown dataset 'foldr'. Did you mean folder"),
+        ("folder:x", "Data set folder is given data_dir twice"),
+    ],
+)
+def test_an_argument_that_cannot_be_right(name: str, message: str, tmp_path: Path) -> None:
+    from attredit.build import build_source
+
+    with pytest.raises(UsageError, match=message):
+        build_source(installed(), name, image_size=16, data_dir=tmp_path, options={})
+
+
+def test_an_argument_of_another_source_is_its_own_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    from attredit.build import choose_dataset
+    from attredit_synthfaces.source import SynthFaces
+
+    monkeypatch.setattr(SynthFaces, "argument", "train", raising=False)
+    chosen = choose_dataset(installed(), "synthfaces:a:b", None, {"test": 3})
+    assert chosen == {"dataset": "synthfaces", "data_dir": None, "data_options": {"test": 3, "train": "a:b"}}
+    with pytest.raises(UsageError, match="given train twice"):
+        choose_dataset(installed(), "synthfaces:9", None, {"train": 3})
