@@ -14,6 +14,7 @@ from attredit.cli.options import output_option
 from attredit.cli.sources import Source, dataset_options
 
 if TYPE_CHECKING:
+    from attredit.data.geometry import Crop
     from attredit.inspection import Inspection
 
 _PAIRS = 10
@@ -29,6 +30,7 @@ def command(
     data_dir: str | None,
     data_options: tuple[str, ...],
     image_size: int,
+    crop: Crop,
     attributes: tuple[str, ...],
     as_json: bool,
     output: Path | None,
@@ -37,7 +39,7 @@ def command(
 
     All splits are prepared first, as training would do; see `attredit datasets prepare`.
     """
-    source = Source(name, data_dir, data_options, image_size)
+    source = Source(name, data_dir, data_options, image_size, crop)
     stores = source.prepared(attributes=attributes)
     from attredit.inspection import inspect
 
@@ -48,7 +50,7 @@ def command(
         from attredit.inspection.page import page
 
         words = "".join(f" --attr {shlex.quote(attribute)}" for attribute in attributes)
-        line = f"attredit datasets inspect {name} {source.words}{words} -o {shlex.quote(str(output))}"
+        line = f"attredit datasets inspect {shlex.quote(name)} {source.words}{words} -o {shlex.quote(str(output))}"
         write_text(output, page(inspection, line))
     if as_json:
         say(json.dumps(inspection.to_json(), indent=2))
@@ -57,7 +59,7 @@ def command(
     if output is not None:
         say(f"Page: {output}")
     say("Next:")
-    say(f"  attredit train --dataset {name} {source.words} --attr {inspection.schema.names[0]}")
+    say(f"  attredit train --dataset {shlex.quote(name)} {source.words} --attr {inspection.schema.names[0]}")
 
 
 def _show(inspection: Inspection) -> None:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
+from typing import TYPE_CHECKING
+
 import rich_click as click
 
 from attredit.cli.console import out, say
 from attredit.cli.sources import Source, bytes_text, dataset_options
+
+if TYPE_CHECKING:
+    from attredit.data.geometry import Crop
 
 
 @click.command
 @dataset_options
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that decode. [default: as many as pay]")
 def command(
-    name: str, data_dir: str | None, data_options: tuple[str, ...], image_size: int, workers: int | None
+    name: str, data_dir: str | None, data_options: tuple[str, ...], image_size: int, crop: Crop, workers: int | None
 ) -> None:
     """Decode all splits of a data set now; what is prepared already is left as it is.
 
     Training does the same when it needs to. Do it before, where the data are at hand.
     """
-    source = Source(name, data_dir, data_options, image_size)
+    source = Source(name, data_dir, data_options, image_size, crop)
     stores = source.prepared(workers)
     from attredit.cli.tables import table
 
@@ -28,6 +34,7 @@ def command(
         rows.add_row(f"[bold]{split}[/]", f"{len(store):,}", bytes_text(size), str(store.path))
     out().print(rows)
     schema = next(iter(stores.values())).schema
+    typed = f"{shlex.quote(name)} {source.words}"
     say("Next:")
-    say(f"  attredit datasets inspect {name} {source.words}")
-    say(f"  attredit train --dataset {name} {source.words} --attr {schema.names[0]}")
+    say(f"  attredit datasets inspect {typed}")
+    say(f"  attredit train --dataset {typed} --attr {schema.names[0]}")

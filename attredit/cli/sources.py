@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from attredit.cli.console import progress
+from attredit.cli.mapping import show_source
 from attredit.cli.options import Function, nested, plugin_words
 from attredit.registry import installed
 
 if TYPE_CHECKING:
     from attredit.data import Store
+    from attredit.data.geometry import Crop
 
 _OPTIONS = (
     click.argument("name"),
@@ -34,6 +36,13 @@ _OPTIONS = (
         show_default=True,
         help="Height and width of the images.",
     ),
+    click.option(
+        "--crop",
+        type=click.Choice(["none", "centre", "celeba"]),
+        default="centre",
+        show_default=True,
+        help="Which square of an image is seen.",
+    ),
 )
 
 
@@ -49,23 +58,26 @@ class Source:
     """A data set as it was named.
 
     Attributes:
-        name: Registered data set.
+        name: Registered data set, or NAME:ARGUMENT.
         data_dir: Where the data lie.
         data_options: Its options, ``key=value``.
         image_size: Height and width of prepared images.
+        crop: See `attredit.data.Geometry`.
     """
 
     name: str
     data_dir: str | None
     data_options: Sequence[str]
     image_size: int
+    crop: Crop
 
     @property
     def words(self) -> str:
-        """Its options as they would be typed."""
+        """Its options as they would be typed, after its name."""
         words = [] if self.data_dir is None else ["--data-dir", self.data_dir]
         words += [word for option in self.data_options for word in ("--data-option", option)]
         words += ["--image-size", str(self.image_size)]
+        words += [] if self.crop == "centre" else ["--crop", self.crop]
         return shlex.join(words) + plugin_words()
 
     def prepared(self, workers: int | None = None, attributes: Sequence[str] = ()) -> dict[str, Store]:
@@ -78,19 +90,21 @@ class Source:
         Raises:
             UsageError, DataError, RunError: see their messages.
         """
-        from attredit.build import build_source
+        from attredit.build import build_source, choose_dataset
         from attredit.data import Geometry, prepare
 
-        options = nested(self.data_options)
-        source = build_source(
-            installed(), self.name, image_size=self.image_size, data_dir=self.data_dir, options=options
-        )
+        registry = installed()
+        chosen = choose_dataset(registry, self.name, self.data_dir, nested(self.data_options))
+        name, where = chosen["dataset"], {"data_dir": chosen["data_dir"], "options": chosen["data_options"]}
+        source = build_source(registry, name, image_size=self.image_size, **where)
+        show_source(source)
         source.schema.select(attributes)
-        geometry, stores = Geometry(size=self.image_size, channels=source.channels), {}
+        geometry = Geometry(size=self.image_size, channels=source.channels, crop=self.crop)
+        stores = {}
         with progress() as report:
             for split in source.splits:
                 told = partial(report, f"preparing {split}")
-                stores[split] = prepare(source, split, geometry, name=self.name, workers=workers, progress=told)
+                stores[split] = prepare(source, split, geometry, name=name, workers=workers, progress=told)
         return stores
 
 

@@ -195,8 +195,8 @@ def _rare(inspection: Inspection) -> list[str]:
                 share = f"{percent(n / own.sum())}, {_images(n)}"
                 found.append(
                     f"{_named(attribute, value)} is rare in {inspection.first}: {share}. "
-                    "A model that ignores it does well on average: balance the attribute in training, add images of "
-                    "it, or leave it out."
+                    f"A model that ignores it does well on average: train with --balance {attribute.name}, "
+                    "add images of it, or leave the attribute out."
                 )
     return found
 

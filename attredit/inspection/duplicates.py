@@ -23,10 +23,13 @@ MOST_BITS = 4
 MOST_DIFFERENCE = 0.035
 """Root mean square difference of the blurred pixels of one picture, of a range of 1."""
 
+BYTES = 1 << 23
+"""Of images that are looked at together, before they become floating point."""
+PAIRS = 1 << 22
+"""Of hashes that are compared together."""
+
 _BANDS = MOST_BITS + 1
 _SIDE = 8
-_ROWS = 2048
-PAIRS = 1 << 22
 _ONES = np.array([value.bit_count() for value in range(1 << 16)], np.uint8)
 
 Progress = Callable[[int, int], None]
@@ -137,8 +140,9 @@ def _read(stores: Mapping[str, Store], n: int, progress: Progress | None) -> tup
     """Digests (N,) of 16 bytes, and hashes (N,) uint64, of all images."""
     digests, hashes, done = np.zeros(n, "V16"), np.zeros(n, np.uint64), 0
     for store in stores.values():
-        for start in range(0, len(store), _ROWS):
-            images = np.ascontiguousarray(store.images[start : start + _ROWS])
+        rows = _rows(store.images)
+        for start in range(0, len(store), rows):
+            images = np.ascontiguousarray(store.images[start : start + rows])
             until = done + len(images)
             digests[done:until] = [hashlib.blake2b(image, digest_size=16).digest() for image in images]
             hashes[done:until] = hashes_of(images)
@@ -177,12 +181,17 @@ def _alike(stores: Mapping[str, Store], sizes: Mapping[str, int], pairs: np.ndar
     """Those of the pairs (P, 2) whose pixels are alike, too."""
     starts = np.cumsum([0, *sizes.values()])
     images = [store.images for store in stores.values()]
-    kept = []
-    for start in range(0, len(pairs), _ROWS):
-        part = pairs[start : start + _ROWS]
+    kept, rows = [], _rows(images[0])
+    for start in range(0, len(pairs), rows):
+        part = pairs[start : start + rows]
         left, right = (_blurred(_gathered(images, starts, part[:, side])) for side in range(2))
         kept.append(part[np.sqrt(((left - right) ** 2).mean(axis=(1, 2, 3))) <= MOST_DIFFERENCE])
     return np.concatenate([np.zeros((0, 2), np.int64), *kept])
+
+
+def _rows(images: np.ndarray) -> int:
+    """How many images (N, H, W, C) are looked at together: fewer of large ones."""
+    return max(1, BYTES // int(np.prod(images.shape[1:])))
 
 
 def _gathered(images: list[np.ndarray], starts: np.ndarray, rows: np.ndarray) -> np.ndarray:

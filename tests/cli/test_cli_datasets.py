@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from attredit.cli.datasets import SUMMARIES
 from attredit.cli.datasets_rm import size_of
@@ -160,3 +162,20 @@ def test_inspect_warns_first_and_writes_a_page(attredit: Any, stores: Path, tmp_
     plain = json.loads(attredit(*asked, "--json").stdout)
     assert plain["splits"]["train"]["correlations"][0][1] > 0.5
     assert f"! {plain['warnings'][0]}" == first
+
+
+def test_a_folder_is_inspected_by_the_name_that_trains_on_it(attredit: Any, stores: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 20, 30, 3), np.uint8)
+    for i in range(12):
+        Image.fromarray(pixels[i]).save(folder / f"{i}.png")
+    rows = "".join(f"{i}.png,{i % 2}\n" for i in range(12))
+    (folder / "metadata.csv").write_text(f"file_name,Hat\n{rows}")
+    result = attredit("datasets", "inspect", f"folder:{folder}", "--image-size", 16, "--crop", "none")
+    assert result.exit_code == 0, result.stderr
+    assert "Hat" in result.stderr  # what became of the columns
+    assert f"--dataset 'folder:{folder}' --image-size 16 --crop none --attr Hat" in result.stdout
+    found = json.loads(attredit("datasets", "ls", "--json").stdout)
+    assert {store["dataset"] for store in found} == {"folder"}
+    assert sum(store["images"] for store in found) == 12

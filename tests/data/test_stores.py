@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from number_images import SIZE, Numbers
 
 from attredit.data import Geometry, Store, prepare
 from attredit.data.stores import chosen, least_used, remove, stored_splits, verify
-from attredit.errors import UsageError
+from attredit.errors import RunError, UsageError
 
 Left = Callable[[], list[str]]
 
@@ -102,6 +103,23 @@ def test_the_least_recently_used_go_until_the_rest_fits(left: Left) -> None:
     assert left() == [paths[0].name]
     remove(everything[0])
     remove(everything[0])  # somebody else may have been quicker
+
+
+def test_what_is_half_removed_is_no_store_and_goes_with_the_next(left: Left, monkeypatch: pytest.MonkeyPatch) -> None:
+    made()
+    (store,) = stored_splits()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", refuse)
+        with pytest.raises(RunError, match="Permission denied"):
+            remove(store)
+    assert stored_splits() == []
+    assert left() == [f".{store.path.name}.part"]
+    other = made("other")
+    assert left() == [other.path.name]
 
 
 @pytest.mark.parametrize("file", ["images.npy", "labels.npy"])

@@ -58,7 +58,7 @@ def test_every_trouble_is_a_warning_the_worst_first(bad: Inspection) -> None:
         r"4 images are in groups of identical ones that disagree on Hat: ",
         r"4 images are in groups of identical ones that disagree on Coat<b>: ",
         r"2 images are in groups of identical ones that disagree on Hair: ",
-        r"Hair = blond is rare in train: 0\.56 %, 1 image\. .* balance the attribute",
+        r"Hair = blond is rare in train: 0\.56 %, 1 image\. .* train with --balance Hair, add",
         r"Hat and Coat<b> go together in train \(correlation 1\.00\): .* off_target",
         r"There are only 180 images in train, fewer than 1,000: ",
         r"There are only 60 images in test, fewer than 100: ",

@@ -53,6 +53,19 @@ def test_planted_ones_are_found(change: Any, faces: np.ndarray, store_of: Any) -
     assert same == (found.groups(10) if change is np.copy else [[("test", 41), ("test", 42)]])
 
 
+def test_large_images_are_looked_at_a_few_at_a_time(
+    faces: np.ndarray, store_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = np.stack([resized(face) for face in faces[:20]])
+    stores = {"train": store_of(faces[:20]), "test": store_of(again)}
+    whole = find_duplicates(stores)
+    monkeypatch.setattr(duplicates, "BYTES", 7 * 32 * 32 * 3)
+    seen: list[int] = []
+    found = find_duplicates(stores, lambda done, total: seen.append(done))
+    assert seen == [7, 14, 20, 27, 34, 40]
+    assert found.groups(40) == whole.groups(40) != []
+
+
 def test_most_pictures_saved_anew_are_found(faces: np.ndarray, store_of: Any) -> None:
     again = np.stack([saved_as_jpeg(face) for face in faces])
     found = find_duplicates({"train": store_of(faces), "test": store_of(again)})
