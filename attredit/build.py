@@ -261,7 +261,8 @@ def choose_dataset(
     if option in options or (option == "data_dir" and data_dir is not None):
         raise UsageError(f"Data set {short} is given {option} twice, once as {name!r}.", "Give it once.")
     if option == "data_dir":
-        return {**chosen, "data_dir": argument}
+        # Shells do not replace a ~ that follows a colon.
+        return {**chosen, "data_dir": str(Path(argument).expanduser())}
     return {**chosen, "data_options": {**options, option: argument}}
 
 

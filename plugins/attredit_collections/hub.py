@@ -59,7 +59,7 @@ class HuggingFace:
     ) -> None:
         if name is None and data_dir is None:
             raise DataError("No data set is named.", "Write --dataset hf:NAME, or add --data-dir PATH.")
-        self.name = str(data_dir) if name is None else str(name)
+        self.name = str(data_dir) if name is None else str(Path(name).expanduser()) if name[:1] == "~" else name
         self.data_dir = None if name is None or data_dir is None else str(data_dir)
         self.channels = channels
         self._config, self._image, self._columns = config, image, columns

@@ -155,6 +155,16 @@ def test_a_run_goes_on_from_elsewhere(tmp_path: Path, request_for: Any, monkeypa
     assert resume(run, steps=3, device="cpu") == run
 
 
+def test_the_home_directory_may_follow_the_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from attredit.build import build_source
+
+    made.classes(tmp_path / "x")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("folder:~/x", "hf:~/x"):
+        source = build_source(installed(), name, image_size=16, data_dir=None, options={})
+        assert source.schema.names == ("label",)
+
+
 def test_splits_by_name_are_the_same_whatever_else_there_is(tmp_path: Path) -> None:
     first = contents(open_folder(made.classes(tmp_path / "x")))
     for i in (2, 3):
