@@ -18,6 +18,7 @@ def main(folder: Path) -> None:
         attributes=["Smiling"],
         image_size=32,
         steps=100,
+        batch_size=16,
         run_dir=str(folder / "run"),
         data_options={"train": 300, "valid": 20, "test": 20},
     )

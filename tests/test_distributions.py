@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+DISTRIBUTIONS = sorted(path.parent.name for path in EXAMPLES.glob("*/pyproject.toml"))
 SUITE = """
 summary = "Three methods for seconds."
 image_size = 32
@@ -34,44 +35,47 @@ name = "naive-cvaegan"
 Run = Callable[..., str]
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Callable[[str], Run]:
-    """Install an example into a fresh environment; gives what runs a module there, in a folder of its own.
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run a module in a fresh environment, into which pip has installed the examples.
 
     The environment sees the packages of the one that runs the tests, so torch is not downloaded again.
     """
-    place = tmp_path / "environment"
+    place = tmp_path_factory.mktemp("environment")
     venv.create(place, with_pip=True)
     python = place / ("Scripts" if os.name == "nt" else "bin") / "python"
-    site = sysconfig.get_path("purelib", vars={"base": str(place)})
-    (Path(site) / "seen.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
+    (site / "seen.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
 
-    def run(module: str, *arguments: str, folder: Path = tmp_path) -> str:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    def run(folder: Path, module: str, *arguments: str) -> str:
         done = subprocess.run(
             [str(python), "-m", module, *arguments],
-            cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
+            cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def install(name: str) -> Run:
-        source = shutil.copytree(EXAMPLES / name, tmp_path / name)
-        run("pip", "install", "--no-deps", "--no-build-isolation", "--no-index", str(source))
-        return run
+    copies = [str(shutil.copytree(EXAMPLES / name, place / name)) for name in DISTRIBUTIONS]
+    run(place, "pip", "install", "--no-deps", "--no-build-isolation", "--no-index", *copies)
+    for name in DISTRIBUTIONS:
+        assert (site / name.replace("-", "_")).is_dir()
+    return run
 
-    return install
 
-
-def test_hsic_is_tested_and_compared_where_pip_installed_it(installed: Callable[[str], Run], tmp_path: Path) -> None:
-    run = installed("attredit-hsic")
-    shown = run("pytest", "-q", folder=tmp_path / "attredit-hsic")
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_a_distribution_passes_its_own_tests_where_pip_installed_it(name: str, run: Run, tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / name / "tests", tmp_path / "tests")
+    shutil.copy(EXAMPLES / name / "pyproject.toml", tmp_path)
+    shown = run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider")
     assert " passed" in shown
     assert "skipped" not in shown
+
+
+def test_hsic_is_compared_with_methods_that_ship(run: Run, tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(SUITE)
-    compared = ["benchmark", "tiny.toml", "--methods", "naive-cvaegan,ifcvaegan,hsic", "--out", "compared"]
-    printed = run("attredit", *compared)
+    methods = ("naive-cvaegan", "ifcvaegan", "hsic")
+    printed = run(tmp_path, "attredit", "benchmark", "tiny.toml", "--methods", ",".join(methods), "--out", "compared")
     with (tmp_path / "compared" / "table.csv").open(newline="") as file:
         measured = {row["method"]: float(row["mse"]) for row in csv.DictReader(file)}
-    assert set(measured) == {"naive-cvaegan", "ifcvaegan", "hsic"}
+    assert set(measured) == set(methods)
     assert all(method in printed and 0.0 < mse < 0.2 for method, mse in measured.items())

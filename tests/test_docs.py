@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,13 +26,20 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from attredit import registry
 from attredit.benchmark.suite import read_suite
 from attredit.errors import RunError
+from attredit.recipe import resolve
 from attredit.scaffold import KINDS, Distribution
 
 ROOT = Path(__file__).parents[1]
 TUTORIAL = ROOT / "docs" / "tutorial.md"  # which test_tutorial.py follows
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted({*(ROOT / "docs").rglob("*.md")} - {TUTORIAL})]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted({*(ROOT / "docs").rglob("*.md")} - {TUTORIAL}),
+    *sorted((ROOT / "examples").rglob("*.md")),
+]
 CELEBA_IMAGES = 12
 
 NOT_RUN = {
@@ -54,6 +63,18 @@ NOT_RUN = {
     "attredit benchmark benchmarks/celeba/methods.toml --data-dir PATH --engine slurm --slurm timeout_min=600 "
     "--slurm gpus_per_node=1": "needs a cluster; tests/benchmark/test_runner.py submits to submitit's own",
     "python benchmarks/composite.py runs/demo": "minutes, and it needs the demo's model",
+    **{
+        f"python examples/{path.name}": "tests/test_examples.py runs it"
+        for path in sorted((ROOT / "examples").glob("*.py"))
+    },
+    **{
+        f"pip install ./examples/{path.parent.name}": "tests/test_distributions.py does so"
+        for path in sorted((ROOT / "examples").glob("*/pyproject.toml"))
+    },
+    "python -m pytest": "the tests of examples, which tests/test_distributions.py runs",
+    "attredit train --method ifcvaegan-timm --attr Smiling --set parts.encoder.options.pretrained=true": "downloads",
+    "attredit train --method ifcvaegan-timm --attr Smiling --set parts.encoder.options.model=vit_tiny_patch16_224 "
+    "--set parts.encoder.options.arguments.img_size=64": "images have another size here; the example tests it",
 }
 MY_METHOD = """
 from attredit import Recipe, hookimpl
@@ -90,8 +111,6 @@ def commands_of(text: str) -> list[str]:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> Iterator[Path]:
     """The current directory of a reader who has all that the documents speak of."""
-    from attredit import registry
-
     monkeypatch.chdir(tmp_path)
     pixels = np.random.default_rng(0).integers(0, 256, (48, 60, 3), np.uint8)
     (tmp_path / "photos").mkdir()
@@ -105,10 +124,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> It
     text = (ROOT / "docs" / "benchmarks.md").read_text()
     (tmp_path / "my.toml").write_text(text.partition("```toml\n")[2].partition("```")[0])
     carried_out(read_suite("confounded"), tmp_path / "BENCHMARK")
-    installed = tmp_path / "site" / "attredit_broken-1.0.dist-info"
-    installed.mkdir(parents=True)
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: attredit-broken\nVersion: 1.0\n")
-    (installed / "entry_points.txt").write_text("[attredit]\nNAME = no_such_module_anywhere\n")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    dist_info(tmp_path / "site", "attredit-broken", {"NAME": "no_such_module_anywhere"})
+    for project in sorted((tmp_path / "examples").glob("*/pyproject.toml")):
+        facts = tomllib.loads(project.read_text("utf-8"))["project"]
+        dist_info(tmp_path / "site", facts["name"], facts["entry-points"]["attredit"])
+        monkeypatch.syspath_prepend(project.parent)
     (tmp_path / "my_method.py").write_text(MY_METHOD)
     monkeypatch.syspath_prepend(tmp_path / "site")
     monkeypatch.setenv("ATTREDIT_STRICT_PLUGINS", "0")
@@ -130,6 +151,15 @@ def own_images(place: Path) -> None:
         rows.append(f"{i:02d}.png,{i % 2},{('blond', 'black', 'red')[i % 3]}\n")
     (place / "portraits" / "metadata.csv").write_text("file_name,Smiling,Hair\n" + "".join(rows))
     (place / "shoot" / "labels.csv").write_text("photo,Smiling,Hair\n" + "".join(rows))
+
+
+def dist_info(site: Path, name: str, plugins: dict[str, str]) -> None:
+    """What pip writes of a distribution that has plugins."""
+    folder = site / f"{name.replace('-', '_')}-1.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    lines = [f"{plugin} = {module}\n" for plugin, module in plugins.items()]
+    (folder / "entry_points.txt").write_text("".join(["[attredit]\n", *lines]))
 
 
 def celeba(folder: Path) -> None:
@@ -155,7 +185,13 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shortened(request: Any) -> Any:
     """The same training in a second or less."""
     options = {**request.data_options, **FACES} if request.dataset == "synthfaces" else request.data_options
-    overrides = {**request.overrides, **dict.fromkeys(SMALL, 4)}
+    recipe, narrow = resolve(registry.installed(), request.method, request.preset, request.overrides), {}
+    for key in SMALL:
+        part = key.split(".")[1]
+        network = registry.installed().load(part, recipe.parts[part].use)
+        if "width" in inspect.signature(network).parameters:
+            narrow[key] = 4
+    overrides = {**request.overrides, **narrow}
     small = {"image_size": 32, "steps": 2, "epochs": None, "batch_size": 4, "device": "cpu"}
     return dataclasses.replace(request, **small, data_options=options, overrides=overrides)
 
@@ -280,14 +316,9 @@ def test_what_a_model_card_says_works(place: Path, attredit: Any, monkeypatch: p
 def test_what_the_readme_of_a_new_plugin_says_works(
     kind: str, place: Path, attredit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attredit import registry
-
     new = Distribution(f"read-{kind}", kind)
     new.write(place / "new")
-    facts = place / "new" / f"{new.package}-0.1.0.dist-info"
-    facts.mkdir()
-    (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {new.title}\nVersion: 0.1.0\n")
-    (facts / "entry_points.txt").write_text(f"[attredit]\n{new.name} = {new.package}\n")
+    dist_info(place / "new", new.title, {new.name: new.package})
     monkeypatch.syspath_prepend(place / "new")
     registry.installed.cache_clear()
     commands = commands_of((place / "new" / "README.md").read_text())

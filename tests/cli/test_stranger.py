@@ -247,7 +247,7 @@ def test_a_broken_plugin_breaks_no_other_training_and_is_named_where_it_is_asked
     installed(broken)
     result = attredit(*TRAIN, "--run-dir", "other")
     assert result.exit_code == 2
-    assert "Unknown dataset 'tiles'. Known: celeba, folder, hf, squares, synthfaces." in result.stderr
+    assert "Unknown dataset 'tiles'. Known: celeba, conformance, folder, hf, synthfaces." in result.stderr
     assert "Not looked into, because broken: strange." in result.stderr
     result = attredit(*train_arguments, "--set", "parts.encoder.use=strange/plain", "--run-dir", "other")
     assert result.exit_code == 1

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from attredit import Code, UsageError
 
-WIDTHS = (32, 64, 64, 64)
+WIDTHS = (16, 32, 32, 32)
 
 
 def autoencoder(channels: int, latent_channels: int, widths: tuple[int, ...]) -> AutoencoderKL:

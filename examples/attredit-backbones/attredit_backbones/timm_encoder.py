@@ -30,6 +30,9 @@ class TimmEncoder(nn.Module):
         UsageError: images that are too small for the model.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         *,

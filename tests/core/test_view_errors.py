@@ -1,0 +1,35 @@
+"""Terms that ask for what a recipe does not have are told so in one sentence."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from attredit import AttributeSchema, Code
+from attredit.errors import UsageError
+from attredit.losses import kl_
+from attredit.view import BatchView, Slice
+
+
+class Deterministic(nn.Module):
+    def forward(self, images: torch.Tensor, labels: torch.Tensor | None) -> Code:
+        return Code(images.flatten(1), None, None)
+
+
+@pytest.fixture
+def view() -> BatchView:
+    schema, images = AttributeSchema.of_binary(["a"]), torch.rand(2, 1, 4, 4)
+    labels = torch.tensor([[0], [1]])
+    parts = {"encoder": Deterministic()}
+    return BatchView(parts, schema, images, labels, rows=Slice(0, 2, 2), seed=0, step=0, latent_dim=16)
+
+
+def test_a_part_that_the_recipe_lacks(view: BatchView) -> None:
+    with pytest.raises(UsageError, match=r"the part 'encodr', which the recipe lacks. Did you mean encoder\?"):
+        view.part("encodr")
+
+
+def test_a_divergence_without_a_variance(view: BatchView) -> None:
+    with pytest.raises(UsageError, match="needs a log-variance, which this encoder does not give"):
+        kl_(view)
