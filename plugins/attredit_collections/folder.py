@@ -99,7 +99,7 @@ class Folder:
         from datasets import Dataset, Image
 
         rows = self._splits[self._known(split)]
-        columns: dict[str, Any] = {"image": [str(self.root / self._rows.files[row]) for row in rows]}
+        columns: dict[str, Any] = {"image": [f"{self.root}/{self._rows.files[row]}" for row in rows]}
         columns |= {a.name: self._labels.values[rows, j] for j, a in enumerate(self.schema)}
         # Cast afterwards: with features given at once, each path is encoded by itself, which takes seconds.
         return Dataset.from_dict(columns).cast_column("image", Image())

@@ -6,7 +6,7 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attredit.data.huggingface import SPLIT_NAMES
@@ -73,7 +73,7 @@ def read_layout(root: Path, found: Found, table: str | None, files: str | None, 
     if not found.images:
         hint = "Parquet files that hold images are read by --dataset hf:PATH." if found.tables else _HOW
         raise DataError(f"{root} holds no images.", hint)
-    metadata = [name for name in found.tables if PurePosixPath(name).name in METADATA]
+    metadata = [name for name in found.tables if posixpath.basename(name) in METADATA]
     if table is not None:
         return _from_tables(root, found, [_named(root, found, table)], files, problems)
     if metadata:
@@ -121,7 +121,7 @@ def _from_folders(root: Path, found: Found, problems: Problems) -> Rows:
     """The first folder around an image is its class; the second one, where the first are splits."""
     import pandas as pd
 
-    parts = {name: PurePosixPath(name).parts for name in found.images}
+    parts = {name: name.split("/") for name in found.images}
     tops = {part[0] for part in parts.values() if len(part) > 1}
     others = sorted(top for top in tops if top.lower() not in SPLIT_NAMES)
     if others and len(others) < len(tops):
@@ -166,7 +166,7 @@ class _Finder:
         inside = [image for image in images if image.startswith(start)]
         self.paths = {image.removeprefix(start): image for image in inside}
         self.names = _unique((posixpath.basename(image), image) for image in inside)
-        self.stems = _unique((PurePosixPath(image).stem, image) for image in inside)
+        self.stems = _unique((posixpath.splitext(posixpath.basename(image))[0], image) for image in inside)
 
     def __call__(self, written: str) -> str | None:
         written = written.replace("\\", "/")
@@ -269,7 +269,7 @@ def _splits_in(table: pd.DataFrame, root: Path) -> list[str]:
 
 def _split_of(image: str) -> str:
     """The split whose folder an image lies in, at any depth; "" where it lies in none."""
-    for part in PurePosixPath(image).parts[:-1]:
+    for part in image.split("/")[:-1]:
         if split := SPLIT_NAMES.get(part.lower()):
             return split
     return ""
