@@ -66,6 +66,8 @@ def _what(config: RunConfig) -> str:
     attributes = ", ".join(f"`{name}`" for name in config.schema_.names)
     files = {o.distribution: o.version for o in config.origins.values() if o.is_file}
     rows = "".join(f"\n| Plugin file | `{name}`, `{version}` |" for name, version in files.items())
+    balance = ", ".join(f"`{name}`" for name in config.data.balance)
+    balanced = f"\n| Balanced on | {balance} |" if balance else ""
     return f"""
 # {config.method} on {config.data.name}: {", ".join(config.schema_.names)}
 
@@ -77,6 +79,7 @@ attredit.
 | Method | `{config.method}`, preset `{config.preset}`{summary} |
 | Data | `{config.data.name}`, {config.data.images:,} training images, fingerprint `{config.data.fingerprint}` |
 | Attributes | {attributes} |
+| Prevalence | {"<br>".join(config.data.prevalences)} |{balanced}
 | Recipe | `{config.recipe.hash}`, in full in `config.json` |{rows}
 """
 

@@ -36,7 +36,17 @@ FORMAT: Literal[1] = 1
 
 
 class DataConfig(BaseModel):
-    """Which images a run saw."""
+    """Which images a run saw, and how often.
+
+    Attributes:
+        name: Of the data set.
+        directory: Where it lay, for data sets that are files.
+        options: Of the data set.
+        fingerprint: Of images, labels and geometry.
+        images: How many it trained on.
+        balance: Attributes whose combinations of values are equally frequent in batches.
+        prevalence: Of each value of each attribute that is edited or balanced: its share of images, and of batches.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,6 +55,19 @@ class DataConfig(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict)
     fingerprint: str = ""
     images: int = 0
+    balance: tuple[str, ...] = ()
+    prevalence: dict[str, dict[str, tuple[float, float]]] = Field(default_factory=dict)
+
+    @property
+    def prevalences(self) -> list[str]:
+        """The same in words, an attribute each: ``Hat: 0 90.0 % (50.0 % in batches), 1 10.0 % (50.0 % in batches)``."""
+        return [
+            f"{name}: {', '.join(self._share(*item) for item in of.items())}" for name, of in self.prevalence.items()
+        ]
+
+    def _share(self, value: str, shares: tuple[float, float]) -> str:
+        images, batches = (f"{100 * share:.1f} %" for share in shares)
+        return f"{value} {images} ({batches} in batches)" if self.balance else f"{value} {images}"
 
 
 class Origin(BaseModel):

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attredit.data.geometry import beyond
+
 # Found on drawn faces at 64x64; lengths are in pixels there and scale with the image size.
 GAIN = 20.0
 FLOOR = 0.08
@@ -84,16 +86,19 @@ def blend(original: np.ndarray, before: np.ndarray, after: np.ndarray, box: tupl
         original: (H, W, C) float in [0, 1].
         before: (h, w, c) the decoder's image with the predicted attributes.
         after: (h, w, c) the decoder's image with the wanted ones.
-        box: Left, top, right, bottom of the square of `original` that the decoder saw.
+        box: Left, top, right, bottom of the square of `original` that the decoder saw; it may reach beyond.
 
     Returns:
         (H, W, C) float; equal to `original` where the mask is zero and outside the box.
     """
-    left, top, right, bottom = box
-    inside, old, new = (_batch(a) for a in (original[top:bottom, left:right], before, after))
-    result = original.copy()
+    height, width, _ = original.shape
+    (above, below), (aside, behind) = beyond(box, width, height)
+    # What the decoder saw beyond the image is the repeated edge.
+    result = np.pad(original, ((above, below), (aside, behind), (0, 0)), mode="edge")
+    left, top, right, bottom = (place + (aside, above)[i % 2] for i, place in enumerate(box))
+    inside, old, new = (_batch(a) for a in (result[top:bottom, left:right], before, after))
     result[top:bottom, left:right] = _blend(inside, old, new)[0].permute(1, 2, 0).numpy()
-    return result
+    return result[above : above + height, aside : aside + width]
 
 
 def _blend(images: Tensor, before: Tensor, after: Tensor) -> Tensor:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from attredit.errors import UsageError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 
 def device_of(name: str | None) -> torch.device:
@@ -19,3 +24,27 @@ def device_of(name: str | None) -> torch.device:
     if kind not in have or (colon and not (index.isdecimal() and int(index) < count[kind])):
         raise UsageError(f"Device {name!r} is not usable here.", f"Usable: {', '.join(have)}.")
     return torch.device(name or kind)
+
+
+def accelerator_for(device: str | None, precision: str) -> Accelerator:
+    """The engine of a training.
+
+    Raises:
+        UsageError: a device that this machine does not have, or bf16 on one that cannot compute with it.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import is_bf16_available
+
+    wanted = device_of(device)
+    if wanted.index is not None:
+        raise UsageError(
+            f"Training on {device} alone cannot be asked for by name.",
+            f"Use --device {wanted.type}, and let CUDA_VISIBLE_DEVICES={wanted.index} choose.",
+        )
+    if precision == "bf16" and not is_bf16_available(ignore_tpu=True):
+        raise UsageError("bf16 is not usable on this machine.", "Use --precision fp32.")
+    # The engine's state is one for the whole process: without this, a second training would have to use the device and
+    # the precision of the first.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)

@@ -26,6 +26,7 @@ from attredit.view import noise
 Mode = Literal["composite", "decoded"]
 
 _CHUNK = 128
+_SWEEP = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 
 
 def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
@@ -75,8 +76,7 @@ class Editor:
         classifier: nn.Module | None = None,
     ) -> None:
         self.config, self.device = config, device
-        self.schema = config.schema_
-        self.geometry = config.geometry
+        self.schema, self.geometry = config.schema_, config.geometry
         self.encoder, self.decoder = _ready(encoder, device), _ready(decoder, device)
         self.classifier = None if classifier is None else _ready(classifier, device)
 
@@ -131,7 +131,7 @@ class Editor:
         self,
         images: Any,
         attribute: str,
-        values: Sequence[float] = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
+        values: Sequence[float | str] | None = None,
         *,
         mode: Mode = "decoded",
         output: Output = "pil",
@@ -140,14 +140,16 @@ class Editor:
 
         Args:
             images: One image or many.
-            attribute: A binary attribute.
-            values: Its values, left to right.
+            attribute: Which.
+            values: Its values, left to right; of a categorical attribute all that it has, when None.
             mode: As for `edit`.
             output: As for `edit`.
         """
         pictures, many = read(images)
-        columns = [self.edit(images, {attribute: v}, mode=mode, output="pil") for v in values]
-        columns = columns if many else [[c] for c in columns]
+        given, swept = images if many else [images], self.schema.select([attribute]).attributes[0]
+        if values is None:
+            values = _SWEEP if swept.binary else swept.values
+        columns = [self.edit(given, {attribute: v}, mode=mode, output="pil") for v in values]
         strips = [np.concatenate([np.asarray(c[i].convert("RGB")) for c in columns], 1) for i in range(len(pictures))]
         return write([Picture(s) for s in strips], many, output)
 
@@ -256,8 +258,7 @@ class Editor:
     @torch.inference_mode()
     def decode(self, z: Tensor, attrs: Tensor, code: Code | None = None) -> Tensor:
         """Latents (B, Z) and attributes (B, A) to images (B, C, H, W) in [0, 1]."""
-        images: Tensor = self.decoder(z, attrs, code).sigmoid()
-        return images
+        return torch.sigmoid(self.decoder(z, attrs, code))
 
     def composite(self, images: Tensor, before: Tensor, after: Tensor) -> Tensor:
         """Blend decoded edits into images of the model's own size, all (B, C, H, W); see `attredit.composite`."""
@@ -295,5 +296,4 @@ def _chunks(pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:
 
 def _arrays(images: Tensor) -> np.ndarray:
     """(B, C, H, W) tensor to (B, H, W, C) array."""
-    array: np.ndarray = images.permute(0, 2, 3, 1).cpu().numpy()
-    return array
+    return np.asarray(images.permute(0, 2, 3, 1).cpu())

@@ -131,7 +131,7 @@ class DataSource(Protocol):
     Attributes:
         schema: Every attribute it has.
         channels: 1 or 3.
-        splits: Those it has of train, valid and test.
+        splits: Those it has of train, valid and test; `attredit.data.split_of` makes them where there are none.
 
     A source may also have
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from attredit.build import ActivePlayer, Built
 from attredit.checkpoint import RunConfig, RunDirectory
-from attredit.data import Store, indices_of_step
+from attredit.data import Order, Store, groups_of
 from attredit.errors import RunError
 from attredit.files import below, load_into, prefixed, read_tensors
 from attredit.health import Health
@@ -56,6 +56,8 @@ class Trainer:
             term.to(accelerator.device)
         self.labels = torch.from_numpy(store.label_columns(self.schema.names))
         self.rows = _share(config.batch_size, accelerator)
+        groups = groups_of(store.label_columns(config.data.balance))
+        self.order = Order(groups, config.batch_size, config.seed)
         self.average = _average_of(self.parts, config.recipe.edits_with) if config.recipe.ema else None
         self.step_count = 0
         self._health = Health()
@@ -162,9 +164,7 @@ class Trainer:
     def _view(self, step: int) -> BatchView:
         """The step's share of the batch, on the device."""
         config, device = self.config, self.accelerator.device
-        indices = indices_of_step(len(self.store), config.batch_size, config.seed, step)[
-            self.rows.start : self.rows.stop
-        ]
+        indices = self.order.indices(step)[self.rows.start : self.rows.stop]
         images = self.store.batch(indices).to(device, non_blocking=True).float().div_(255)
         return BatchView(
             self.parts,  # type: ignore[arg-type]

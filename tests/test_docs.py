@@ -140,6 +140,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> It
     registry.installed.cache_clear()
 
 
+def dist_info(site: Path, name: str, plugins: dict[str, str]) -> None:
+    """What pip writes of a distribution that has plugins."""
+    folder = site / f"{name.replace('-', '_')}-1.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    lines = [f"{plugin} = {module}\n" for plugin, module in plugins.items()]
+    (folder / "entry_points.txt").write_text("".join(["[attredit]\n", *lines]))
+
+
 def own_images(place: Path) -> None:
     """A folder in each layout: portraits, shoot and species."""
     rows = []
@@ -151,15 +160,6 @@ def own_images(place: Path) -> None:
         rows.append(f"{i:02d}.png,{i % 2},{('blond', 'black', 'red')[i % 3]}\n")
     (place / "portraits" / "metadata.csv").write_text("file_name,Smiling,Hair\n" + "".join(rows))
     (place / "shoot" / "labels.csv").write_text("photo,Smiling,Hair\n" + "".join(rows))
-
-
-def dist_info(site: Path, name: str, plugins: dict[str, str]) -> None:
-    """What pip writes of a distribution that has plugins."""
-    folder = site / f"{name.replace('-', '_')}-1.0.dist-info"
-    folder.mkdir(parents=True)
-    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    lines = [f"{plugin} = {module}\n" for plugin, module in plugins.items()]
-    (folder / "entry_points.txt").write_text("".join(["[attredit]\n", *lines]))
 
 
 def celeba(folder: Path) -> None:
@@ -184,7 +184,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def shortened(request: Any) -> Any:
     """The same training in a second or less."""
-    options = {**request.data_options, **FACES} if request.dataset == "synthfaces" else request.data_options
+    few = FACES if request.dataset in ("synthfaces", "sprites") else {}
     recipe, narrow = resolve(registry.installed(), request.method, request.preset, request.overrides), {}
     for key in SMALL:
         part = key.split(".")[1]
@@ -193,7 +193,7 @@ def shortened(request: Any) -> Any:
             narrow[key] = 4
     overrides = {**request.overrides, **narrow}
     small = {"image_size": 32, "steps": 2, "epochs": None, "batch_size": 4, "device": "cpu"}
-    return dataclasses.replace(request, **small, data_options=options, overrides=overrides)
+    return dataclasses.replace(request, **small, data_options={**request.data_options, **few}, overrides=overrides)
 
 
 def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:

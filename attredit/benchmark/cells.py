@@ -93,6 +93,7 @@ class Cell(BaseModel):
             attributes=self.attributes,
             data_dir=self.dataset.data_dir,
             data_options=self.dataset.options,
+            balance=self.dataset.balance,
             image_size=self.image_size,
             seed=self.seed,
             run_dir=str(run_dir),
@@ -117,7 +118,7 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
     cells = []
     for seed in suite.seeds:
         for dataset, (source, facts) in data:
-            for attributes in suite.attributes:
+            for attributes in dataset.attributes or suite.attributes:
                 source.schema.select(attributes)
                 for label, entry, point, recipe in rows:
                     code = code_digest(_components(registry, recipe, dataset.name))
@@ -168,8 +169,9 @@ def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[DataSo
     split = suite.evaluation.split
     if split not in source.splits:
         raise UsageError(f"{entry.name} has no split {split!r}.", nearest(split, source.splits))
+    balance = source.schema.select(entry.balance).names
     geometry = Geometry(size=suite.image_size, channels=source.channels)
-    return source, [entry.name, *(fingerprint_of(source, name, geometry) for name in ("train", split))]
+    return source, [entry.name, *balance, *(fingerprint_of(source, name, geometry) for name in ("train", split))]
 
 
 def _resolved(registry: Registry, entry: DatasetEntry) -> DatasetEntry:

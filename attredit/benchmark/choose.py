@@ -37,6 +37,7 @@ def chosen(
         data["methods"] = [entry.model_dump(by_alias=True) for entry in _methods(suite, methods)]
     if attributes:
         data["attributes"] = [_parts(text) for text in attributes]
+        data["datasets"] = [{**entry, "attributes": ()} for entry in data["datasets"]]
     if dataset is not None:
         own = [entry for entry in data["datasets"] if dataset in (entry["label"], entry["name"])]
         data["datasets"] = own or [{"name": dataset}]

@@ -18,6 +18,7 @@ from attredit.benchmark.tables import COUNTS, LEGEND, Entry, Grid, facts, grids
 from attredit.checkpoint import RunDirectory
 from attredit.errors import AttrEditError
 from attredit.files import write_text
+from attredit.report.document import document
 from attredit.report.faces import EDIT, ORIGINAL, RECONSTRUCTION, SWEEP, TRUTH, Edits, Face
 from attredit.report.page import image
 from attredit.report.write import Content, gather
@@ -41,9 +42,6 @@ def write_page(directory: BenchmarkDirectory) -> Path:
         RunError: the benchmark cannot be read, or the page cannot be written.
     """
     plan, found = directory.read(), compare(directory)
-    style = "\n".join(
-        files(package).joinpath("page.css").read_text("utf-8") for package in ("attredit.report", "attredit.benchmark")
-    )
     script = files("attredit.benchmark").joinpath("page.js").read_text("utf-8")
     body = [
         f'<header><div class="eyebrow">attredit benchmark</div><h1>{escape(plan.suite)}</h1>'
@@ -52,12 +50,7 @@ def write_page(directory: BenchmarkDirectory) -> Path:
         f"<footer><p>{escape(LEGEND)} A click on a heading sorts by it.</p><p>Edited pictures are not evidence of "
         "anything. Do not edit photographs of people without their consent.</p></footer>",
     ]
-    text = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(plan.suite)}</title>\n'
-        f"<style>\n{style}</style>\n</head>\n<body>\n<main>\n" + "\n".join(body) + "\n</main>\n"
-        f"<script>\n{script}</script>\n</body>\n</html>\n"
-    )
+    text = document(plan.suite, body, styles=["attredit.benchmark"], script=script)
     target = directory.path / "report.html"
     write_text(target, text)
     return target

@@ -10,9 +10,9 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from attredit.errors import UsageError, nearest
 from attredit.recipe import parse_overrides
@@ -71,6 +71,13 @@ class Varied(_Frozen):
         return grid
 
 
+def _a_name_is_a_set(sets: Any) -> Any:
+    return [[item] if isinstance(item, str) else item for item in sets] if isinstance(sets, list) else sets
+
+
+AttributeSets = Annotated[tuple[tuple[str, ...], ...], BeforeValidator(_a_name_is_a_set)]
+
+
 class MethodEntry(Varied):
     """A method, or one for every point of its grid.
 
@@ -96,14 +103,18 @@ class DatasetEntry(_Frozen):
     Attributes:
         name: Registered data set.
         label: What its tables are called; the name when empty.
+        attributes: Sets of its own, instead of the suite's.
         data_dir: Where it lies, for data sets that are files.
         options: Of the data set.
+        balance: Attributes whose values, or combinations of values, are equally frequent in training batches.
     """
 
     name: str
     label: str = ""
+    attributes: AttributeSets = ()
     data_dir: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    balance: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -172,7 +183,7 @@ class Suite(Varied):
     summary: str = ""
     methods: tuple[MethodEntry, ...] = Field(min_length=1)
     datasets: tuple[DatasetEntry, ...] = Field(min_length=1)
-    attributes: tuple[tuple[str, ...], ...] = Field(min_length=1)
+    attributes: AttributeSets = Field(min_length=1)
     seeds: tuple[int, ...] = Field(min_length=1)
     budget: Budget
     image_size: int = Field(64, gt=0)
@@ -180,20 +191,15 @@ class Suite(Varied):
     evaluation: EvaluationPlan = EvaluationPlan()
     columns: tuple[str, ...] = COLUMNS
 
-    @field_validator("attributes", mode="before")
-    @classmethod
-    def _a_name_is_a_set(cls, sets: Any) -> Any:
-        return [[item] if isinstance(item, str) else item for item in sets] if isinstance(sets, list) else sets
-
     @model_validator(mode="after")
     def _nothing_twice(self) -> Suite:
-        kinds: dict[str, list[Any]] = {
-            "method": [label for label, _, _ in self.points()],
-            "data set": [entry.title for entry in self.datasets],
-            "attribute set": list(self.attributes),
-            "seed": list(self.seeds),
-        }
-        for kind, items in kinds.items():
+        lists: list[tuple[str, list[Any]]] = [
+            ("method", [label for label, _, _ in self.points()]),
+            ("data set", [entry.title for entry in self.datasets]),
+            *(("attribute set", list(sets)) for sets in (self.attributes, *(d.attributes for d in self.datasets))),
+            ("seed", list(self.seeds)),
+        ]
+        for kind, items in lists:
             twice = next((item for item in items if items.count(item) > 1), None)
             if twice is not None:
                 raise ValueError(f"{kind} {twice!r} is there twice; give each method and data set its own label")
@@ -279,12 +285,8 @@ def short(key: str) -> str:
 
 def _keys(place: str) -> Sequence[str]:
     """Keys that a section of the file may have."""
-    models: dict[str, type[BaseModel]] = {
-        "methods": MethodEntry,
-        "datasets": DatasetEntry,
-        "budget": Budget,
-        "evaluation": EvaluationPlan,
-    }
+    models: dict[str, type[_Frozen]]
+    models = {"methods": MethodEntry, "datasets": DatasetEntry, "budget": Budget, "evaluation": EvaluationPlan}
     model = models.get(place.split(".")[0], Suite)
     return [field.alias or name for name, field in model.model_fields.items() if (model, name) != (Suite, "name")]
 

@@ -3,6 +3,7 @@
 group.py      the commands, loaded on demand, and how every error leaves the program
 console.py    lines, tables and progress bars; silent on all but the main process
 options.py    what several commands take
+sources.py    a data set as a command line names it
 outputs.py    which file each picture goes to
 tables.py     tables of one look
 comparisons.py  a benchmark's tables

@@ -37,7 +37,7 @@ PANELS = {
     "Look around": {
         "show": "Tell what a run is.",
         "methods": "List methods and their presets.",
-        "datasets": "List data sets.",
+        "datasets": "List data sets, look into them, manage prepared data.",
         "plugins": "List plugins, working or broken.",
     },
 }

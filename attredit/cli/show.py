@@ -43,6 +43,8 @@ def _facts(run: RunDirectory, config: RunConfig) -> Tree:
         "data": f"{data.name}, {data.images:,} images of {config.image_size}x{config.image_size}{options}",
         "from": data.directory or "",
         "attributes": ", ".join(config.schema_.names),
+        "prevalence": "; ".join(data.prevalences),
+        "balanced on": ", ".join(data.balance),
         "steps": f"{reached:,} of {config.steps:,}, {config.batch_size} images each",
         "seed": f"{config.seed}, {config.precision}",
         "plugin files": ", ".join(config.plugin_files),

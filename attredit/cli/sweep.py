@@ -1,10 +1,10 @@
-"""``attredit sweep``: show one attribute from less to more."""
+"""``attredit sweep``: show one attribute from less to more, or its values side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -12,20 +12,32 @@ from attredit.cli.console import say
 from attredit.cli.options import device_option, output_option, run_argument
 from attredit.errors import UsageError
 
+if TYPE_CHECKING:
+    from attredit.attributes import Attribute
+
+_VALUES = "-0.5,0,0.25,0.5,0.75,1,1.5"
+
 
 @click.command
 @run_argument
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE...")
-@click.option("--attr", "attribute", metavar="NAME", help="A binary attribute; by default the run's first one.")
+@click.option("--attr", "attribute", metavar="NAME", help="An attribute; by default the run's first one.")
 @output_option("File to write. [default: sweep.png]")
 @click.option(
-    "--values", default="-0.5,0,0.25,0.5,0.75,1,1.5", show_default=True, metavar="LIST", help="Left to right."
+    "--values",
+    metavar="LIST",
+    help=f"Left to right. [default: {_VALUES}; of a categorical attribute all that it has]",
 )
 @device_option("cpu")
 def command(
-    run: Path, pictures: Sequence[Path], attribute: str | None, output: Path | None, values: str, device: str | None
+    run: Path,
+    pictures: Sequence[Path],
+    attribute: str | None,
+    output: Path | None,
+    values: str | None,
+    device: str | None,
 ) -> None:
-    """Decode pictures with one attribute from less to more: a strip for each, below each other.
+    """Decode pictures with one attribute from less to more, or with each of its values: a strip for each picture.
 
     Example: attredit sweep RUN photo.png --attr Smiling -o strip.png
     """
@@ -37,19 +49,27 @@ def command(
 
     target = output or Path("sweep.png")
     check_format(target)
-    numbers = _numbers(values)
     schema = RunDirectory(run).config().schema_
     name = attribute or schema.names[0]
-    if not schema.attributes[schema.index(name)].binary:
-        raise UsageError(f"{name} is not binary: there is nothing between its values.", "Use attredit edit.")
+    wanted = _wanted(schema.attributes[schema.index(name)], values)
+    for value in wanted.values():
+        schema.wanted({name: value})  # errors before anything is loaded
     editor = load(run, device)
     rows: list[list[Any]] = [[] for _ in pictures]
-    for number in numbers:
-        decoded = editor.edit(list(pictures), {name: number}, mode="decoded", output="numpy")
+    for value in wanted.values():
+        decoded = editor.edit(list(pictures), {name: value}, mode="decoded", output="numpy")
         for row, image in zip(rows, decoded, strict=True):
             row.append(image)
-    write_image(grid(rows, columns=[f"{name}\n{number:g}" for number in numbers]), target)
+    write_image(grid(rows, columns=[f"{name}\n{shown}" for shown in wanted]), target)
     say(f"Wrote {target}")
+
+
+def _wanted(attribute: Attribute, values: str | None) -> dict[str, Any]:
+    """What to ask for, by what stands above its column."""
+    if attribute.binary:
+        return {f"{number:g}": number for number in _numbers(values or _VALUES)}
+    names = attribute.values if values is None else [part.strip() for part in values.split(",")]
+    return {name: name for name in names}
 
 
 def _numbers(text: str) -> list[float]:

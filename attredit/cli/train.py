@@ -22,7 +22,10 @@ _PANELS = {
     "option_groups": {
         "*": [
             {"name": "What", "options": ["--method", "--preset", "--set", "--attr"]},
-            {"name": "Data", "options": ["--dataset", "--data-dir", "--data-option", "--image-size"]},
+            {
+                "name": "Data",
+                "options": ["--dataset", "--data-dir", "--data-option", "--balance", "--image-size", "--crop"],
+            },
             {"name": "How long", "options": ["--steps", "--epochs", "--batch-size", "--seed", "--resume"]},
             {"name": "Where and how", "options": ["--run-dir", "--device", "--precision"]},
             {"name": "What is written", "options": ["--log-every", "--save-every", "--log"]},
@@ -48,7 +51,18 @@ _PANELS = {
     metavar="KEY=VALUE",
     help="An option of the data set; dots nest; repeatable.",
 )
+@click.option(
+    "--balance",
+    multiple=True,
+    metavar="NAME",
+    help="An attribute whose values shall be equally frequent in batches; of several, their combinations.",
+)
 @click.option("--image-size", type=click.IntRange(min=1), help="Height and width of the images. [default: 64]")
+@click.option(
+    "--crop",
+    type=click.Choice(["none", "centre", "celeba"]),
+    help="Which square of an image is seen. [default: centre]",
+)
 @click.option("--steps", type=click.IntRange(min=1), help="Length of training; by default the recipe's.")
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), help="Length in passes over the data instead.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images a step, over all processes.")

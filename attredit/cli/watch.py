@@ -76,6 +76,8 @@ class Watcher(Observer):
         begin = f" from step {step:,}" if step else ""
         note(f"Training {config.method}:{config.preset} on {data}, {config.steps:,} steps of {self.batch}{begin}.")
         note(f"Attributes: {', '.join(config.schema_.names)}. Run directory: {run.path}")
+        balanced = f", balanced on {', '.join(config.data.balance)}" if config.data.balance else ""
+        note(f"Prevalence{balanced}: {'; '.join(config.data.prevalences)}")
         self._times.append((step, time.perf_counter()))
         if err().is_terminal and is_main_process():
             from rich.progress import TextColumn

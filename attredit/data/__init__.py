@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from attredit.data.geometry import Geometry
-from attredit.data.sampling import indices_of_step
+from attredit.data.geometry import CROPS, Crop, Geometry
+from attredit.data.sampling import Order, groups_of, prevalence_of
+from attredit.data.splits import split_of
 from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, require_classes
 
-__all__ = ["Geometry", "Store", "cache_dir", "fingerprint_of", "indices_of_step", "prepare", "require_classes"]
+__all__ = [
+    "CROPS",
+    "Crop",
+    "Geometry",
+    "Order",
+    "Store",
+    "cache_dir",
+    "fingerprint_of",
+    "groups_of",
+    "prepare",
+    "prevalence_of",
+    "require_classes",
+    "split_of",
+]

@@ -187,7 +187,8 @@ def as_pixels(image: Any, geometry: Geometry) -> np.ndarray:
         array = np.asarray(image, np.uint8) if isinstance(image, list) else np.asarray(image)
         if array.dtype not in (np.uint8, np.uint16) or array.ndim not in (2, 3):
             raise DataError(f"an array of {array.dtype} {array.shape} is no image, uint8 (H, W, C) is")
-        if array.dtype == np.uint8 and array.shape == (geometry.size, geometry.size, geometry.channels):
+        height, width = array.shape[:2]
+        if array.dtype == np.uint8 and array.shape[2:] == (geometry.channels,) and geometry.keeps(width, height):
             return array
         image = Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array)
     array = np.asarray(geometry.apply(image))

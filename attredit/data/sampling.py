@@ -2,25 +2,81 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from attredit.data.store import Store
 
-def indices_of_step(n: int, batch_size: int, seed: int, step: int) -> np.ndarray:
-    """Which images make the global batch of a step: (batch_size,) integers.
 
-    The order is an endless concatenation of epochs, each a permutation of all n images; a batch may straddle two.
+class Order:
+    """Which images make each step's batch, in turn from one or several groups.
+
+    The order is an endless sequence, of which a batch is a slice. Position p belongs to group p modulo their number, so
+    groups are equally frequent, up to one image, in every slice: a batch, and each process's share of it. Within a
+    group it is a concatenation of passes, each a permutation of the group's images, so none is seen again before all
+    have been seen. One group of all images gives ordinary epochs.
+
+    Args:
+        groups: Rows of each group, one or more; each has one or more rows.
+        batch_size: B: images a step, over all processes.
+        seed: Of the permutations.
     """
-    first = step * batch_size
-    positions = np.arange(first, first + batch_size)
-    epochs, offsets = np.divmod(positions, n)
-    if epochs[0] == epochs[-1]:
-        chosen: np.ndarray = _permutation(n, seed, int(epochs[0]))[offsets]
+
+    def __init__(self, groups: Sequence[np.ndarray], batch_size: int, seed: int) -> None:
+        self.groups, self.batch_size = groups, batch_size
+        # A group's own memory, because a small group goes through many passes in one batch.
+        self._pass = [lru_cache(maxsize=2)(partial(_permutation, rows, seed, g)) for g, rows in enumerate(groups)]
+
+    def indices(self, step: int) -> np.ndarray:
+        """Rows of the global batch of a step: (B,) integers."""
+        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        turns, owners = np.divmod(positions, len(self.groups))
+        chosen = np.empty(self.batch_size, np.int64)
+        for group in np.unique(owners):
+            mine = np.flatnonzero(owners == group)
+            passes, offsets = np.divmod(turns[mine], len(self.groups[group]))
+            for number in np.unique(passes):
+                at = passes == number
+                chosen[mine[at]] = self._pass[group](int(number))[offsets[at]]
         return chosen
-    return np.array([_permutation(n, seed, int(e))[o] for e, o in zip(epochs, offsets, strict=True)])
 
 
-@lru_cache(maxsize=2)
-def _permutation(n: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng([seed, epoch]).permutation(n)
+def groups_of(labels: np.ndarray) -> list[np.ndarray]:
+    """Rows (n_g,) of each combination of labels (N, k) that occurs; of all images, where k is 0."""
+    if labels.shape[1] == 0:
+        return [np.arange(len(labels))]
+    _, owners, counts = np.unique(labels, axis=0, return_inverse=True, return_counts=True)
+    # One sort, because of many attributes nearly every combination is its own.
+    return np.split(np.argsort(owners.reshape(-1), kind="stable"), np.cumsum(counts)[:-1])
+
+
+def prevalence_of(
+    store: Store, names: Iterable[str], balance: Iterable[str] = ()
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """How frequent each value of these attributes is: its share of the images, and of the batches.
+
+    Args:
+        store: A split.
+        names: Attributes.
+        balance: Attributes whose combinations of values are equally frequent in batches.
+
+    Raises:
+        UsageError: an unknown attribute.
+    """
+    groups, result = groups_of(store.label_columns(balance)), {}
+    for name in names:
+        values = store.schema.attributes[store.schema.index(name)].values
+        is_value = store.label_columns([name]) == np.arange(len(values))
+        seen = np.mean([is_value[rows].mean(0) for rows in groups], axis=0)
+        result[name] = dict(zip(values, zip(is_value.mean(0).tolist(), seen.tolist(), strict=True), strict=True))
+    return result
+
+
+def _permutation(rows: np.ndarray, seed: int, group: int, number: int) -> np.ndarray:
+    """One pass over a group."""
+    order: np.ndarray = np.random.default_rng([seed, number, group]).permutation(rows)
+    return order

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
     from attredit.interfaces import DataSource
 
-FORMAT = 1
+FORMAT = 2
+
+PARTS = ("images.npy", "labels.npy")
 
 Progress = Callable[[int, int], None]
 
@@ -115,14 +117,17 @@ def prepare(
     home = cache_dir() / "stores"
     # Names may be full ids, plugin/name.
     path = home / f"{re.sub('[^A-Za-z0-9_]+', '-', name)}-{split}-{geometry.size}-{fingerprint}"
-    if (store := _open(path, fingerprint)) is not None:
+    if (store := read_store(path, fingerprint)) is not None:
+        # The directory's time of change says when it was last used. A cache that cannot be written to is never cleared.
+        with suppress(OSError):
+            os.utime(path)
         return store
     with writing(home):
         home.mkdir(parents=True, exist_ok=True)
-    with _locked(path):
-        if (store := _open(path, fingerprint)) is None:
+    with locked(path):
+        if (store := read_store(path, fingerprint)) is None:
             _make(source, split, geometry, name, fingerprint, path, workers, progress)
-            store = _open(path, fingerprint)
+            store = read_store(path, fingerprint)
     assert store is not None
     return store
 
@@ -140,7 +145,7 @@ def require_classes(store: Store, names: Iterable[str]) -> None:
             if not count:
                 raise DataError(
                     f"Attribute {name} has no example with value {value} among {len(store)} images.",
-                    "Editing needs examples of every value: choose another attribute or more data.",
+                    "Editing and balancing need examples of every value: choose another attribute or more data.",
                 )
 
 
@@ -150,7 +155,7 @@ def fingerprint_of(source: DataSource, split: str, geometry: Geometry) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _open(path: Path, fingerprint: str) -> Store | None:
+def read_store(path: Path, fingerprint: str) -> Store | None:
     """A complete store, or None: one whose files are damaged or do not fit together is made again."""
     try:
         meta = json.loads((path / "meta.json").read_text("utf-8"))
@@ -158,11 +163,13 @@ def _open(path: Path, fingerprint: str) -> Store | None:
         # Not np.load, which takes a damaged file for a zip archive or a pickle. What is cut short is a ValueError, a
         # header that is no Python a TokenError or SyntaxError.
         images, labels = (np.lib.format.open_memmap(path / f"{part}.npy", "r") for part in ("images", "labels"))
-        n, known_as = meta["images"], meta["fingerprint"]
+        n, known_as, recorded = meta["images"], meta["fingerprint"], set(meta["checksums"])
     except (OSError, ValueError, KeyError, TypeError, TokenError, SyntaxError, AttrEditError):
         return None
     shape = (n, geometry.size, geometry.size, geometry.channels)
     if (images.shape, labels.shape, known_as) != (shape, (n, len(schema)), fingerprint):
+        return None
+    if recorded != set(PARTS):
         return None
     if images.dtype != np.uint8 or labels.dtype != np.int16:
         return None
@@ -170,7 +177,7 @@ def _open(path: Path, fingerprint: str) -> Store | None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """The right to make a store; whoever else has it is waited for."""
     from filelock import FileLock
 
@@ -194,7 +201,7 @@ def _make(
     progress: Progress | None,
 ) -> None:
     """Make a store under another name, and rename it. Called under its lock."""
-    part = _part_of(path)
+    part = part_of(path)
     with writing(path.parent):
         _remove_leftovers(path)
         part.mkdir()
@@ -221,6 +228,8 @@ def _make(
             "schema": source.schema.to_json(),
         }
         with writing(path.parent, job.needed):
+            # Of the files, not of what was decoded: ranges arrive in any order, and the files are still in memory.
+            meta["checksums"] = {file: checksum_of(part / file) for file in PARTS}
             (part / "meta.json").write_text(json.dumps(meta, indent=2), "utf-8")
             for file in part.iterdir():
                 _flush(file)
@@ -230,7 +239,7 @@ def _make(
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _part_of(path: Path) -> Path:
+def part_of(path: Path) -> Path:
     """Where a store is made."""
     return path.with_name(f".{path.name}.part")
 
@@ -239,7 +248,7 @@ def _remove_leftovers(path: Path) -> None:
     """Remove what killed processes left behind: of this store, and of others that nobody is making now."""
     from filelock import FileLock, Timeout
 
-    for stale in (path, _part_of(path)):
+    for stale in (path, part_of(path)):
         if stale.exists():
             shutil.rmtree(stale)
     for stale in path.parent.glob(".*.part"):
@@ -267,6 +276,12 @@ def _begin(source: DataSource, split: str, geometry: Geometry, name: str, part: 
             with file.open("r+b") as opened:
                 os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
     return Job(source, split, name, geometry, file, offset, needed)
+
+
+def checksum_of(file: Path) -> str:
+    """Hex SHA-256 of a file, read piece by piece."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _flush(file: Path) -> None:

@@ -1,13 +1,13 @@
 """Scores against the image that an edit should have given, for sources that can draw it.
 
 Taking an attribute off has one truth. Putting it on has as many as there are ways of wearing it, so an edit is compared
-with the nearest of several, each score with its own nearest.
+with the nearest of several, each score with its own nearest. So is one of a categorical attribute, to the next value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -27,11 +27,28 @@ if TYPE_CHECKING:
 
 STYLES = 16
 # Drawing takes milliseconds an image, and 16 styles are 16 images.
-MOST = {0: 500, 1: 200}
+MOST, MOST_ON = 500, 200
 _ERRORS = ("counterfactual_mse", "counterfactual_floor", "copy_mse", "composite_counterfactual_mse")
 _PERCEPTUAL = ("counterfactual_perceptual_judge", "composite_counterfactual_perceptual_judge", "copy_perceptual_judge")
-NAMES = (*_ERRORS, *(name + "_on" for name in _ERRORS), *_PERCEPTUAL)
+ON_NAMES = tuple(name + "_on" for name in _ERRORS)
+NAMES = (*_ERRORS, *ON_NAMES, *_PERCEPTUAL)
 _CHUNK = 32
+
+
+class Direction(NamedTuple):
+    """One kind of edit of an attribute.
+
+    Attributes:
+        to: The wanted label.
+        suffix: Of the names of its scores.
+        most: How many images are scored.
+        styles: How many truths each may have.
+    """
+
+    to: int
+    suffix: str
+    most: int
+    styles: int
 
 
 class Counterfactuals:
@@ -45,12 +62,12 @@ class Counterfactuals:
 
     def __init__(self, editor: Editor, data: EvaluationData, tell: Callable[[int, int], None]) -> None:
         self._editor, self._data, self._tell = editor, data, tell
-        self._attributes = scorable(data, editor.schema)
-        self._chosen = {(a.name, to): self._choose(a, to) for a in self._attributes for to in MOST}
+        attributes = tuple(editor.schema) if isinstance(data.source, CounterfactualSource) else ()
+        self._chosen = {(a.name, way.to): self._choose(a, way) for a in attributes for way in directions(a)}
         self._done, self._total = 0, sum(int(mask.sum()) for mask in self._chosen.values())
 
     def score(self, seen: Seen, attribute: Attribute, edits: Edits, table: Table, cells: Table) -> None:
-        """Score a chunk's edits of one attribute, in both directions; nothing where there is no truth to be had.
+        """Score a chunk's edits of one attribute, in every direction; nothing where there is no truth to be had.
 
         Args:
             seen: The chunk.
@@ -59,14 +76,13 @@ class Counterfactuals:
             table: Where scores go.
             cells: Where it goes what the judge makes of the truths' other attributes.
         """
-        if attribute not in self._attributes:
-            return
-        for name in NAMES:
-            table.put(name, attribute.name, seen.rows[:0], np.empty(0))  # known of, even when no image can be scored
-        for to, suffix in ((0, ""), (1, "_on")):
-            places = np.flatnonzero(self._chosen[attribute.name, to][seen.rows])
+        for way in directions(attribute) if self._chosen else ():
+            for name in _names(way):
+                # Known of, even when no image can be scored.
+                table.put(name, attribute.name, seen.rows[:0], np.empty(0))
+            places = np.flatnonzero(self._chosen[attribute.name, way.to][seen.rows])
             for part in _parts(places):
-                truths = self._draw(seen.rows[part], attribute.name, to).to(seen.images.device)
+                truths = self._draw(seen.rows[part], attribute.name, way).to(seen.images.device)
                 scores = {
                     "counterfactual_mse": nearest(edits.decoded[part], truths),
                     "counterfactual_floor": self._floor(truths[:, 0]),
@@ -74,40 +90,48 @@ class Counterfactuals:
                     "composite_counterfactual_mse": nearest(edits.composite[part], truths),
                 }
                 for name, values in scores.items():
-                    table.put(name + suffix, attribute.name, seen.rows[part], values)
-                self._judge(seen, attribute, edits, truths[:, 0], torch.from_numpy(part), table, cells)
+                    table.put(name + way.suffix, attribute.name, seen.rows[part], values)
+                self._judge(seen, attribute, way, edits, truths, torch.from_numpy(part), table, cells)
                 self._done += len(part)
                 self._tell(self._done, self._total)
 
     def _judge(
-        self, seen: Seen, attribute: Attribute, edits: Edits, truths: Tensor, part: Tensor, table: Table, cells: Table
+        self,
+        seen: Seen,
+        attribute: Attribute,
+        way: Direction,
+        edits: Edits,
+        truths: Tensor,
+        part: Tensor,
+        table: Table,
+        cells: Table,
     ) -> None:
-        """What the judge makes of truths (B, C, H, W), and of edits beside them where there is one truth only."""
-        judged, asked = self._data.judge.look(truths), edits.asked[part]
-        put_on = bool((asked == 1).all())
-        before, rows = seen.judged[part], seen.rows[part.numpy()]
-        note(TRUE, self._data.schema, attribute, rows, asked, before, judged, cells)
+        """What the judge makes of truths (B, S, C, H, W), of edits beside them too unless something is put on."""
+        first = truths[:, 0]
+        judged, before, rows = self._data.judge.look(first), seen.judged[part], seen.rows[part.numpy()]
+        note(TRUE, self._data.schema, attribute, rows, edits.asked[part], before, judged, cells)
         if self._data.identity is not None:
-            name = "identity_true_on" if put_on else "identity_true"
-            self._data.identity.score_truths(seen.images[part], truths, attribute, rows, name, table)
-        if not put_on:
+            self._data.identity.score_truths(
+                seen.images[part], first, attribute, rows, f"identity_true{way.suffix}", table
+            )
+        if not way.suffix:
             readings = (edits.judged[part], edits.judged_composite[part], before)
             for name, reading in zip(_PERCEPTUAL, readings, strict=True):
                 table.put(name, attribute.name, rows, perceptual.distance(reading, judged))
 
-    def _choose(self, attribute: Attribute, to: int) -> np.ndarray:
-        """(N,) which images to score, evenly spread among those of the other label."""
+    def _choose(self, attribute: Attribute, way: Direction) -> np.ndarray:
+        """(N,) which images to score, evenly spread among those that are edited in this direction."""
         labels = self._data.labels[:, self._data.schema.index(attribute.name)].numpy()
-        other = np.flatnonzero(labels != to)
+        edited = np.flatnonzero((labels + 1) % len(attribute.values) == way.to)
         mask = np.zeros(len(labels), bool)
-        mask[other[spread(len(other), MOST[to])]] = True
+        mask[edited[spread(len(edited), way.most)]] = True
         return mask
 
-    def _draw(self, rows: np.ndarray, name: str, to: int) -> Tensor:
+    def _draw(self, rows: np.ndarray, name: str, way: Direction) -> Tensor:
         """(B, S, C, H, W) true counterfactuals in [0, 1]."""
         source, data = self._data.source, self._data
         assert isinstance(source, CounterfactualSource)
-        drawn = np.asarray(source.counterfactual(data.split, data.indices[rows], {name: to}, STYLES if to else 1))
+        drawn = np.asarray(source.counterfactual(data.split, data.indices[rows], {name: way.to}, way.styles))
         shape = data.store.images.shape[1:]
         if drawn.dtype != np.uint8 or drawn.ndim != 5 or len(drawn) != len(rows) or drawn.shape[2:] != shape:
             raise PluginError(
@@ -123,9 +147,17 @@ class Counterfactuals:
         return squared_error(editor.decode(editor.latent(code), editor.attributes_of(code), code), truths)
 
 
-def scorable(data: EvaluationData, attributes: Iterable[Attribute]) -> tuple[Attribute, ...]:
-    """Those of the attributes of which the source can draw counterfactuals that have one truth to be taken off to."""
-    return tuple(a for a in attributes if a.binary) if isinstance(data.source, CounterfactualSource) else ()
+def directions(attribute: Attribute) -> tuple[Direction, ...]:
+    """Off and on of a binary attribute; of a categorical one to each of its values, from the one before it."""
+    if attribute.binary:
+        return Direction(0, "", MOST, 1), Direction(1, "_on", MOST_ON, STYLES)
+    count = len(attribute.values)
+    return tuple(Direction(value, "", max(1, MOST // count), STYLES) for value in range(count))
+
+
+def _names(way: Direction) -> tuple[str, ...]:
+    """Of the scores of a direction."""
+    return tuple(name + way.suffix for name in _ERRORS) + (() if way.suffix else _PERCEPTUAL)
 
 
 def nearest(images: Tensor, truths: Tensor) -> Tensor:

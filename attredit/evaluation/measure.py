@@ -12,7 +12,7 @@ import torch
 
 from attredit.errors import PluginError
 from attredit.evaluation.codes import Codes, training_codes
-from attredit.evaluation.counterfactual import NAMES, Counterfactuals, scorable
+from attredit.evaluation.counterfactual import NAMES, ON_NAMES, Counterfactuals
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import edit_scores, reconstruction_scores, see
 from attredit.evaluation.identity import NAMES as IDENTITY_NAMES
@@ -178,8 +178,9 @@ def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[st
     if not isinstance(data.source, CounterfactualSource):
         undrawn = (*NAMES, "identity_true", "identity_true_on")
         reasons.update(dict.fromkeys(undrawn, "The data set cannot draw what an edited image should have been."))
-    elif not scorable(data, editor.schema):
-        reasons.update(dict.fromkeys(NAMES, "Counterfactual scores are of binary attributes."))
+    elif not any(a.binary for a in editor.schema):
+        put_on = (*ON_NAMES, *(["identity_true_on"] if data.identity else []))
+        reasons.update(dict.fromkeys(put_on, "A categorical attribute is not put on: one value takes another's place."))
     if codes.logvar is None:
         names = set(leakage_names(sampled=True)) - set(leakage_names(sampled=False))
         reasons.update(dict.fromkeys(sorted(names), "The encoder does not sample its latent."))

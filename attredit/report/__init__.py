@@ -5,6 +5,7 @@ faces.py     test faces and what a model makes of them
 curves.py    losses over training
 figures.py   evaluation.json in words, groups and order
 commands.py  the command line that a run came from
+document.py  what all HTML pages have
 page.py      report.html
 summary.py   report.png
 files.py     whole files or none

@@ -56,6 +56,8 @@ def _data(config: RunConfig) -> list[str]:
     words = [] if config.data.directory is None else ["--data-dir", config.data.directory]
     for key, value in _leaves(config.data.options):
         words += ["--data-option", f"{key}={_text(value)}"]
+    for name in config.data.balance:
+        words += ["--balance", name]
     return words
 
 

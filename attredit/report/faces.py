@@ -29,7 +29,7 @@ TRUTH, CHANGE, MISS = "true edit", "changed", "off the truth"
 EXPLAINED = {
     ORIGINAL: "the image as it is",
     RECONSTRUCTION: "encoded and decoded, with the attributes the model predicts",
-    EDIT: "the opposite of what the face has, blended into its own pixels",
+    EDIT: "another value than the image has, blended into its own pixels",
     TRUTH: "what the edit should have been, drawn by the data set",
     CHANGE: f"where the edit differs from the original, amplified {AMPLIFIED:g} times",
     MISS: f"where the edit differs from the true edit, amplified {AMPLIFIED:g} times",

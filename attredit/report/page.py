@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attredit.report import curves
-from attredit.report.encoding import png
+from attredit.report.document import document, embedded
 from attredit.report.faces import EDIT, EXPLAINED, ORIGINAL, SWEEP, TRUTH, Edits, Face, task
 from attredit.report.figures import headline, missing, rows
 from attredit.report.grid import Pixels, picture
@@ -23,14 +22,9 @@ _PLAIN = (ORIGINAL, EDIT, TRUTH)
 def page(content: Content) -> str:
     """The whole page."""
     title = f"{content.config.method} on {content.config.data.name}: {', '.join(content.config.schema_.names)}"
-    style = files("attredit.report").joinpath("page.css").read_text("utf-8")
     body = [_head(content), _stats(content), *(_edits(edits) for edits in content.edits)]
     body += [_legend(content), _evaluation(content), _curves(content), _commands(content), _foot(content)]
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{style}</style>\n</head>\n<body>\n<main>\n" + "\n".join(body) + "\n</main>\n</body>\n</html>\n"
-    )
+    return document(title, body)
 
 
 def _head(content: Content) -> str:
@@ -48,7 +42,7 @@ def _head(content: Content) -> str:
         f'<header><div class="eyebrow">{escape(config.method)} on {escape(config.data.name)}</div>'
         f"<h1>Editing {escape(_listed(config.schema_.names))}</h1>"
         f'<p class="lead">{escape(content.summary[:1].upper() + content.summary[1:])}. '
-        f"The faces below are of the {escape(content.split)} split.</p>"
+        f"The images below are of the {escape(content.split)} split.</p>"
         f'<dl class="facts">{cells}</dl></header>'
     )
 
@@ -83,7 +77,7 @@ def _grid(columns: tuple[str, ...], faces: list[Face]) -> str:
 
 
 def _alt(face: Face, column: str) -> str:
-    change = f"face {face.index}, {_spaced(face.before)}"
+    change = f"image {face.index}, {_spaced(face.before)}"
     return f"{_spaced(column)}: {change}" + (f", edited to {_spaced(face.after)}" if column in (EDIT, TRUTH) else "")
 
 
@@ -196,9 +190,7 @@ def _foot(content: Content) -> str:
 
 def image(pixels: Pixels, alt: str) -> str:
     """An image (H, W, C) as an element that holds it."""
-    side = pixels.shape[1]
-    data = base64.b64encode(png(picture(pixels, side))).decode()
-    return f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" width="{side}" height="{side}" loading="lazy">'
+    return embedded(picture(pixels, pixels.shape[1]), alt, Path("image.png"))
 
 
 def _spaced(name: str) -> str:

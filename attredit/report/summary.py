@@ -65,7 +65,7 @@ def _title(draw: ImageDraw.ImageDraw, content: Content) -> None:
     draw.text((_MARGIN, 26), f"{config.method} on {config.data.name}: {names}", INK, font(26))
     line = (
         f"{config.image_size}x{config.image_size} pixels, {config.data.images:,} training images, {config.steps:,} "
-        f"steps of {config.batch_size}, preset {config.preset}; faces of the {content.split} split"
+        f"steps of {config.batch_size}, preset {config.preset}; images of the {content.split} split"
     )
     draw.text((_MARGIN, 62), line, MUTED, font(15))
 

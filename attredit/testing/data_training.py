@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attredit.checkpoint import DataConfig, RunConfig, RunDirectory
 from attredit.data import Geometry, prepare
+from attredit.devices import accelerator_for
 from attredit.errors import UsageError
-from attredit.launch import accelerator_for
 from attredit.recipe import Recipe
 from attredit.testing import make
 from attredit.testing.data import source_of

@@ -60,7 +60,7 @@ class Folder:
         self._labels = _labels(self._rows, columns, data_dir)
         # Now: later the tables might say something else than the labels that were read from them.
         self._identity = _digest(data_dir, found, self._rows.tables, (table, files, columns))
-        self._splits = rows_by_split(self._rows.splits, self._rows.files, self._problems)
+        self._splits = rows_by_split(self._rows.splits, self._rows.files, self._labels.values, self._problems)
 
     @property
     def schema(self) -> AttributeSchema:

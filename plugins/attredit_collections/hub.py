@@ -155,7 +155,7 @@ class HuggingFace:
     def _rows(self) -> dict[str, np.ndarray]:
         assigned = [split for name, split in self._used.items() for _ in range(len(self._loaded[name]))]
         self._problems.add("splits that are not used", [name for name in self._loaded if name not in self._used])
-        return rows_by_split(assigned, map(str, range(len(assigned))), self._problems)
+        return rows_by_split(assigned, map(str, range(len(assigned))), self._labels.values, self._problems)
 
     @cached_property
     def _image_column(self) -> str:

@@ -49,6 +49,13 @@ def test_the_argument_of_a_data_set_is_its_option_in_every_process(
     assert {(c.dataset.name, c.dataset.data_dir) for c in found} == {("folder", str(tmp_path / "pictures"))}
 
 
+def test_a_data_set_may_have_attribute_sets_of_its_own(suite_text: Any) -> None:
+    own = '\n[[datasets]]\nname = "sprites"\nattributes = ["Shape", ["Thick", "Colour"]]\n'
+    found = cells(suite_text() + own)
+    assert {c.table for c in found} == {"synthfaces: Smiling", "sprites: Shape", "sprites: Thick, Colour"}
+    assert len({c.key for c in found}) == len(found)
+
+
 def changed(text: str, change: tuple[str, str]) -> str:
     assert change[0] in text, "it would change nothing"
     return text.replace(*change)
@@ -66,6 +73,7 @@ def changed(text: str, change: tuple[str, str]) -> str:
         ("latent_dim=8", "latent_dim=9"),
         ("train = 96", "train = 97"),
         ("test = 32", "test = 33"),
+        ('name = "synthfaces"', 'name = "synthfaces"\nbalance = ["Male"]'),
         ("limit = 12", "limit = 13"),
         ("limit = 12", 'split = "valid"'),
         ("image_size = 32", 'image_size = 32\nprecision = "bf16"'),
@@ -89,6 +97,12 @@ def test_what_decides_what_is_measured_changes_the_key(suite_text: Any, change: 
 )
 def test_what_does_not_leaves_it(suite_text: Any, change: tuple[str, str]) -> None:
     assert cells(suite_text())[-1].key == cells(changed(suite_text(), change))[-1].key
+
+
+def test_a_data_set_may_be_balanced(suite_text: Any, tmp_path: Path) -> None:
+    found = cells(changed(suite_text(), ('name = "synthfaces"', 'name = "synthfaces"\nbalance = ["Male", "Bangs"]')))
+    assert found[0].request(tmp_path, "cpu").balance == ("Male", "Bangs")
+    assert cells(suite_text())[0].request(tmp_path, "cpu").balance == ()
 
 
 @pytest.fixture
@@ -141,6 +155,10 @@ def test_the_code_of_used_plugins_alone_is_part_of_a_key(suite_text: Any, monkey
     [
         (('"naive-cvaegan"', '"naive-cvaegen"'), "Unknown method 'naive-cvaegen'. Did you mean naive-cvaegan?"),
         (('["Smiling"]', '["Smilling"]'), "Unknown attribute 'Smilling'. Did you mean Smiling?"),
+        (
+            ('name = "synthfaces"', 'name = "synthfaces"\nbalance = ["Mal"]'),
+            "Unknown attribute 'Mal'. Did you mean Male?",
+        ),
         (('"synthfaces"', '"synthface"'), "Unknown dataset 'synthface'. Did you mean synthfaces?"),
         (("limit = 12", 'split = "tests"'), "synthfaces has no split 'tests'. Did you mean test?"),
         (("latent_dim=8", "latent_dims=8"), "Unknown key 'latent_dims' in the recipe. Did you mean latent_dim?"),

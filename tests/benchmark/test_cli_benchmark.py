@@ -52,7 +52,8 @@ def test_two_budgets_are_one_clear_sentence(attredit: Any, tmp_path: Path, suite
 
 def test_built_in_suites_are_listed_with_what_they_are_for(attredit: Any) -> None:
     lines = attredit("benchmark", "--list").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["attributes", "confounded", "leakage", "methods", "quick", "table1"]
+    names = ["attributes", "confounded", "domains", "leakage", "methods", "quick", "table1"]
+    assert [line.split()[0] for line in lines] == names
     assert all(line.endswith(".") for line in lines)
 
 

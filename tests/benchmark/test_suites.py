@@ -44,7 +44,7 @@ def test_every_suite_is_one_and_its_overrides_fit_its_recipes(name: str) -> None
 
 
 def test_celeba_has_a_version_of_each_suite_but_the_small_and_the_drawn() -> None:
-    assert {path.stem for path in CELEBA} == set(built_in()) - {"quick", "confounded"}
+    assert {path.stem for path in CELEBA} == set(built_in()) - {"quick", "confounded", "domains"}
 
 
 def test_leakage_is_five_weights_by_the_naive_model_and_every_adversary() -> None:
@@ -105,6 +105,7 @@ def test_short_names_of_keys() -> None:
             "latent_dim needs one or more values, each once",
         ),
         (("seeds = [0, 1]", 'name = "x"\nseeds = [0]'), "my.toml has a name. A suite is called as its file is."),
+        (('"synthfaces"', '"synthfaces"\nattributes = ["Male", "Male"]'), "attribute set ('Male',) is there twice"),
         (("[[methods]]", '[[methods]]\nname = "naive-cvaegan"\n[[methods]]'), "method 'naive-cvaegan' is there twice"),
     ],
 )
@@ -132,6 +133,8 @@ def test_options_replace_what_the_suite_has() -> None:
     assert chosen(labelled, seeds="4,7").seeds == (4, 7)
     assert chosen(labelled, seeds="0,").seeds == (0,)
     assert chosen(labelled) == labelled
+    two = chosen(read_suite("domains"), attributes=["Colour"])
+    assert (two.attributes, [entry.attributes for entry in two.datasets]) == ((("Colour",),), [(), ()])
     other = chosen(labelled, dataset="celeba", data_dir="PATH")
     assert [(entry.name, entry.data_dir) for entry in other.datasets] == [("celeba", "PATH")]
 

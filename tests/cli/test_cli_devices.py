@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from attredit import load
-from attredit.devices import device_of
+from attredit.devices import accelerator_for, device_of
 from attredit.errors import UsageError
 from attredit.evaluation import evaluate
-from attredit.launch import Request, accelerator_for, resume, train
+from attredit.launch import Request, resume, train
 
 COMMANDS = ["train", "resume", "edit", "sweep", "sample", "evaluate"]
 

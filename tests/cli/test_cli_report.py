@@ -48,7 +48,8 @@ def test_the_command_of_a_run_asks_for_the_same_run(
     attredit: Any, config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, overrides: dict[str, Any]
 ) -> None:
     recipe = config.recipe.overridden(overrides)
-    data = config.data.model_copy(update={"options": {"train": 100, "correlation": {"Smiling": {"Male": 0.5}}}})
+    options = {"train": 100, "correlation": {"Smiling": {"Male": 0.5}}}
+    data = config.data.model_copy(update={"options": options, "balance": ("Smiling", "Male")})
     config = config.model_copy(update={"recipe": recipe, "data": data, "seed": 3, "batch_size": 8})
     asked = []
     monkeypatch.setattr("attredit.launch.train", lambda request, **_: asked.append(request) or tmp_path)
@@ -58,6 +59,7 @@ def test_the_command_of_a_run_asks_for_the_same_run(
     request = asked[0]
     assert resolve(installed(), request.method, request.preset, request.overrides) == recipe
     assert request.data_options == data.options
+    assert request.balance == data.balance
     assert (request.seed, request.steps, request.batch_size, request.image_size) == (3, 6, 8, 32)
     assert request.attributes == ("Smiling", "Eyeglasses")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,22 @@ def test_the_card_names_data_attributes_commands_and_misuse(run: Path) -> None:
         "6 of 6 steps", "samples/step-000006.png", "autoencoder/rec",
     ):  # fmt: skip
         assert needed in card, needed
+
+
+def test_the_prevalence_is_said_of_images_and_of_balanced_batches(
+    attredit: Any, trained: Any, train_arguments: list[str], tmp_path: Path
+) -> None:
+    _, plain = trained
+    assert re.search(r"^Prevalence: Smiling: 0 \d+\.\d %, 1 \d+\.\d %; Eyeglasses: 0 ", plain.stderr, re.M)
+    balanced = attredit(*train_arguments, "--balance", "Eyeglasses", "--steps", 1, "--run-dir", tmp_path / "run")
+    said = r"; Eyeglasses: 0 (.*) % \(50\.0 % in batches\), 1 (.*) % \(50\.0 % in batches\)$"
+    found = re.search(rf"^Prevalence, balanced on Eyeglasses: Smiling: 0 .*{said}", balanced.stderr, re.M)
+    assert found
+    assert float(found[1]) + float(found[2]) == pytest.approx(100)
+    assert re.search(r"balanced on +Eyeglasses$", attredit("show", tmp_path / "run").stdout, re.M)
+    refused = attredit("train", "--resume", tmp_path / "run", "--balance", "Smiling")
+    assert refused.exit_code == 2
+    assert "--balance cannot be changed on resuming" in refused.stderr
 
 
 @pytest.mark.parametrize(

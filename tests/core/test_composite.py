@@ -133,3 +133,15 @@ def test_a_grey_model_keeps_the_colours_of_the_original() -> None:
     middle = result[60:68, 60:68].mean((0, 1))
     assert middle[0] - middle[2] > 0.25
     assert middle.mean() == pytest.approx(0.45, abs=0.05)
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 90), (90, 40)])
+def test_a_box_that_reaches_beyond_the_image_sees_its_edge_repeated(height: int, width: int) -> None:
+    original, before = array(smooth(1, size=90))[:height, :width], smooth(2)
+    above, aside = (90 - height) // 2, (90 - width) // 2
+    padded = np.pad(original, ((above, above), (aside, aside), (0, 0)), mode="edge")
+    old, new = array(before), array(edited(before))
+    whole = blend(padded, old, new, (0, 0, 90, 90))
+    got = blend(original, old, new, (-aside, -above, width + aside, height + above))
+    np.testing.assert_array_equal(got, whole[above : above + height, aside : aside + width])
+    assert (got != original).any()

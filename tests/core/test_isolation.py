@@ -155,7 +155,7 @@ def test_what_commands_print_is_the_same_with_all_of_them(site: Path, run_with: 
 
 def leave_out(*names: str) -> dict[str, str]:
     ours = ["celeba", "collections", "cvae-gan", "fader", "ifcvaegan", "naive-cvaegan", "networks"]
-    wanted = [*ours, "synthfaces", "vae-gan", *(set(BROKEN) | set(CARELESS)) - set(names)]
+    wanted = [*ours, "sprites", "synthfaces", "vae-gan", *(set(BROKEN) | set(CARELESS)) - set(names)]
     return {"ATTREDIT_LOAD_PLUGINS": ",".join(wanted)}
 
 

@@ -15,7 +15,7 @@ LAYERS = [
     {"build", "checkpoint", "observer", "scaffold"},
     {"composite", "health", "trainer", "editor"},
     {"launch", "card"},
-    {"evaluation", "report", "doctor"},
+    {"evaluation", "report", "inspection", "doctor"},
     {"benchmark"},
     {"testing"},
     {"cli", "__main__"},

@@ -2,21 +2,83 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from attredit.data import Geometry
+from attredit.data import CROPS, Geometry
+from attredit.data.decoding import as_pixels
+from attredit.errors import UsageError
 
 
-def test_centre_square_of_celeba_is_178() -> None:
-    assert Geometry.box(178, 218) == (0, 20, 178, 198)
-    assert Geometry.box(300, 200) == (50, 0, 250, 200)
+def test_squares_of_celeba() -> None:
+    assert Geometry(64).box(178, 218) == (0, 20, 178, 198)
+    assert Geometry(64, crop="celeba").box(178, 218) == (15, 35, 163, 183)  # 148x148
+    assert Geometry(64, crop="none").box(178, 218) == (-20, 0, 198, 218)
+
+
+def test_squares_of_a_wide_image() -> None:
+    assert Geometry(64).box(300, 200) == (50, 0, 250, 200)
+    assert Geometry(64, crop="celeba").box(1780, 2180) == (150, 350, 1630, 1830)
+    assert Geometry(64, crop="none").box(300, 200) == (0, -50, 300, 250)
+
+
+def test_an_unknown_crop_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"Unknown crop 'center'\. Did you mean centre\?"):
+        Geometry(64, crop="center")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("crop", CROPS)
+@pytest.mark.parametrize("size", [(90, 60), (60, 90), (37, 200), (1, 5), (64, 64)])
+def test_proportions_are_kept(crop: Any, size: tuple[int, int]) -> None:
+    """A picture of its own coordinates: a step of the result is the same number of pixels to the right and down."""
+    width, height = size
+    geometry = Geometry(16, crop=crop)
+    left, top, right, bottom = geometry.box(width, height)
+    assert right - left == bottom - top
+    assert abs((left + right) - width) <= 1
+    assert abs((top + bottom) - height) <= 1
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    pixels = np.stack([x, y, 0 * x], axis=2).astype(np.uint8)
+    result = np.asarray(geometry.apply(Image.fromarray(pixels))).astype(int)
+    for axis, (start, length) in enumerate(((left, width), (top, height))):
+        places = start + (np.arange(16) + 0.5) * (right - left) / 16 - 0.5
+        expected = places.clip(0, length - 1)
+        got = result[8, :, 0] if axis == 0 else result[:, 8, 1]
+        # Where the repeated edge begins, and at borders, the filter rounds the corner.
+        assert np.abs(got - expected).max() <= 1 + (right - left) / 16
+
+
+def test_none_repeats_the_edge_and_loses_nothing() -> None:
+    pixels = np.zeros((8, 16, 3), np.uint8)
+    pixels[0], pixels[-1] = 200, 100
+    result = np.asarray(Geometry(16, crop="none").apply(Image.fromarray(pixels)))
+    np.testing.assert_array_equal(result[4:12], pixels)
+    assert (result[:4] == 200).all()
+    assert (result[12:] == 100).all()
+
+
+def test_a_drawn_array_is_cropped_as_a_picture_is() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    geometry = Geometry(32, crop="celeba")
+    np.testing.assert_array_equal(as_pixels(pixels, geometry), np.asarray(geometry.apply(Image.fromarray(pixels))))
+    assert (as_pixels(pixels, geometry) != pixels).any()
+
+
+def test_a_fine_pattern_is_averaged_not_picked() -> None:
+    stripes = np.zeros((256, 256, 3), np.uint8)
+    stripes[:, ::2] = 255
+    for crop in CROPS:
+        small = np.asarray(Geometry(16, crop=crop).apply(Image.fromarray(stripes)))
+        assert np.abs(small.astype(int)[:, 1:-1] - 127.5).max() < 12
 
 
 def test_round_trip() -> None:
     geometry = Geometry(64, 1)
     assert Geometry.from_json(geometry.to_json()) == geometry
+    assert Geometry.from_json(Geometry(64, crop="none").to_json()).crop == "none"
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"])

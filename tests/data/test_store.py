@@ -108,7 +108,7 @@ def test_another_fingerprint_size_or_format_is_another_store(monkeypatch: pytest
     paths = {made().path, made(Numbers(tag="x")).path}
     paths.add(prepare(Numbers(), "train", Geometry(16), name="numbers", workers=1).path)
     paths.add(prepare(Numbers(), "train", Geometry(SIZE, 1), name="numbers", workers=1).path)
-    monkeypatch.setattr(store, "FORMAT", 2)
+    monkeypatch.setattr(store, "FORMAT", 3)
     paths.add(made().path)
     assert len(paths) == 5
 

@@ -98,10 +98,33 @@ def test_without_a_source_that_draws():
     assert not set(NAMES) & set(got)
 
 
-def test_a_categorical_attribute_has_none():
+def test_edits_of_a_categorical_attribute_go_to_the_next_value():
     labels = q.labels_of(100, q.MIXED)
-    _, found = figures(q.Quadrants(("Hair",), q.MIXED), labels, schema=q.MIXED)
-    assert "binary" in found.reasons["counterfactual_mse"]
+    source = q.DrawingSource(labels, q.MIXED)
+    got, found = figures(q.Quadrants(("Hair",), q.MIXED), labels, source, schema=q.MIXED)
+    for name in ("counterfactual_mse", "counterfactual_floor", "composite_counterfactual_mse"):
+        assert got[name].value == pytest.approx(0, abs=1e-9)
+        assert got[name].n == 100
+    # Each image against the nearest of 16 styles of the next value.
+    errors = []
+    for value in labels[:, 1]:
+        styles = (q.HAIR[(value + 1) % 3] - 5 * np.arange(16)) % 256
+        errors.append(QUADRANT * ((styles - q.HAIR[value]) ** 2).min() / 255**2)
+    assert got["copy_mse"].value == pytest.approx(np.mean(errors), rel=1e-4)
+    for _, indices, changes, _ in source.asked:
+        assert set((labels[indices, 1] + 1) % 3) == {changes["Hair"]}
+    assert got["counterfactual_perceptual_judge"].n == 100
+    assert "categorical" in found.reasons["counterfactual_mse_on"]
+    assert not any(name.endswith("_on") for name in got)
+
+
+def test_of_a_categorical_attribute_as_many_images_are_scored_for_each_value():
+    labels = q.labels_of(3000, q.MIXED)
+    source = q.DrawingSource(labels, q.MIXED)
+    got, _ = figures(q.Quadrants(("Hair", "Smiling"), q.MIXED), labels, source, schema=q.MIXED)
+    asked = {value: sum(len(a[1]) for a in source.asked if a[2] == {"Hair": value}) for value in range(3)}
+    assert asked == {0: 166, 1: 166, 2: 166}
+    assert got["counterfactual_mse_on"].n == 200  # of Smiling alone
 
 
 def test_images_that_all_have_the_attribute():

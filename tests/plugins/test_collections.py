@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import collections_made as made
-import numpy as np
 import pytest
 from collections_made import HAIR, SMILING
 
@@ -165,18 +164,17 @@ def test_the_home_directory_may_follow_the_colon(tmp_path: Path, monkeypatch: py
         assert source.schema.names == ("label",)
 
 
-def test_splits_by_name_are_the_same_whatever_else_there_is(tmp_path: Path) -> None:
-    first = contents(open_folder(made.classes(tmp_path / "x")))
-    for i in (2, 3):
-        (tmp_path / "x" / HAIR[i] / made.FILES[i]).unlink()
-    fewer = contents(open_folder(tmp_path / "x"))
-    assert fewer == {i: labels for i, labels in first.items() if i not in (2, 3)}
-    from attredit_collections.splits import split_by_name
-
-    counts = np.unique([split_by_name(f"{i}.jpg") for i in range(10_000)], return_counts=True)
-    shares = dict(zip(*counts, strict=True))
-    assert abs(shares["train"] - 8000) < 200
-    assert abs(shares["valid"] - 1000) < 150
+def test_a_folder_without_splits_is_divided_so_that_all_have_each_class(tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    for i in range(40):
+        (folder / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        made.picture(1).save(folder / "ab"[i % 2] / f"{i}.png")
+    source = open_folder(folder, strict=True)
+    (attribute,) = source.schema
+    for split, number in {"train": 16, "valid": 2, "test": 2}.items():
+        labels = source.open(split)[attribute.name]
+        assert [labels.count(value) for value in range(2)] == [number, number]
+    assert open_folder(folder).fingerprint("test") == source.fingerprint("test")
 
 
 def test_fingerprints_follow_images_tables_and_columns(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ OF_EACH = ("loads", "torch-free-import", "import-time")
 
 
 def test_all_are_here() -> None:
-    assert {"core", "networks", "ifcvaegan", "naive-cvaegan", "synthfaces", "celeba", "collections"} <= set(SHIPPED)
+    data = {"synthfaces", "sprites", "celeba", "collections"}
+    assert {"core", "networks", "ifcvaegan", "naive-cvaegan", "fader", *data} <= set(SHIPPED)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

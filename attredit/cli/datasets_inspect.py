@@ -1,0 +1,114 @@
+"""``attredit datasets inspect``: what a data set is, and what will hurt."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from attredit.cli.console import out, progress, say
+from attredit.cli.options import output_option
+from attredit.cli.sources import Source, dataset_options
+
+if TYPE_CHECKING:
+    from attredit.inspection import Inspection
+
+_PAIRS = 10
+
+
+@click.command
+@dataset_options
+@click.option("--attr", "attributes", multiple=True, metavar="NAME", help="Look at this attribute only; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON on stdout, and nothing else.")
+@output_option("Also write a page, one HTML file, with examples and a picture of the correlations.")
+def command(
+    name: str,
+    data_dir: str | None,
+    data_options: tuple[str, ...],
+    image_size: int,
+    attributes: tuple[str, ...],
+    as_json: bool,
+    output: Path | None,
+) -> None:
+    """Show what a data set is, and warn of what will hurt: rare or entangled attributes, duplicates, wrong labels.
+
+    All splits are prepared first, as training would do; see `attredit datasets prepare`.
+    """
+    source = Source(name, data_dir, data_options, image_size)
+    stores = source.prepared(attributes=attributes)
+    from attredit.inspection import inspect
+
+    with progress() as report:
+        inspection = inspect(name, stores, attributes, report)
+    if output is not None:
+        from attredit.files import write_text
+        from attredit.inspection.page import page
+
+        words = "".join(f" --attr {shlex.quote(attribute)}" for attribute in attributes)
+        line = f"attredit datasets inspect {name} {source.words}{words} -o {shlex.quote(str(output))}"
+        write_text(output, page(inspection, line))
+    if as_json:
+        say(json.dumps(inspection.to_json(), indent=2))
+        return
+    _show(inspection)
+    if output is not None:
+        say(f"Page: {output}")
+    say("Next:")
+    say(f"  attredit train --dataset {name} {source.words} --attr {inspection.schema.names[0]}")
+
+
+def _show(inspection: Inspection) -> None:
+    from attredit.inspection import warnings_of
+
+    found = warnings_of(inspection)
+    for warning in found:
+        say(f"! {warning}", fg="yellow")
+    if not found:
+        say("No warnings.", fg="green")
+    _show_values(inspection)
+    _show_pairs(inspection)
+    _show_duplicates(inspection)
+
+
+def _show_values(inspection: Inspection) -> None:
+    from rich.markup import escape
+
+    from attredit.cli.tables import table
+
+    splits = [f"{split} ({counts.images:,})" for split, counts in inspection.counts.items()]
+    rows = table("Attribute", "Value", *map(escape, splits), title=inspection.name, numbers=tuple(splits))
+    for attribute in inspection.schema:
+        for place, value in enumerate(attribute.values):
+            shown = f"[bold]{escape(attribute.name)}[/]" if place == 0 else ""
+            cells = [f"{share}  {n:>7,}" for share, n in inspection.shares(attribute, place)]
+            rows.add_row(shown, escape(value), *cells)
+    out().print(rows)
+
+
+def _show_pairs(inspection: Inspection) -> None:
+    from rich.markup import escape
+
+    from attredit.cli.tables import table
+
+    pairs = inspection.strongest(inspection.first)[:_PAIRS]
+    if not pairs:
+        return
+    rows = table("Attribute", "Attribute", "Correlation", title=f"Most in {inspection.first}", numbers=("Correlation",))
+    for first, second, value in pairs:
+        rows.add_row(escape(first), escape(second), f"{value:.2f}")
+    out().print(rows)
+    say("Correlation is phi of two binary attributes, Cramér’s V where one has more than two values.", dim=True)
+
+
+def _show_duplicates(inspection: Inspection) -> None:
+    from attredit.cli.tables import table
+
+    rows = table("Duplicates", "Images", numbers=("Images",))
+    for split in inspection.stores:
+        rows.add_row(f"{split}, again in {split}", f"{inspection.duplicates.within(split):,}")
+    for later, earlier, n in inspection.leaks():
+        rows.add_row(f"{later}, also in {earlier}", f"{n:,}")
+    out().print(rows)

@@ -1,0 +1,61 @@
+"""``attredit datasets ls``: list prepared data."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from attredit.cli.console import out, say
+from attredit.cli.sources import bytes_text
+
+if TYPE_CHECKING:
+    from attredit.data.stores import StoredSplit
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON on stdout, and nothing else.")
+def command(as_json: bool) -> None:
+    """List prepared data: what, how large, when last used, and whether they are whole."""
+    from attredit.data import cache_dir
+    from attredit.data.stores import stored_splits
+
+    stores = stored_splits()
+    if as_json:
+        say(json.dumps([_plain(store) for store in stores], indent=2))
+        return
+    show(stores)
+    say(f"{len(stores)} in {cache_dir() / 'stores'}, {bytes_text(sum(store.bytes for store in stores))}")
+
+
+def show(stores: list[StoredSplit]) -> None:
+    """A table of stores."""
+    from rich.markup import escape
+
+    from attredit.cli.tables import table
+
+    numbers = ("Pixels", "Images", "Size")
+    rows = table("Data set", "Split", *numbers, "Last used", "Fingerprint", "State", numbers=numbers)
+    for store in stores:
+        used = f"{datetime.fromtimestamp(store.used):%Y-%m-%d %H:%M}"
+        images = "" if store.images is None else f"{store.images:,}"
+        state = "[green]whole[/]" if store.whole else "[red]damaged or of another version[/]"
+        name, split = f"[bold]{escape(store.dataset)}[/]", escape(store.split)
+        rows.add_row(name, split, str(store.size), images, bytes_text(store.bytes), used, store.fingerprint, state)
+    out().print(rows)
+
+
+def _plain(store: StoredSplit) -> dict[str, object]:
+    return {
+        "dataset": store.dataset,
+        "split": store.split,
+        "image_size": store.size,
+        "images": store.images,
+        "bytes": store.bytes,
+        "used": datetime.fromtimestamp(store.used).astimezone().isoformat(timespec="seconds"),
+        "fingerprint": store.fingerprint,
+        "whole": store.whole,
+        "path": str(store.path),
+    }

@@ -1,0 +1,106 @@
+"""A data set as a command line names it, and its prepared splits."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from attredit.cli.console import progress
+from attredit.cli.options import Function, nested, plugin_words
+from attredit.registry import installed
+
+if TYPE_CHECKING:
+    from attredit.data import Store
+
+_OPTIONS = (
+    click.argument("name"),
+    click.option("--data-dir", metavar="DIR", help="Where the data lie, for data sets that are files."),
+    click.option(
+        "--data-option",
+        "data_options",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of the data set; dots nest; repeatable.",
+    ),
+    click.option(
+        "--image-size",
+        type=click.IntRange(min=1),
+        default=64,
+        show_default=True,
+        help="Height and width of the images.",
+    ),
+)
+
+
+def dataset_options(function: Function) -> Function:
+    """``NAME``, a data set, and the options that `attredit train` has for it: the fields of `Source`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as it was named.
+
+    Attributes:
+        name: Registered data set.
+        data_dir: Where the data lie.
+        data_options: Its options, ``key=value``.
+        image_size: Height and width of prepared images.
+    """
+
+    name: str
+    data_dir: str | None
+    data_options: Sequence[str]
+    image_size: int
+
+    @property
+    def words(self) -> str:
+        """Its options as they would be typed."""
+        words = [] if self.data_dir is None else ["--data-dir", self.data_dir]
+        words += [word for option in self.data_options for word in ("--data-option", option)]
+        words += ["--image-size", str(self.image_size)]
+        return shlex.join(words) + plugin_words()
+
+    def prepared(self, workers: int | None = None, attributes: Sequence[str] = ()) -> dict[str, Store]:
+        """The stores of all its splits, made now unless they exist.
+
+        Args:
+            workers: See `attredit.data.prepare`.
+            attributes: Those that it must have.
+
+        Raises:
+            UsageError, DataError, RunError: see their messages.
+        """
+        from attredit.build import build_source, choose_dataset
+        from attredit.cli.mapping import show_source
+        from attredit.data import Geometry, prepare
+
+        # Without its argument, as a training names it, so that both have one store.
+        name, data_dir, options = choose_dataset(
+            installed(), self.name, self.data_dir, nested(self.data_options)
+        ).values()
+        source = build_source(installed(), name, image_size=self.image_size, data_dir=data_dir, options=options)
+        show_source(source)
+        source.schema.select(attributes)
+        geometry, stores = Geometry(size=self.image_size, channels=source.channels), {}
+        with progress() as report:
+            for split in source.splits:
+                told = partial(report, f"preparing {split}")
+                stores[split] = prepare(source, split, geometry, name=name, workers=workers, progress=told)
+        return stores
+
+
+def bytes_text(size: float) -> str:
+    """A size in decimal units: "1.2 GB"."""
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"

@@ -1,0 +1,151 @@
+"""The stores in the cache, all of them: to list, check and remove them. Nothing else there is ever touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from attredit.data.decoding import writing
+from attredit.data.store import PARTS, cache_dir, locked, part_of, read_store
+from attredit.errors import UsageError, nearest
+
+# As `prepare` names them. What a damaged store holds is known from its name only.
+_NAME = re.compile(r"(?P<dataset>.+)-(?P<split>[^-]+)-(?P<size>\d+)-(?P<fingerprint>[0-9a-f]{16})")
+_LEAST_OF_FINGERPRINT = 6
+_PIECE = 1 << 22
+
+
+@dataclass(frozen=True)
+class StoredSplit:
+    """A store in the cache, whole or not.
+
+    Attributes:
+        path: Its directory.
+        dataset: The data set's name.
+        split: Which of its splits.
+        size: Height and width of its images.
+        fingerprint: As `Store` has it.
+        images: How many; None where it is damaged.
+        bytes: What it takes on the disk.
+        used: When it was last opened, in seconds since 1970; when it was made, where that cannot be written down.
+    """
+
+    path: Path
+    dataset: str
+    split: str
+    size: int
+    fingerprint: str
+    images: int | None
+    bytes: int
+    used: float
+
+    @property
+    def whole(self) -> bool:
+        """False where its files are missing, cut short, or of another version of attredit."""
+        return self.images is not None
+
+
+def stored_splits() -> list[StoredSplit]:
+    """All stores in the cache, sorted by name. Looking at them is no use of them."""
+    home = cache_dir() / "stores"
+    if not home.is_dir():
+        return []
+    found = ((path, _NAME.fullmatch(path.name)) for path in sorted(home.iterdir()))
+    # A link may lead anywhere.
+    return [_stored(path, name) for path, name in found if name and path.is_dir() and not path.is_symlink()]
+
+
+def _stored(path: Path, name: re.Match[str]) -> StoredSplit:
+    store = read_store(path, name["fingerprint"])
+    return StoredSplit(
+        path,
+        name["dataset"] if store is None else json.loads((path / "meta.json").read_text("utf-8"))["name"],
+        name["split"],
+        int(name["size"]),
+        name["fingerprint"],
+        None if store is None else len(store),
+        sum(file.stat().st_size for file in path.iterdir()),
+        path.stat().st_mtime,
+    )
+
+
+def chosen(stores: Sequence[StoredSplit], names: Iterable[str]) -> list[StoredSplit]:
+    """Those of some names: a data set's, or a fingerprint or its beginning of 6 digits or more.
+
+    Raises:
+        UsageError: nothing has one of the names.
+    """
+    found: dict[Path, StoredSplit] = {}
+    for name in names:
+        own = [store for store in stores if name in (store.dataset, store.path.name) or _begins(store, name)]
+        if not own:
+            raise UsageError(f"No prepared data are called {name!r}.", nearest(name, {s.dataset for s in stores}))
+        found |= {store.path: store for store in own}
+    return list(found.values())
+
+
+def _begins(store: StoredSplit, name: str) -> bool:
+    return len(name) >= _LEAST_OF_FINGERPRINT and store.fingerprint.startswith(name)
+
+
+def least_used(stores: Iterable[StoredSplit], limit: int) -> list[StoredSplit]:
+    """Those that have to go so that the others take at most `limit` bytes, the least recently used first."""
+    oldest = sorted(stores, key=lambda store: store.used)
+    total, going = sum(store.bytes for store in oldest), []
+    for store in oldest:
+        if total <= limit:
+            break
+        going.append(store)
+        total -= store.bytes
+    return going
+
+
+def remove(store: StoredSplit) -> None:
+    """Remove a store; whoever has it open keeps what it reads, whoever makes it is waited for.
+
+    Raises:
+        RunError: it cannot be removed.
+    """
+    with locked(store.path), writing(store.path.parent):
+        if not store.path.exists():
+            return
+        # Under a name that nobody takes for a store, should this process be killed meanwhile.
+        part = part_of(store.path)
+        store.path.rename(part)
+        shutil.rmtree(part)
+
+
+def verify(store: StoredSplit, progress: Callable[[int, int], None] | None = None) -> list[str]:
+    """Read all of a store and compare it with the checksums that were taken when it was made.
+
+    Args:
+        store: Which.
+        progress: Told of (bytes read, bytes in all).
+
+    Returns:
+        What is wrong with it, a sentence each; nothing when it is as it was.
+    """
+    if not store.whole:
+        return ["It is incomplete, or of another version of attredit."]
+    try:
+        recorded = json.loads((store.path / "meta.json").read_text("utf-8"))["checksums"]
+        total = sum((store.path / file).stat().st_size for file in PARTS)
+        wrong, done = [], 0
+        for file in PARTS:
+            digest = hashlib.sha256()
+            with (store.path / file).open("rb") as opened:
+                while piece := opened.read(_PIECE):
+                    digest.update(piece)
+                    done += len(piece)
+                    if progress is not None:
+                        progress(done, total)
+            if digest.hexdigest() != recorded[file]:
+                wrong.append(f"{file} is not what was written.")
+    except OSError as error:
+        return [f"It cannot be read: {error.strerror or error}."]
+    return wrong

@@ -1,0 +1,61 @@
+"""A matrix of correlations as a picture, in the colours of the page around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import StringIO
+from typing import Any
+
+import numpy as np
+
+# A colour of the SVG that the page replaces by that of its own text.
+_TEXT = "#010203"
+_DARK, _LIGHT = "#1c2126", "#ffffff"
+# Up to so many attributes there is room for figures.
+_MOST_FIGURES = 14
+
+
+def matrix_svg(matrix: np.ndarray, names: Sequence[str]) -> str:
+    """An SVG element: red where two attributes come together, blue where they exclude each other.
+
+    Grey where one of them has one value only.
+
+    Args:
+        matrix: (n, n) from -1 to 1, or not a number.
+        names: Of the attributes.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    side = 2.2 + max(2.0, 0.34 * len(names))
+    salt = "/".join(names)
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 9}):
+        figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+        _draw(figure, matrix, [name.replace("_", " ") for name in names])
+        text = StringIO()
+        figure.savefig(text, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
+    drawn = text.getvalue()
+    label = f'<svg role="img" aria-label="Correlations of {len(names)} attributes"'
+    return drawn[drawn.index("<svg") :].replace(_TEXT, "currentColor").replace("<svg", label, 1)
+
+
+def _draw(figure: Any, matrix: np.ndarray, names: Sequence[str]) -> None:
+    axes = figure.add_subplot()
+    axes.set_facecolor("#b9bec4")
+    mesh = axes.pcolormesh(np.ma.masked_invalid(matrix), cmap="RdBu_r", vmin=-1, vmax=1, linewidth=0)
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    axes.spines[:].set_visible(False)
+    places = np.arange(len(names)) + 0.5
+    axes.set_xticks(places, names, rotation=90)
+    axes.set_yticks(places, names)
+    axes.tick_params(colors=_TEXT, length=0)
+    bar = figure.colorbar(mesh, ax=axes, shrink=0.6)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=_TEXT, length=0)
+    if len(names) <= _MOST_FIGURES:
+        for (row, column), value in np.ndenumerate(matrix):
+            # Rounded first, and 0 added: no minus before a zero.
+            shown = "–" if np.isnan(value) else f"{round(value, 2) + 0:.2f}".replace("0.", ".").replace("1.00", "1")
+            colour = _LIGHT if abs(value) > 0.6 else _DARK
+            axes.text(column + 0.5, row + 0.5, shown, ha="center", va="center", color=colour, fontsize=7)
