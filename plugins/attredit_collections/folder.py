@@ -83,12 +83,13 @@ class Folder:
         return tuple(self._problems.sentences)
 
     def fingerprint(self, split: str) -> str:
-        """Of names and sizes of all images, the content of the tables that are read, and the options.
+        """Of names and sizes of all images, the content of the tables that are read, the options, and the split's rows.
 
         Times of modification are not looked at, because copying changes them: an image that is replaced by another of
         the same number of bytes is not noticed.
         """
-        return f"{self._known(split)}-{self._identity}"
+        rows = self._splits[self._known(split)]
+        return hashlib.sha256(self._identity.encode() + rows.tobytes()).hexdigest()
 
     def open(self, split: str) -> Dataset:
         """Paths of images, decoded when read, and the labels.

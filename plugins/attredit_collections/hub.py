@@ -90,10 +90,13 @@ class HuggingFace:
         return tuple(self._problems.sentences) if self._rows else ()
 
     def fingerprint(self, split: str) -> str:
-        """Of what `datasets` says, which knows the revision or the files, of the labels, and of the split."""
+        """Of what `datasets` says, which knows the revision or the files, of the labels, and of the split's rows."""
+        rows = self._rows[self._known(split)]
         facts = [self._loaded[name]._fingerprint for name in self._used]
-        digest = hashlib.sha256(json.dumps([facts, self._image]).encode() + self._labels.values.tobytes())
-        return f"{self._known(split)}-{digest.hexdigest()}"
+        digest = hashlib.sha256(json.dumps([facts, self._image]).encode())
+        digest.update(self._labels.values.tobytes())
+        digest.update(rows.tobytes())
+        return digest.hexdigest()
 
     def open(self, split: str) -> Dataset:
         """Images, decoded when read, and the labels.

@@ -143,6 +143,25 @@ def train(command: Any, dataset: str, attribute: str, monkeypatch: pytest.Monkey
     return command("train", "--dataset", dataset, "--attr", attribute)
 
 
+def test_what_is_prepared_by_hand_is_what_a_training_finds(
+    tmp_path: Path, attredit_command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.bare_csv(tmp_path / "x")
+    monkeypatch.setenv("ATTREDIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    prepared = attredit_command("datasets", "prepare", "folder:x", "--image-size", "32")
+    assert "What the columns became" in prepared.stderr
+    stores = stores_in(tmp_path / "cache")
+    assert len(stores) == len(open_folder(tmp_path / "x").splits)
+    trained = train(attredit_command, "folder:x", "Smiling", monkeypatch)
+    assert "Preparing" not in trained.stderr
+    assert stores_in(tmp_path / "cache") == stores
+
+
+def stores_in(cache: Path) -> list[Path]:
+    return sorted(path for path in (cache / "stores").glob("folder-*") if path.is_dir())
+
+
 def test_a_run_goes_on_from_elsewhere(tmp_path: Path, request_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from attredit.launch import resume, train
 
