@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,16 +97,24 @@ def command(context: Any, /, **given: Any) -> None:
     except KeyboardInterrupt:
         note(f"Interrupted. {watcher.standing}", fg="yellow")
         context.exit(130)
-    _leave_the_others()
     _say_next(run)
+    _leave_the_others()
 
 
 def _leave_the_others() -> None:
-    """Close the connections between processes while all are alive; one that just ends may abort the others."""
+    """End a launched process while all are alive; one that just ends may abort the others, or itself.
+
+    Threads of gloo may outlive the interpreter, whose end they then take for a crash (SIGABRT, "terminate called
+    without an active exception"). All is written by now, so nothing is left for the interpreter to do.
+    """
     import torch.distributed
 
     if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
         torch.distributed.destroy_process_group()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _refuse_others(context: Any, chosen: dict[str, Any]) -> None:

@@ -143,6 +143,7 @@ def test_every_hook_is_implemented_by_a_plugin_or_an_example_that_loads(monkeypa
         info = registry.add(EntryPoint(module, module, "attredit"))
         assert not info.error, path
         assert {f"register_{component.kind}s" for component in info.components} == implemented(path)
+        sys.modules.pop(module)  # other tests load the same file under the same name
     kinds = {kind for kind in KINDS for found in (registry, installed()) if found.components(kind)}
     assert kinds == set(KINDS)
 

@@ -109,7 +109,7 @@ FAULTS = {
         "a run stopped after 2 of 4 steps\n.*model.safetensors with other values of .*encoder.layer",
         parts={
             MEANWHILE: "self.latent_dim, self.calls = latent_dim, 0",
-            "return Code(mean,": "self.calls += 1\n        times = min(self.calls, 3) if self.training else 1\n"
+            "return Code(mean,": "self.calls += 1\n        times = 1 + self.calls / 10 if self.training else 1\n"
             "        return Code(times * mean,",
         },
     ),
