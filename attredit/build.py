@@ -257,11 +257,13 @@ def choose_dataset(
         hint = f"Write {short}, and its options as --data-option KEY=VALUE."
         raise UsageError(f"Data set {short} takes nothing after a colon, as in {name!r}.", hint)
     if not argument:
-        raise UsageError(f"Nothing follows the colon of {name!r}.", f"It is {option} of data set {short}.")
+        hint = f"The option {option} of data set {short} belongs there."
+        raise UsageError(f"Nothing follows the colon of {name!r}.", hint)
     if option in options or (option == "data_dir" and data_dir is not None):
         raise UsageError(f"Data set {short} is given {option} twice, once as {name!r}.", "Give it once.")
     if option == "data_dir":
-        return {**chosen, "data_dir": argument}
+        # Shells do not replace a ~ that follows a colon.
+        return {**chosen, "data_dir": str(Path(argument).expanduser())}
     return {**chosen, "data_options": {**options, option: argument}}
 
 

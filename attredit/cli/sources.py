@@ -93,10 +93,10 @@ class Source:
         from attredit.build import build_source, choose_dataset
         from attredit.data import Geometry, prepare
 
+        # Without its argument, as a training names it, so that both have one store.
         registry = installed()
-        chosen = choose_dataset(registry, self.name, self.data_dir, nested(self.data_options))
-        name, where = chosen["dataset"], {"data_dir": chosen["data_dir"], "options": chosen["data_options"]}
-        source = build_source(registry, name, image_size=self.image_size, **where)
+        name, data_dir, options = choose_dataset(registry, self.name, self.data_dir, nested(self.data_options)).values()
+        source = build_source(registry, name, image_size=self.image_size, data_dir=data_dir, options=options)
         show_source(source)
         source.schema.select(attributes)
         geometry = Geometry(size=self.image_size, channels=source.channels, crop=self.crop)

@@ -60,7 +60,7 @@ class Folder:
         self._labels = _labels(self._rows, columns, data_dir)
         # Now: later the tables might say something else than the labels that were read from them.
         self._identity = _digest(data_dir, found, self._rows.tables, (table, files, columns))
-        self._splits = rows_by_split(self._rows.splits, self._rows.files, self._problems)
+        self._splits = rows_by_split(self._rows.splits, self._rows.files, self._labels.values, self._problems)
 
     @property
     def schema(self) -> AttributeSchema:
@@ -83,12 +83,13 @@ class Folder:
         return tuple(self._problems.sentences)
 
     def fingerprint(self, split: str) -> str:
-        """Of names and sizes of all images, the content of the tables that are read, and the options.
+        """Of names and sizes of all images, the content of the tables that are read, the options, and the split's rows.
 
         Times of modification are not looked at, because copying changes them: an image that is replaced by another of
         the same number of bytes is not noticed.
         """
-        return f"{self._known(split)}-{self._identity}"
+        rows = self._splits[self._known(split)]
+        return hashlib.sha256(self._identity.encode() + rows.tobytes()).hexdigest()
 
     def open(self, split: str) -> Dataset:
         """Paths of images, decoded when read, and the labels.
@@ -99,7 +100,7 @@ class Folder:
         from datasets import Dataset, Image
 
         rows = self._splits[self._known(split)]
-        columns: dict[str, Any] = {"image": [str(self.root / self._rows.files[row]) for row in rows]}
+        columns: dict[str, Any] = {"image": [f"{self.root}/{self._rows.files[row]}" for row in rows]}
         columns |= {a.name: self._labels.values[rows, j] for j, a in enumerate(self.schema)}
         # Cast afterwards: with features given at once, each path is encoded by itself, which takes seconds.
         return Dataset.from_dict(columns).cast_column("image", Image())

@@ -59,7 +59,7 @@ class HuggingFace:
     ) -> None:
         if name is None and data_dir is None:
             raise DataError("No data set is named.", "Write --dataset hf:NAME, or add --data-dir PATH.")
-        self.name = str(data_dir) if name is None else str(name)
+        self.name = str(data_dir) if name is None else str(Path(name).expanduser()) if name[:1] == "~" else name
         self.data_dir = None if name is None or data_dir is None else str(data_dir)
         self.channels = channels
         self._config, self._image, self._columns = config, image, columns
@@ -90,10 +90,13 @@ class HuggingFace:
         return tuple(self._problems.sentences) if self._rows else ()
 
     def fingerprint(self, split: str) -> str:
-        """Of what `datasets` says, which knows the revision or the files, of the labels, and of the split."""
+        """Of what `datasets` says, which knows the revision or the files, of the labels, and of the split's rows."""
+        rows = self._rows[self._known(split)]
         facts = [self._loaded[name]._fingerprint for name in self._used]
-        digest = hashlib.sha256(json.dumps([facts, self._image]).encode() + self._labels.values.tobytes())
-        return f"{self._known(split)}-{digest.hexdigest()}"
+        digest = hashlib.sha256(json.dumps([facts, self._image]).encode())
+        digest.update(self._labels.values.tobytes())
+        digest.update(rows.tobytes())
+        return digest.hexdigest()
 
     def open(self, split: str) -> Dataset:
         """Images, decoded when read, and the labels.
@@ -155,7 +158,7 @@ class HuggingFace:
     def _rows(self) -> dict[str, np.ndarray]:
         assigned = [split for name, split in self._used.items() for _ in range(len(self._loaded[name]))]
         self._problems.add("splits that are not used", [name for name in self._loaded if name not in self._used])
-        return rows_by_split(assigned, map(str, range(len(assigned))), self._problems)
+        return rows_by_split(assigned, map(str, range(len(assigned))), self._labels.values, self._problems)
 
     @cached_property
     def _image_column(self) -> str:

@@ -6,7 +6,7 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attredit.data.huggingface import SPLIT_NAMES
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 METADATA = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.parquet")
 FILE_NAME = "file_name"
 CLASS = "label"
+_TRIED = 1000  # rows that are looked at first, to find the column of file names
 _OUTSIDE = "that name files outside the folder, left out"
 _ABSENT = "that name images that are not there, left out"
 _HOW = (
@@ -72,7 +73,7 @@ def read_layout(root: Path, found: Found, table: str | None, files: str | None, 
     if not found.images:
         hint = "Parquet files that hold images are read by --dataset hf:PATH." if found.tables else _HOW
         raise DataError(f"{root} holds no images.", hint)
-    metadata = [name for name in found.tables if PurePosixPath(name).name in METADATA]
+    metadata = [name for name in found.tables if posixpath.basename(name) in METADATA]
     if table is not None:
         return _from_tables(root, found, [_named(root, found, table)], files, problems)
     if metadata:
@@ -117,12 +118,20 @@ def _from_tables(root: Path, found: Found, names: Sequence[str], files: str | No
 
 
 def _from_folders(root: Path, found: Found, problems: Problems) -> Rows:
-    """The folder that an image lies in is its class, below a split's where all first folders are splits."""
+    """The first folder around an image is its class; the second one, where the first are splits."""
     import pandas as pd
 
-    parts = {name: PurePosixPath(name).parts for name in found.images}
+    parts = {name: name.split("/") for name in found.images}
     tops = {part[0] for part in parts.values() if len(part) > 1}
-    split = bool(tops) and all(top.lower() in SPLIT_NAMES for top in tops)
+    others = sorted(top for top in tops if top.lower() not in SPLIT_NAMES)
+    if others and len(others) < len(tops):
+        # A split taken for a class would be a wrong label.
+        splits_found = ", ".join(sorted(tops - set(others)))
+        raise DataError(
+            f"{root} holds folders of splits ({splits_found}) beside others ({', '.join(others[:10])}).",
+            "Move the others away, or all classes below folders of splits.",
+        )
+    split = bool(tops) and not others
     depth = 1 if split else 0
     good = {name: part for name, part in parts.items() if len(part) > depth + 1}
     if not good:
@@ -157,7 +166,7 @@ class _Finder:
         inside = [image for image in images if image.startswith(start)]
         self.paths = {image.removeprefix(start): image for image in inside}
         self.names = _unique((posixpath.basename(image), image) for image in inside)
-        self.stems = _unique((PurePosixPath(image).stem, image) for image in inside)
+        self.stems = _unique((posixpath.splitext(posixpath.basename(image))[0], image) for image in inside)
 
     def __call__(self, written: str) -> str | None:
         written = written.replace("\\", "/")
@@ -200,12 +209,21 @@ def _column_of_files(table: pd.DataFrame, files: str | None, finder: _Finder, pa
         if files not in names:
             raise DataError(f"{path} has no column {files!r}.", nearest(files, names))
         return files
-    counts = {name: sum(finder(text) is not None for text in texts_of(table[name]) if text) for name in names}
+    counts = _counts(table[:_TRIED], finder)
+    if not any(counts.values()):
+        counts = _counts(table, finder)
     best = max(names, key=counts.__getitem__)
     if not counts[best]:
         hint = f"Name the column of file names with --data-option files=COLUMN; it has {', '.join(names[:10])}."
         raise DataError(f"No column of {path} names images of its folder.", hint)
     return best
+
+
+def _counts(table: pd.DataFrame, finder: _Finder) -> dict[str, int]:
+    """How many values of each column name an image."""
+    return {
+        str(name): sum(finder(text) is not None for text in texts_of(table[name]) if text) for name in table.columns
+    }
 
 
 def _without_repetitions(images: Sequence[str | None], labels: pd.DataFrame, problems: Problems) -> list[int]:
@@ -251,7 +269,7 @@ def _splits_in(table: pd.DataFrame, root: Path) -> list[str]:
 
 def _split_of(image: str) -> str:
     """The split whose folder an image lies in, at any depth; "" where it lies in none."""
-    for part in PurePosixPath(image).parts[:-1]:
+    for part in image.split("/")[:-1]:
         if split := SPLIT_NAMES.get(part.lower()):
             return split
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from attredit.errors import DataError
 
@@ -39,7 +39,7 @@ def scan(root: Path) -> Found:
     found = Found()
     try:
         for name, entry in _files(root, "", frozenset({_identity(root)}), found.dead):
-            kind = PurePosixPath(name).suffix.lower()
+            kind = os.path.splitext(name)[1].lower()
             if kind in IMAGES:
                 found.images[name] = entry.stat().st_size
             elif kind in TABLES:

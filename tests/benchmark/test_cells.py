@@ -35,6 +35,20 @@ def test_cells_are_every_combination_seed_by_seed(suite_text: Any) -> None:
     assert found[0].title == "naive-cvaegan, synthfaces: Smiling, seed 4"
 
 
+def test_the_argument_of_a_data_set_is_its_option_in_every_process(
+    suite_text: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for i in range(40):
+        image = tmp_path / "pictures" / "ab"[i % 2] / f"{i}.png"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.write_bytes(b"not looked at yet")
+    text = suite_text().replace('name = "synthfaces"', 'name = "folder:pictures"').replace("Smiling", "label")
+    text = "".join(line for line in text.splitlines(keepends=True) if "train = 96" not in line)
+    found = cells(text)
+    assert {(c.dataset.name, c.dataset.data_dir) for c in found} == {("folder", str(tmp_path / "pictures"))}
+
+
 def test_a_data_set_may_have_attribute_sets_of_its_own(suite_text: Any) -> None:
     own = '\n[[datasets]]\nname = "sprites"\nattributes = ["Shape", ["Thick", "Colour"]]\n'
     found = cells(suite_text() + own)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import collections_made as made
-import numpy as np
 import pytest
 from collections_made import HAIR, SMILING
 
@@ -144,6 +143,25 @@ def train(command: Any, dataset: str, attribute: str, monkeypatch: pytest.Monkey
     return command("train", "--dataset", dataset, "--attr", attribute)
 
 
+def test_what_is_prepared_by_hand_is_what_a_training_finds(
+    tmp_path: Path, attredit_command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.bare_csv(tmp_path / "x")
+    monkeypatch.setenv("ATTREDIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    prepared = attredit_command("datasets", "prepare", "folder:x", "--image-size", "32")
+    assert "What the columns became" in prepared.stderr
+    stores = stores_in(tmp_path / "cache")
+    assert len(stores) == len(open_folder(tmp_path / "x").splits)
+    trained = train(attredit_command, "folder:x", "Smiling", monkeypatch)
+    assert "Preparing" not in trained.stderr
+    assert stores_in(tmp_path / "cache") == stores
+
+
+def stores_in(cache: Path) -> list[Path]:
+    return sorted(path for path in (cache / "stores").glob("folder-*") if path.is_dir())
+
+
 def test_a_run_goes_on_from_elsewhere(tmp_path: Path, request_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from attredit.launch import resume, train
 
@@ -155,18 +173,27 @@ def test_a_run_goes_on_from_elsewhere(tmp_path: Path, request_for: Any, monkeypa
     assert resume(run, steps=3, device="cpu") == run
 
 
-def test_splits_by_name_are_the_same_whatever_else_there_is(tmp_path: Path) -> None:
-    first = contents(open_folder(made.classes(tmp_path / "x")))
-    for i in (2, 3):
-        (tmp_path / "x" / HAIR[i] / made.FILES[i]).unlink()
-    fewer = contents(open_folder(tmp_path / "x"))
-    assert fewer == {i: labels for i, labels in first.items() if i not in (2, 3)}
-    from attredit_collections.splits import split_by_name
+def test_the_home_directory_may_follow_the_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from attredit.build import build_source
 
-    counts = np.unique([split_by_name(f"{i}.jpg") for i in range(10_000)], return_counts=True)
-    shares = dict(zip(*counts, strict=True))
-    assert abs(shares["train"] - 8000) < 200
-    assert abs(shares["valid"] - 1000) < 150
+    made.classes(tmp_path / "x")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("folder:~/x", "hf:~/x"):
+        source = build_source(installed(), name, image_size=16, data_dir=None, options={})
+        assert source.schema.names == ("label",)
+
+
+def test_a_folder_without_splits_is_divided_so_that_all_have_each_class(tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    for i in range(40):
+        (folder / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        made.picture(1).save(folder / "ab"[i % 2] / f"{i}.png")
+    source = open_folder(folder, strict=True)
+    (attribute,) = source.schema
+    for split, number in {"train": 16, "valid": 2, "test": 2}.items():
+        labels = source.open(split)[attribute.name]
+        assert [labels.count(value) for value in range(2)] == [number, number]
+    assert open_folder(folder).fingerprint("test") == source.fingerprint("test")
 
 
 def test_fingerprints_follow_images_tables_and_columns(tmp_path: Path) -> None:

@@ -242,6 +242,23 @@ def test_images_alone_have_no_labels(tmp_path: Path) -> None:
         of(made.save(tmp_path / "x"))
 
 
+def test_a_split_is_not_taken_for_a_class(tmp_path: Path) -> None:
+    folder = made.classes_below_splits(tmp_path / "x")
+    made.save(folder / "samples")
+    with pytest.raises(DataError, match=r"folders of splits \(test, train, validation\) beside others \(samples\)"):
+        of(folder)
+
+
+def test_the_column_of_files_is_found_although_its_first_rows_name_none(tmp_path: Path) -> None:
+    folder = made.bare_csv(tmp_path / "x")
+    table = folder / "labels.csv"
+    head, rest = table.read_text().split("\n", 1)
+    table.write_text(head + "\n" + "".join(f"no{i}.png,1,red\n" for i in range(1500)) + rest)
+    source = of(folder)
+    assert len(labels_of(source)) == made.N
+    assert "left out (1,500): no0.png" in source.warnings[0]
+
+
 def test_metadata_files_that_do_not_fit_together(tmp_path: Path) -> None:
     folder = made.metadata_jsonl(tmp_path / "x")
     (folder / "test" / "metadata.jsonl").write_text('{"file_name": "im10.png", "Smiling": true}\n')
