@@ -42,6 +42,7 @@ def _facts(run: RunDirectory, config: RunConfig) -> Tree:
         "method": f"{config.method}, preset {config.preset}",
         "data": f"{data.name}, {data.images:,} images of {config.image_size}x{config.image_size}{options}",
         "from": data.directory or "",
+        "seen": f"crop {config.geometry.crop}{''.join(f', augmented: {kind}' for kind in config.augment)}",
         "attributes": ", ".join(config.schema_.names),
         "steps": f"{reached:,} of {config.steps:,}, {config.batch_size} images each",
         "seed": f"{config.seed}, {config.precision}",

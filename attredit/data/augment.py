@@ -46,7 +46,7 @@ def _uniform(name: str, count: int, rows: Slice, seed: int, step: int) -> Tensor
 
     from attredit.view import noise
 
-    drawn = torch.special.ndtr(noise(seed, step, f"augment/{name}", (rows.total, count)))
+    drawn: Tensor = torch.special.ndtr(noise(seed, step, f"augment/{name}", (rows.total, count)))
     return drawn[rows.start : rows.stop]
 
 
