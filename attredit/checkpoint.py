@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from attredit.attributes import Attribute, AttributeSchema
+from attredit.data.augment import Augmentation
 from attredit.data.geometry import Geometry
 from attredit.discovery import LOAD
 from attredit.errors import PluginError, RunError
@@ -108,6 +109,7 @@ class RunConfig(BaseModel):
     attributes: tuple[Attribute, ...] = Field(min_length=1)
     channels: int = Field(gt=0)
     geometry: Geometry
+    augment: tuple[Augmentation, ...] = ()
     data: DataConfig
     seed: int
     steps: int = Field(gt=0)

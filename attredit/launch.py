@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attredit.attributes import AttributeSchema
 from attredit.build import Built, build, build_source, choose_dataset, components_of
 from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
-from attredit.data import Crop, Geometry, Store, prepare, prevalence_of, require_classes
+from attredit.data import Augmentation, Crop, Geometry, Store, prepare, prevalence_of, require_classes
 from attredit.devices import accelerator_for
 from attredit.errors import RunError, UsageError
 from attredit.interfaces import CounterfactualSource
@@ -47,6 +47,7 @@ class Request:
         balance: Attributes whose values, or combinations of values, shall be equally frequent in batches.
         image_size: H = W.
         crop: Which square of an image: "none", "centre" or "celeba"; see `attredit.data.Geometry`.
+        augment: What is done to images in training: "flip", "jitter"; see `attredit.data.augment`.
         steps: Length of training; or `epochs`.
         epochs: Length of training in passes over the data.
         batch_size: Images a step over all processes.
@@ -69,6 +70,7 @@ class Request:
     balance: Sequence[str] = ()
     image_size: int = 64
     crop: Crop = "centre"
+    augment: Sequence[Augmentation] = ()
     steps: int | None = None
     epochs: float | None = None
     batch_size: int | None = None
@@ -143,6 +145,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
         attributes=schema.attributes,
         channels=source.channels,
         geometry=geometry,
+        augment=tuple(request.augment),
         data=DataConfig(
             name=request.dataset,
             directory=None if request.data_dir is None else str(Path(request.data_dir).resolve()),

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from attredit.build import ActivePlayer, Built
 from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.data import Order, Store, groups_of
+from attredit.data.augment import augmented
 from attredit.errors import RunError
 from attredit.files import below, load_into, prefixed, read_tensors
 from attredit.health import Health
@@ -166,6 +167,7 @@ class Trainer:
         config, device = self.config, self.accelerator.device
         indices = self.order.indices(step)[self.rows.start : self.rows.stop]
         images = self.store.batch(indices).to(device, non_blocking=True).float().div_(255)
+        images = augmented(images, config.augment, self.rows, config.seed, step)
         return BatchView(
             self.parts,  # type: ignore[arg-type]
             self.schema,

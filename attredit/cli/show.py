@@ -42,6 +42,7 @@ def _facts(run: RunDirectory, config: RunConfig) -> Tree:
         "method": f"{config.method}, preset {config.preset}",
         "data": f"{data.name}, {data.images:,} images of {config.image_size}x{config.image_size}{options}",
         "from": data.directory or "",
+        "seen": f"crop {config.geometry.crop}{''.join(f', augmented: {kind}' for kind in config.augment)}",
         "attributes": ", ".join(config.schema_.names),
         "prevalence": "; ".join(data.prevalences),
         "balanced on": ", ".join(data.balance),

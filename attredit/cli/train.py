@@ -24,10 +24,8 @@ _PANELS = {
     "option_groups": {
         "*": [
             {"name": "What", "options": ["--method", "--preset", "--set", "--attr"]},
-            {
-                "name": "Data",
-                "options": ["--dataset", "--data-dir", "--data-option", "--balance", "--image-size", "--crop"],
-            },
+            {"name": "Data", "options": ["--dataset", "--data-dir", "--data-option", "--balance"]},
+            {"name": "Images", "options": ["--image-size", "--crop", "--augment"]},
             {"name": "How long", "options": ["--steps", "--epochs", "--batch-size", "--seed", "--resume"]},
             {"name": "Where and how", "options": ["--run-dir", "--device", "--precision"]},
             {"name": "What is written", "options": ["--log-every", "--save-every", "--log"]},
@@ -64,6 +62,9 @@ _PANELS = {
     "--crop",
     type=click.Choice(["none", "centre", "celeba"]),
     help="Which square of an image is seen. [default: centre]",
+)
+@click.option(
+    "--augment", multiple=True, type=click.Choice(["flip", "jitter"]), help="Vary training images; repeatable."
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Length of training; by default the recipe's.")
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), help="Length in passes over the data instead.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attredit.data.augment import Augmentation
 from attredit.data.geometry import CROPS, Crop, Geometry
 from attredit.data.sampling import Order, groups_of, prevalence_of
 from attredit.data.splits import split_of
@@ -9,6 +10,7 @@ from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, requi
 
 __all__ = [
     "CROPS",
+    "Augmentation",
     "Crop",
     "Geometry",
     "Order",

@@ -37,6 +37,10 @@ def train_command(registry: Registry, config: RunConfig, run_dir: Path | None = 
     for key, value in _differences(base.model_dump(), config.recipe.model_dump()):
         words += ["--set", f"{key}={_text(value)}"]
     words += _data(config)
+    if config.geometry.crop != "centre":
+        words += ["--crop", config.geometry.crop]
+    for kind in config.augment:
+        words += ["--augment", kind]
     words += ["--image-size", str(config.image_size), "--steps", str(config.steps), "--seed", str(config.seed)]
     if config.batch_size != config.recipe.batch_size:
         words += ["--batch-size", str(config.batch_size)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import shutil
 from pathlib import Path
@@ -51,6 +52,8 @@ def test_the_command_of_a_run_asks_for_the_same_run(
     options = {"train": 100, "correlation": {"Smiling": {"Male": 0.5}}}
     data = config.data.model_copy(update={"options": options, "balance": ("Smiling", "Male")})
     config = config.model_copy(update={"recipe": recipe, "data": data, "seed": 3, "batch_size": 8})
+    seen = {"geometry": dataclasses.replace(config.geometry, crop="none"), "augment": ("jitter", "flip")}
+    config = config.model_copy(update=seen)
     asked = []
     monkeypatch.setattr("attredit.launch.train", lambda request, **_: asked.append(request) or tmp_path)
     command, *words = shlex.split(train_command(installed(), config))
@@ -62,6 +65,7 @@ def test_the_command_of_a_run_asks_for_the_same_run(
     assert request.balance == data.balance
     assert (request.seed, request.steps, request.batch_size, request.image_size) == (3, 6, 8, 32)
     assert request.attributes == ("Smiling", "Eyeglasses")
+    assert (request.crop, request.augment) == ("none", ("jitter", "flip"))
 
 
 def test_a_run_whose_method_is_gone_still_has_a_card_and_a_report(run: Path, tmp_path: Path) -> None:

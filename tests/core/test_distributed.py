@@ -17,7 +17,7 @@ def test_two_processes_equal_one(tmp_path: Path, train_command: Any, run_process
     use = [f"--set=parts.factorizer.use={factorizer}"]
     if factorizer == "confusion":
         use += ["--set=parts.factorizer.options.width=16", "--set=parts.factorizer.options.normalize=true"]
-        use += ["--set=players.auxiliary.repeats=2", "--balance=Eyeglasses"]
+        use += ["--set=players.auxiliary.repeats=2", "--balance=Eyeglasses", "--augment=flip", "--augment=jitter"]
     # With its usual epsilon, Adam turns the rounding noise of vanishing gradients into whole steps.
     use += ["--set=players.autoencoder.optimizer.options.eps=0.001"]
     one, two = tmp_path / "one", tmp_path / "two"

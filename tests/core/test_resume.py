@@ -53,6 +53,7 @@ def test_every_checkpoint_resumes_exactly(request_for: Any, tmp_path: Path) -> N
             run_dir=str(tmp_path / "whole"),
             method="ifcvaegan",
             preset="reference",
+            augment=("flip", "jitter"),
             overrides={"parts.discriminator.options.width": 4, "parts.factorizer.options.width": 8},
         )
     )
@@ -61,6 +62,7 @@ def test_every_checkpoint_resumes_exactly(request_for: Any, tmp_path: Path) -> N
             run_dir=str(tmp_path / "part"),
             method="ifcvaegan",
             preset="reference",
+            augment=("flip", "jitter"),
             steps=4,
             overrides={"parts.discriminator.options.width": 4, "parts.factorizer.options.width": 8},
         )
