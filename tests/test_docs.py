@@ -227,6 +227,7 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     from attredit.evaluation import run as evaluation
     from attredit.evaluation.identity import IdentitySettings
     from attredit.evaluation.judge_training import JudgeSettings
+    from attredit.testing import processes, runs  # noqa: F401  # else they would keep what is put in their place below
 
     train, resume = launch.train, launch.resume
     monkeypatch.setattr(launch, "train", lambda request, **more: train(shortened(request), **more))
