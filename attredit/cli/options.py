@@ -35,6 +35,12 @@ def changes_option(function: Function) -> Function:
     return click.option("--set", "changes", multiple=True, metavar="ATTRIBUTE=VALUE", help=text)(function)
 
 
+def crop_option(default: str | None) -> Callable[[Function], Function]:
+    """``--crop``, with the value it has when it is not given."""
+    text = "Which square of an image is seen. [default: centre]"
+    return click.option("--crop", type=click.Choice(["none", "centre", "celeba"]), default=default, help=text)
+
+
 def output_option(text: str) -> Callable[[Function], Function]:
     """``-o``, with what the command says of it."""
     return click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help=text)

@@ -12,7 +12,7 @@ import rich_click as click
 
 from attredit.cli.console import progress
 from attredit.cli.mapping import show_source
-from attredit.cli.options import Function, nested, plugin_words
+from attredit.cli.options import Function, crop_option, nested, plugin_words
 from attredit.registry import installed
 
 if TYPE_CHECKING:
@@ -36,13 +36,7 @@ _OPTIONS = (
         show_default=True,
         help="Height and width of the images.",
     ),
-    click.option(
-        "--crop",
-        type=click.Choice(["none", "centre", "celeba"]),
-        default="centre",
-        show_default=True,
-        help="Which square of an image is seen.",
-    ),
+    crop_option("centre"),
 )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import note, say
-from attredit.cli.options import device_option, nested, plugin_words
+from attredit.cli.options import crop_option, device_option, nested, plugin_words
 from attredit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,11 +58,7 @@ _PANELS = {
     help="An attribute whose values shall be equally frequent in batches; of several, their combinations.",
 )
 @click.option("--image-size", type=click.IntRange(min=1), help="Height and width of the images. [default: 64]")
-@click.option(
-    "--crop",
-    type=click.Choice(["none", "centre", "celeba"]),
-    help="Which square of an image is seen. [default: centre]",
-)
+@crop_option(None)
 @click.option(
     "--augment", multiple=True, type=click.Choice(["flip", "jitter"]), help="Vary training images; repeatable."
 )

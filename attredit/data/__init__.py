@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attredit.data.augment import Augmentation
 from attredit.data.geometry import CROPS, Crop, Geometry
+from attredit.data.options import whole_number
 from attredit.data.sampling import Order, groups_of, prevalence_of
 from attredit.data.splits import split_of
 from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, require_classes
@@ -22,4 +23,5 @@ __all__ = [
     "prevalence_of",
     "require_classes",
     "split_of",
+    "whole_number",
 ]

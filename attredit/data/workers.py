@@ -14,8 +14,8 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import cache
 from itertools import islice
 from multiprocessing import Pipe
@@ -28,13 +28,15 @@ from attredit.plugin_files import make_importable
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from loky import ProcessPoolExecutor
+
 CHUNK = 256
 _MOST_WORKERS = 16
 # Starting workers takes a second or two: below this many seconds of work they are not worth it.
 WORTH_WORKERS = 5.0
 
-# In a worker, what it is to do, pickled.
-_job = b""
+# In a worker, what it is to do.
+_job: Job
 
 _ENVIRONMENT = {
     # The directory that the user happens to be in is no place to import from.
@@ -81,15 +83,15 @@ def decode_in_processes(job: Job, ranges: Sequence[range], workers: int) -> Iter
     """
     from loky import BrokenProcessPool, ProcessPoolExecutor
 
-    workers, pickled = min(workers, len(ranges)), _pickled(job)
+    workers = min(workers, len(ranges))
     # Nothing is ever sent. The only writing end is here, so that reading ends with this process, however it ends.
     gone, here = Pipe(duplex=False)
     with gone, here:
-        pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(pickled, gone), env=_ENVIRONMENT)
+        pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(_Importable(), job, gone), env=_ENVIRONMENT)
         try:
             waiting = iter(ranges)
             # One range more than a worker is at, each, so that none waits for this process.
-            running = {pool.submit(_decode, rows) for rows in islice(waiting, 2 * workers)}
+            running = _begun(pool, job, islice(waiting, 2 * workers))
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 running |= {pool.submit(_decode, rows) for rows in islice(waiting, len(done))}
@@ -106,12 +108,17 @@ def decode_in_processes(job: Job, ranges: Sequence[range], workers: int) -> Iter
             pool.shutdown(kill_workers=True)
 
 
-def _pickled(job: Job) -> bytes:
-    """By loky's own pickler."""
-    from loky.backend.reduction import dumps
+class _Importable:
+    """Arrives in a worker before the job, whose source may be of a plugin file, and lets it import such files."""
 
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return make_importable, ()
+
+
+def _begun(pool: ProcessPoolExecutor, job: Job, ranges: Iterator[range]) -> set[Future[int]]:
+    """Start the workers with the first ranges."""
     try:
-        return bytes(dumps(job))
+        return {pool.submit(_decode, rows) for rows in ranges}
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise DataError(
             f"The source of {job.name} cannot be sent to other processes: {error}.",
@@ -119,8 +126,8 @@ def _pickled(job: Job) -> bytes:
         ) from error
 
 
-def _begin(job: bytes, gone: Connection) -> None:
-    """What a worker does first. Not yet the unpickling: what fails here, the parent is not told."""
+def _begin(importable: None, job: Job, gone: Connection) -> None:
+    """What a worker does first. Not yet the decoder: what fails here, the parent is not told."""
     global _job
     _job = job
     # What a source prints is no answer of the command's.
@@ -139,8 +146,7 @@ def _end_with_parent(gone: Connection) -> None:
 @cache
 def _decoder() -> Decoder:
     """A worker's own; it holds the file until the worker ends."""
-    make_importable()  # the source may be of a plugin file
-    return Decoder(pickle.loads(_job))
+    return Decoder(_job)
 
 
 def _decode(rows: range) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attredit.attributes import Attribute, AttributeSchema
+from attredit.data.options import whole_number
 from attredit.errors import UsageError, nearest
 from attredit_sprites.drawing import COLOURS, SHAPES, VERSION, Colour, Sprite, draw
 
@@ -76,10 +77,10 @@ everything else, which no real data are: figures of a model say how a method doe
     ) -> None:
         if data_dir is not None:
             raise UsageError(f"sprites are drawn: nothing is read in {data_dir}.", "Leave --data-dir out.")
-        self.image_size = _whole("image_size", image_size, 32, 128)
-        self.seed = _whole("seed", seed, 0, 2**63 - 1)
+        self.image_size = whole_number("image_size", image_size, 32, 128)
+        self.seed = whole_number("seed", seed, 0, 2**63 - 1)
         counts = {"train": train, "valid": valid, "test": test}
-        self.counts = {split: _whole(split, count, 0, 10**9) for split, count in counts.items()}
+        self.counts = {split: whole_number(split, count, 0, 10**9) for split, count in counts.items()}
 
     def fingerprint(self, split: str) -> str:
         """Hex digest of all that decides the images and labels of a split.
@@ -134,9 +135,9 @@ everything else, which no real data are: figures of a model say how a method doe
         slanted = after[:, _SLANTED] == 1
         for name, value in changes.items():
             column = SCHEMA.index(name)
-            after[:, column] = _whole(name, value, 0, len(SCHEMA.attributes[column].values) - 1)
+            after[:, column] = whole_number(name, value, 0, len(SCHEMA.attributes[column].values) - 1)
         slants = "Slanted" in changes and bool(after[:, _SLANTED].any())
-        count = _whole("styles", styles, 1, 10**6) if slants else 1
+        count = whole_number("styles", styles, 1, 10**6) if slants else 1
         images = [
             [self._image(split, index, label, 0 if own else style) for style in range(count)]
             for index, label, own in zip(indices, after, slanted, strict=True)
@@ -185,14 +186,3 @@ def _number(split: str) -> int:
     if split not in _SPLITS:
         raise UsageError(f"Unknown split {split!r}.", nearest(split, _SPLITS))
     return _SPLITS.index(split)
-
-
-def _whole(name: str, value: object, low: int, high: int) -> int:
-    """An option as a whole number in [low, high]."""
-    try:
-        number = int(str(value))
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        raise UsageError(f"{name} is {value!r}.", f"It must be a whole number from {low} to {high}.")
-    return number

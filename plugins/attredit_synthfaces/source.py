@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attredit.attributes import AttributeSchema
+from attredit.data.options import whole_number
 from attredit.errors import UsageError, nearest
 from attredit_synthfaces.face import VERSION, draw
 from attredit_synthfaces.factors import faces
@@ -73,10 +74,10 @@ otherwise, independent of all others, which no real data are. `Male` and `Pale_S
         if data_dir is not None:
             raise UsageError(f"synthfaces is drawn: it reads nothing in {data_dir}.", "Leave --data-dir out.")
         self.schema = AttributeSchema.of_binary(NAMES)
-        self.image_size = _whole("image_size", image_size, SMALLEST, LARGEST)
-        self.seed = _whole("seed", seed, 0, 2**63 - 1)
+        self.image_size = whole_number("image_size", image_size, SMALLEST, LARGEST)
+        self.seed = whole_number("seed", seed, 0, 2**63 - 1)
         counts = {"train": train, "valid": valid, "test": test}
-        self.counts = {split: _whole(split, count, 0, 10**9) for split, count in counts.items()}
+        self.counts = {split: whole_number(split, count, 0, 10**9) for split, count in counts.items()}
         if correlate not in ("train", "all"):
             raise UsageError(f"correlate is {correlate!r}.", nearest(str(correlate), ("train", "all")))
         self._pairs, self._correlated = read_correlation(correlation), ("train",) if correlate == "train" else SPLITS
@@ -143,8 +144,8 @@ otherwise, independent of all others, which no real data are. `Male` and `Pale_S
         Raises:
             UsageError: an unknown split or attribute, a value other than 0 and 1, fewer than one style.
         """
-        wanted = {self.schema.index(name): _whole(name, value, 0, 1) for name, value in changes.items()}
-        count = _whole("styles", styles, 1, 10**6) if any(wanted.values()) else 1
+        wanted = {self.schema.index(name): whole_number(name, value, 0, 1) for name, value in changes.items()}
+        count = whole_number("styles", styles, 1, 10**6) if any(wanted.values()) else 1
         numbers = np.asarray(indices, np.int64)
         before = self.labels(split, numbers)
         after = before.copy()
@@ -183,14 +184,3 @@ def _split(name: str) -> int:
     if name not in SPLITS:
         raise UsageError(f"Unknown split {name!r}.", nearest(name, SPLITS))
     return SPLITS.index(name)
-
-
-def _whole(name: str, value: object, low: int, high: int) -> int:
-    """An option as a whole number in [low, high]."""
-    try:
-        number = int(str(value))
-    except ValueError:
-        number = low - 1
-    if not low <= number <= high:
-        raise UsageError(f"{name} is {value!r}.", f"It must be a whole number from {low} to {high}.")
-    return number
