@@ -74,6 +74,18 @@ class Parquet:
         _require_complete(path)
         return _known_names(pq.read_schema(path).names, self.known, path)
 
+    def rows(self, split: str) -> int:
+        """How many images a split has.
+
+        Raises:
+            DataError: a file is no complete parquet file.
+        """
+        import pyarrow.parquet as pq
+
+        for path in self.files[split]:
+            _require_complete(path)
+        return sum(int(pq.read_metadata(path).num_rows) for path in self.files[split])
+
     def fingerprint(self) -> str:
         """Of names, sizes, the first 64 KiB and the last, or more when the footer is longer.
 
@@ -130,6 +142,10 @@ class Hub:
             DataError: it has none, or cannot be loaded.
         """
         return _known_names(self._loaded[self.splits[0]].column_names, self.known, self.name)
+
+    def rows(self, split: str) -> int:
+        """How many images a split has."""
+        return len(self._loaded[split])
 
     def fingerprint(self) -> str:
         """As `datasets` says, which knows the revision."""

@@ -1,15 +1,19 @@
-"""The official layout: ``img_align_celeba/`` beside list_attr_celeba.txt and list_eval_partition.txt."""
+"""Images beside text files: CelebA as its authors or Kaggle give it out, and CelebA-HQ as CelebAMask-HQ labels it."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from attredit.data import split_of
 from attredit.errors import DataError
-from attredit_celeba.tables import SPLITS, Attributes, read_attributes, read_names, read_partition
+from attredit_celeba.tables import SPLITS, Attributes, read_attributes, read_names, read_originals, read_partition
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -17,47 +21,75 @@ if TYPE_CHECKING:
 ATTRIBUTES = "list_attr_celeba.txt"
 PARTITION = "list_eval_partition.txt"
 IMAGES = "img_align_celeba"
+HQ_ATTRIBUTES = "CelebAMask-HQ-attribute-anno.txt"
+HQ_IMAGES = "CelebA-HQ-img"
+HQ_ORIGINALS = "CelebA-HQ-to-CelebA-mapping.txt"
 
 
 class Official:
-    """CelebA as its authors give it out.
+    """CelebA or CelebA-HQ, images beside text files.
 
     What a prepared store asks for (names, splits, fingerprint) needs no label parsed; labels are read and checked when
     a split is opened. The text files are read once: after changing them, make another source.
 
     Args:
         attributes: The file of labels.
-        partition: The file of splits.
         images: The folder of images.
+        partition: The file of splits; when None, a hash of the images' names decides.
+        originals: What says which image of CelebA, which the splits name, each image is; when None, itself.
     """
 
-    def __init__(self, attributes: Path, partition: Path, images: Path) -> None:
-        self.attributes, self.partition, self.images = attributes, partition, images
+    def __init__(
+        self, attributes: Path, images: Path, partition: Path | None = None, originals: Path | None = None
+    ) -> None:
+        self.attributes, self.images, self.partition, self.originals = attributes, images, partition, originals
 
     @classmethod
     def find(cls, folder: Path) -> Official | None:
-        """The layout in a folder or its ``celeba/``: flat, or in the download's own Anno/, Eval/ and Img/.
+        """The layout in a folder or its ``celeba/`` or ``CelebAMask-HQ/``.
 
         Raises:
-            DataError: some of the three pieces are there and others are not.
+            DataError: some of the pieces are there and others are not, or there are two data sets.
         """
-        for root in (folder, folder / "celeba"):
-            pieces = {
-                ATTRIBUTES: _first(root / ATTRIBUTES, root / "Anno" / ATTRIBUTES),
-                PARTITION: _first(root / PARTITION, root / "Eval" / PARTITION),
-                # Some unpack the archive into a folder of its own name.
-                IMAGES: _first(root / IMAGES / IMAGES, root / IMAGES, root / "Img" / IMAGES),
-            }
-            present, missing = [n for n, p in pieces.items() if p], [n for n, p in pieces.items() if not p]
-            if present and missing:
-                raise DataError(
-                    f"{root} has {' and '.join(present)}, but no {' and no '.join(missing)}.",
-                    "Put all three into one folder; the images come as img_align_celeba.zip.",
-                )
-            attributes, partition, images = pieces.values()
-            if attributes and partition and images:
-                return cls(attributes, partition, images)
+        for root in (folder, folder / "celeba", folder / "CelebAMask-HQ"):
+            # That of CelebA-HQ comes without splits, which people bring from CelebA.
+            hq = cls._high_quality(root)
+            original = cls._original(root) if hq is None or (root / IMAGES).exists() else None
+            if hq and original:
+                raise DataError(f"{root} holds both CelebA and CelebA-HQ.", "Give each a folder of its own.")
+            if found := hq or original:
+                return found
         return None
+
+    @classmethod
+    def _original(cls, root: Path) -> Official | None:
+        """Flat, or in the download's own Anno/, Eval/ and Img/; Kaggle's tables are CSV files."""
+        pieces = {
+            ATTRIBUTES: _first(*_either(root / ATTRIBUTES), *_either(root / "Anno" / ATTRIBUTES)),
+            PARTITION: _partition(root),
+            # Some, and Kaggle, unpack the archive into a folder of its own name.
+            IMAGES: _first(root / IMAGES / IMAGES, root / IMAGES, root / "Img" / IMAGES),
+        }
+        attributes, partition, images = pieces.values()
+        if attributes and partition and images:
+            return cls(attributes, images, partition)
+        _require_none(root, pieces, "Put all three into one folder; the images come as img_align_celeba.zip.")
+        return None
+
+    @classmethod
+    def _high_quality(cls, root: Path) -> Official | None:
+        pieces = {HQ_ATTRIBUTES: _first(root / HQ_ATTRIBUTES), HQ_IMAGES: _first(root / HQ_IMAGES)}
+        attributes, images = pieces.values()
+        if not (attributes and images):
+            _require_none(root, pieces, "Both come with CelebAMask-HQ.zip.")
+            return None
+        partition, originals = _partition(root), _first(root / HQ_ORIGINALS)
+        if partition and not originals:
+            raise DataError(
+                f"{root} has {partition.name}, which is of CelebA, but no {HQ_ORIGINALS}.",
+                "Put it there, or remove the splits: then they are made anew.",
+            )
+        return cls(attributes, images, partition, originals if partition else None)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -102,24 +134,36 @@ class Official:
     @cached_property
     def _texts(self) -> bytes:
         # Kept as what is parsed from them is: else labels as they were could get the fingerprint of labels as they are.
-        return self.attributes.read_bytes() + self.partition.read_bytes()
+        return b"".join(path.read_bytes() for path in (self.attributes, self.partition, self.originals) if path)
+
+    @cached_property
+    def _present(self) -> set[str]:
+        with os.scandir(self.images) as entries:
+            return {e.name for e in entries if e.name.lower().endswith((".jpg", ".png"))}
 
     @cached_property
     def _splits(self) -> dict[str, str]:
-        return read_partition(self.partition)
+        if self.partition is None:
+            files = sorted(self._present)
+            return dict(zip(files, split_of(files, np.empty((len(files), 0), np.int64)).tolist(), strict=True))
+        splits = read_partition(self.partition)
+        if self.originals is None:
+            return splits
+        originals = read_originals(self.originals)
+        _require_all(set(originals.values()), set(splits), self.originals, self.partition)
+        return {file: splits[original] for file, original in originals.items()}
 
     @cached_property
     def _table(self) -> Attributes:
         """Labels, checked against splits and images."""
         table = read_attributes(self.attributes)
         listed = set(table.files)
-        _require_same(listed, set(self._splits), self.attributes, self.partition)
+        if self.partition is not None:
+            _require_same(listed, set(self._splits), self.attributes, self.originals or self.partition)
         outside = next((f for f in table.files if Path(f).name != f), None)
         if outside is not None:
             raise DataError(f"{self.attributes} names {outside!r}, which leaves {self.images}.", "Get it again.")
-        with os.scandir(self.images) as entries:
-            present = {e.name for e in entries if e.name.lower().endswith((".jpg", ".png"))}
-        _require_same(listed, present, self.attributes, self.images)
+        _require_same(listed, self._present, self.attributes, self.images)
         return table
 
 
@@ -129,13 +173,33 @@ def _require_same(here: set[str], there: set[str], one: Path, other: Path) -> No
     Raises:
         DataError: they are not; names the first that only one of them has.
     """
-    for only, has, lacks in ((here - there, one, other), (there - here, other, one)):
-        if only:
-            raise DataError(
-                f"{len(only)} of the images of {has} are not in {lacks}, the first is {min(only)}.",
-                "Labels, splits and images must list the same files: unpack img_align_celeba.zip and get the text "
-                "files again, or remove what is too much.",
-            )
+    _require_all(here, there, one, other)
+    _require_all(there, here, other, one)
+
+
+def _require_all(here: set[str], there: set[str], one: Path, other: Path) -> None:
+    if only := here - there:
+        raise DataError(
+            f"{len(only)} of the images of {one} are not in {other}, the first is {min(only)}.",
+            "Labels, splits and images must list the same files: unpack the archive of the images and get the text "
+            "files again, or remove what is too much.",
+        )
+
+
+def _require_none(root: Path, pieces: Mapping[str, Path | None], hint: str) -> None:
+    """Of pieces that are not all there, one alone is a mistake."""
+    present, missing = [n for n, p in pieces.items() if p], [n for n, p in pieces.items() if not p]
+    if present:
+        raise DataError(f"{root} has {' and '.join(present)}, but no {' and no '.join(missing)}.", hint)
+
+
+def _partition(root: Path) -> Path | None:
+    return _first(*_either(root / PARTITION), *_either(root / "Eval" / PARTITION))
+
+
+def _either(text: Path) -> tuple[Path, Path]:
+    """The text file, or Kaggle's table."""
+    return text, text.with_suffix(".csv")
 
 
 def _first(*paths: Path) -> Path | None:

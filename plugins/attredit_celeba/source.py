@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from attredit.attributes import AttributeSchema
 from attredit.errors import DataError, UsageError, nearest
 from attredit_celeba.copies import Hub, Parquet
+from attredit_celeba.divided import divided
 from attredit_celeba.official import Official
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ NAMES = (
 
 _HOW = (
     "Get img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from the CelebA project page, unpack "
-    "the archive beside the text files and name their folder with --data-dir; or name a folder of parquet files; or "
-    "have a copy downloaded with --data-option hub=flwrlabs/celeba."
+    "the archive beside the text files and name their folder with --data-dir; or name the folder of Kaggle's copy, of "
+    "CelebAMask-HQ or of parquet files; or have a copy downloaded with --data-option hub=flwrlabs/celeba."
 )
 
 
@@ -48,11 +50,11 @@ class Copy(Protocol):
 
 
 class CelebA:
-    """CelebA from the official files, a folder of parquet files, or a Hugging Face hub id.
+    """CelebA from its text files or Kaggle's tables, a folder of parquet files, or a hub id; or CelebAMask-HQ.
 
     Args:
         image_size: Not needed to read it; every source gets it.
-        data_dir: The folder with the official files, or with parquet files.
+        data_dir: The folder with text files or tables beside images, or with parquet files.
         hub: A hub id. Nothing is downloaded unless it is given.
 
     Raises:
@@ -73,7 +75,12 @@ what is made from it.
     def __init__(self, *, image_size: int, data_dir: Path | None = None, hub: str | None = None) -> None:
         if hub is not None and data_dir is not None:
             raise UsageError(f"Both a folder ({data_dir}) and hub={hub} are given.", "Give one of them.")
-        self.copy: Copy = _in_folder(data_dir) if hub is None else Hub(hub, NAMES)
+        self._found = _in_folder(data_dir) if hub is None else Hub(hub, NAMES)
+
+    @cached_property
+    def copy(self) -> Copy:
+        """The copy, with splits. Not before it is asked for: to know those of the hub is to load it."""
+        return self._found if isinstance(self._found, Official) else divided(self._found)
 
     @property
     def schema(self) -> AttributeSchema:
@@ -107,12 +114,12 @@ what is made from it.
         return split
 
 
-def _in_folder(folder: Path | None) -> Copy:
+def _in_folder(folder: Path | None) -> Official | Parquet:
     if folder is None:
         raise DataError("CelebA does not come with attredit, and no folder is named.", _HOW)
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}.", _HOW)
     found = Official.find(folder) or Parquet.find(folder, NAMES)
     if found is None:
-        raise DataError(f"{folder} holds neither the official files of CelebA nor parquet files.", _HOW)
+        raise DataError(f"{folder} holds neither the files of CelebA or CelebAMask-HQ nor parquet files.", _HOW)
     return found

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from attredit_celeba.official import ATTRIBUTES, IMAGES, PARTITION
+from attredit_celeba.official import ATTRIBUTES, HQ_ATTRIBUTES, HQ_IMAGES, HQ_ORIGINALS, IMAGES, PARTITION
 from attredit_celeba.source import NAMES
 
 N = 6
@@ -37,6 +37,43 @@ def official(folder: Path, *, newline: str = "\n", bom: str = "", zero: str = "-
     (folder / ATTRIBUTES).write_text(bom + text, newline="")
     lines = [f"{name} {part}" for name, part in zip(FILES, PARTS, strict=True)]
     (folder / PARTITION).write_text(newline.join([*lines, ""]), newline="")
+    return folder
+
+
+def kaggle(folder: Path, *, sep: str = ",", quote: str = "", newline: str = "\n") -> Path:
+    """Tables instead of text files, and images in a folder within a folder of the same name."""
+    official(folder)
+    moved(folder, ".", ".", IMAGES)
+
+    def table(name: str, rows: list[list[str]]) -> None:
+        lines = [sep.join(f"{quote}{field}{quote}" for field in row) for row in rows]
+        (folder / name).with_suffix(".csv").write_text(newline.join([*lines, ""]), newline="")
+        (folder / name).unlink()
+
+    labels = [[name, *(str(2 * v - 1) for v in row)] for name, row in zip(FILES, LABELS, strict=True)]
+    table(ATTRIBUTES, [["image_id", *NAMES], *labels])
+    table(PARTITION, [["image_id", "partition"], *([n, str(p)] for n, p in zip(FILES, PARTS, strict=True))])
+    return folder
+
+
+def high_quality(folder: Path, *, splits: bool = True) -> Path:
+    """CelebAMask-HQ: numbered images, two spaces after their names, masks, and splits only by way of CelebA."""
+    official(folder)
+    (folder / ATTRIBUTES).write_text((folder / ATTRIBUTES).read_text().replace(".jpg ", ".jpg  "))
+    for i, name in enumerate(FILES):
+        (folder / IMAGES / name).rename(folder / IMAGES / f"{i}.jpg")
+        damage(folder / ATTRIBUTES, lambda lines, i=i, name=name: [x.replace(name, f"{i}.jpg") for x in lines])
+    (folder / ATTRIBUTES).rename(folder / HQ_ATTRIBUTES)
+    (folder / IMAGES).rename(folder / HQ_IMAGES)
+    (folder / "CelebAMask-HQ-mask-anno" / "0").mkdir(parents=True)
+    Image.new("L", (8, 8)).save(folder / "CelebAMask-HQ-mask-anno" / "0" / "00000_skin.png")
+    rows = [f"{i:<10}{int(name[:6]) - 1:<12}{name}" for i, name in enumerate(FILES)]
+    (folder / HQ_ORIGINALS).write_text("\n".join(["idx       orig_idx    orig_file", *rows, ""]))
+    if splits:
+        with (folder / PARTITION).open("a") as file:
+            file.write("000077.jpg 0\n")  # CelebA has more images
+    else:
+        (folder / PARTITION).unlink()
     return folder
 
 

@@ -17,15 +17,18 @@ from celeba_copies import (
     N,
     damage,
     flipped,
+    high_quality,
+    kaggle,
     moved,
     official,
     parquet,
+    picture,
 )
 from PIL import Image
 
 from attredit.data import Geometry, prepare, workers
 from attredit.errors import DataError, UsageError
-from attredit_celeba.official import ATTRIBUTES, IMAGES, PARTITION
+from attredit_celeba.official import ATTRIBUTES, HQ_ATTRIBUTES, HQ_ORIGINALS, IMAGES, PARTITION
 from attredit_celeba.source import NAMES, CelebA
 
 pytestmark = pytest.mark.usefixtures("cache_of_datasets")
@@ -37,6 +40,10 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "official, the download's own folders": lambda p: moved(official(p), "Anno", "Eval", "Img"),
     "official, below celeba/": lambda p: official(p / "celeba").parent,
     "official, unpacked twice": lambda p: moved(official(p), ".", ".", IMAGES),
+    "Kaggle's tables": kaggle,
+    "Kaggle's tables, saved by a spreadsheet": lambda p: kaggle(p, sep=";", quote='"', newline="\r\n"),
+    "CelebAMask-HQ, with the splits of CelebA": high_quality,
+    "CelebAMask-HQ, in a folder of its name": lambda p: high_quality(p / "CelebAMask-HQ").parent,
     "parquet of booleans": parquet,
     "parquet of -1 and 1, validation": lambda p: parquet(
         p, lambda v: [int(2 * x - 1) for x in v], "{}.parquet", "validation"
@@ -132,6 +139,69 @@ def test_a_split_of_one_row_and_none(tmp_path: Path) -> None:
     source = CelebA(image_size=32, data_dir=folder)
     assert source.splits == ("train", "test")
     assert source.open("test")[0]["Smiling"] == LABELS[5, NAMES.index("Smiling")]
+
+
+def contents(source: CelebA) -> dict[int, tuple[str, list[int]]]:
+    """Of each image, by its grey: the split and the labels."""
+    found = {}
+    for split in source.splits:
+        store = prepare(source, split, Geometry(16), name="celeba", workers=1)
+        for image, labels in zip(store.images, store.labels.tolist(), strict=True):
+            found[round((float(image.mean()) - 10) / 40)] = (split, labels)
+    return found
+
+
+def all_for_training(folder: Path) -> Path:
+    from datasets import Dataset
+
+    columns = {"image": [picture(i) for i in range(N)]}
+    columns |= {name: (2 * LABELS[:, j] - 1).tolist() for j, name in enumerate(NAMES)}
+    (folder / "data").mkdir(parents=True)
+    for part in range(2):
+        rows = range(part, N, 2)
+        some = {name: [values[i] for i in rows] for name, values in columns.items()}
+        Dataset.from_dict(some).to_parquet(folder / "data" / f"train-{part:05d}-of-00002.parquet")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "make, option",
+    [
+        (all_for_training, "data_dir"),
+        (all_for_training, "hub"),
+        (lambda p: high_quality(p, splits=False), "data_dir"),
+    ],
+)
+def test_a_copy_without_splits_is_divided(make: Callable[[Path], Path], option: str, tmp_path: Path) -> None:
+    folder = make(tmp_path / "x")
+    source = CelebA(image_size=16, hub=str(folder)) if option == "hub" else CelebA(image_size=16, data_dir=folder)
+    found = contents(pickle.loads(pickle.dumps(source)))
+    assert {i: labels for i, (_, labels) in found.items()} == dict(enumerate(LABELS.tolist()))
+    assert {split for split, _ in found.values()} == set(source.splits) > {"train"}
+    assert contents(CelebA(image_size=16, data_dir=folder)) == found
+
+
+def test_splits_of_celeba_need_to_know_which_image_is_which(tmp_path: Path) -> None:
+    folder = high_quality(tmp_path / "x")
+    damage(folder / HQ_ORIGINALS, lambda lines: [*lines[:-1], lines[-1].replace("000006", "000099")])
+    with pytest.raises(DataError, match=rf"{HQ_ORIGINALS} are not in .*{PARTITION}, the first is 000099\.jpg"):
+        CelebA(image_size=16, data_dir=folder).open("train")
+    damage(folder / HQ_ORIGINALS, lambda lines: lines[:-1])
+    with pytest.raises(DataError, match=rf"are not in .*{HQ_ORIGINALS}, the first is 5\.jpg"):
+        CelebA(image_size=16, data_dir=folder).open("train")
+    (folder / HQ_ORIGINALS).unlink()
+    with pytest.raises(DataError, match=rf"{PARTITION}, which is of CelebA, but no {HQ_ORIGINALS}"):
+        CelebA(image_size=16, data_dir=folder)
+
+
+def test_two_data_sets_in_one_folder_are_ambiguous(tmp_path: Path) -> None:
+    shutil.copytree(official(tmp_path / "x"), tmp_path / "both")
+    shutil.copytree(high_quality(tmp_path / "y"), tmp_path / "both", dirs_exist_ok=True)
+    with pytest.raises(DataError, match="holds both CelebA and CelebA-HQ"):
+        CelebA(image_size=16, data_dir=tmp_path / "both")
+    (tmp_path / "y" / HQ_ATTRIBUTES).unlink()
+    with pytest.raises(DataError, match=rf"has CelebA-HQ-img, but no {HQ_ATTRIBUTES}"):
+        CelebA(image_size=16, data_dir=tmp_path / "y")
 
 
 # --- fingerprints ---------------------------------------------------------------------------------------------------
