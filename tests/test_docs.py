@@ -33,11 +33,12 @@ from attredit.recipe import resolve
 from attredit.scaffold import KINDS, Distribution
 
 ROOT = Path(__file__).parents[1]
-TUTORIAL = ROOT / "docs" / "tutorial.md"  # which test_tutorial.py follows
+# Which test_tutorial.py and plugins/test_recipes.py follow.
+FOLLOWED = {ROOT / "docs" / "tutorial.md", ROOT / "docs" / "collections.md"}
 DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
-    *sorted({*(ROOT / "docs").rglob("*.md")} - {TUTORIAL}),
+    *sorted({*(ROOT / "docs").rglob("*.md")} - FOLLOWED),
     *sorted((ROOT / "examples").rglob("*.md")),
 ]
 CELEBA_IMAGES = 12
@@ -47,8 +48,6 @@ NOT_RUN = {
     "python -m attredit": "prints the help, as a command line that lacks a command; test_cli_help.py runs it",
     "attredit COMMAND --help": "a form, not a command; test_cli_help.py runs every command's help",
     "attredit --debug COMMAND ...": "a form, not a command; test_cli_help.py runs one",
-    "attredit train --dataset celeba --data-option hub=flwrlabs/celeba --attr Eyeglasses": "downloads a gigabyte",
-    "attredit train --dataset hf:uoft-cs/cifar10 --attr label": "downloads 150 megabytes",
     "pip install -e .": "changes the environment that runs the tests",
     "make demo": "minutes; what it calls is run by test_the_demo",
     "make check": "is run beside the tests, by .ci/run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,19 @@ def cache_of_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
     datasets.disable_progress_bars()
+
+
+@pytest.fixture
+def small_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings of the command line are two small steps."""
+    from attredit import launch
+
+    usual = launch.train
+    small = {"image_size": 32, "steps": 2, "epochs": None, "batch_size": 4, "device": "cpu"}
+    width = {"parts.encoder.options.width": 4, "parts.decoder.options.width": 4, "latent_dim": 8}
+    monkeypatch.setattr(
+        launch, "train", lambda request, **more: usual(dataclasses.replace(request, **small, overrides=width), **more)
+    )
 
 
 @pytest.fixture

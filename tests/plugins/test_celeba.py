@@ -15,6 +15,7 @@ from celeba_copies import (
     PARTS,
     SPLITS,
     N,
+    all_for_training,
     damage,
     flipped,
     high_quality,
@@ -22,7 +23,6 @@ from celeba_copies import (
     moved,
     official,
     parquet,
-    picture,
 )
 from PIL import Image
 
@@ -149,19 +149,6 @@ def contents(source: CelebA) -> dict[int, tuple[str, list[int]]]:
         for image, labels in zip(store.images, store.labels.tolist(), strict=True):
             found[round((float(image.mean()) - 10) / 40)] = (split, labels)
     return found
-
-
-def all_for_training(folder: Path) -> Path:
-    from datasets import Dataset
-
-    columns = {"image": [picture(i) for i in range(N)]}
-    columns |= {name: (2 * LABELS[:, j] - 1).tolist() for j, name in enumerate(NAMES)}
-    (folder / "data").mkdir(parents=True)
-    for part in range(2):
-        rows = range(part, N, 2)
-        some = {name: [values[i] for i in rows] for name, values in columns.items()}
-        Dataset.from_dict(some).to_parquet(folder / "data" / f"train-{part:05d}-of-00002.parquet")
-    return folder
 
 
 @pytest.mark.parametrize(

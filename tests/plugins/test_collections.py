@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -106,45 +105,8 @@ def test_a_folder_for_load_dataset_alone_or_with_its_format(tmp_path: Path) -> N
     assert {i: labels["Hair"] for i, labels in contents(alone).items()} == dict(enumerate(HAIR))
 
 
-@pytest.mark.parametrize("make", [*made.TABLES, *made.CLASSES])
-def test_the_command_that_one_would_guess_trains(
-    make: Make, tmp_path: Path, attredit_command: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make(tmp_path / "my photos é")
-    attribute = "label" if make in made.CLASSES else "Hair"
-    monkeypatch.chdir(tmp_path)
-    printed = train(attredit_command, "folder:my photos é", attribute, monkeypatch)
-    assert f"{attribute}" in printed.stderr
-    assert "What the columns became" in printed.stderr
-    assert "0: black, 1: blond, 2: red" in printed.stderr
-    assert (tmp_path / "runs" / f"ifcvaegan-folder-{attribute}" / "model.safetensors").is_file()
-
-
-def test_the_command_that_one_would_guess_trains_on_a_data_set_of_the_hub(
-    tmp_path: Path, attredit_command: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = made.hub_parquet(tmp_path / "x")
-    monkeypatch.chdir(tmp_path)
-    printed = train(attredit_command, f"hf:{folder}", "hair", monkeypatch)
-    assert "0: red, 1: black, 2: blond" in printed.stderr
-    assert (tmp_path / "runs" / "ifcvaegan-hf-hair").is_dir()
-
-
-def train(command: Any, dataset: str, attribute: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Two small steps of the command as it stands."""
-    from attredit import launch
-
-    usual = launch.train
-    small = {"image_size": 32, "steps": 2, "batch_size": 4, "device": "cpu"}
-    width = {"parts.encoder.options.width": 4, "parts.decoder.options.width": 4, "latent_dim": 8}
-    monkeypatch.setattr(
-        launch, "train", lambda request, **more: usual(dataclasses.replace(request, **small, overrides=width), **more)
-    )
-    return command("train", "--dataset", dataset, "--attr", attribute)
-
-
 def test_what_is_prepared_by_hand_is_what_a_training_finds(
-    tmp_path: Path, attredit_command: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, attredit_command: Any, small_trainings: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made.bare_csv(tmp_path / "x")
     monkeypatch.setenv("ATTREDIT_CACHE", str(tmp_path / "cache"))
@@ -153,7 +115,7 @@ def test_what_is_prepared_by_hand_is_what_a_training_finds(
     assert "What the columns became" in prepared.stderr
     stores = stores_in(tmp_path / "cache")
     assert len(stores) == len(open_folder(tmp_path / "x").splits)
-    trained = train(attredit_command, "folder:x", "Smiling", monkeypatch)
+    trained = attredit_command("train", "--dataset", "folder:x", "--attr", "Smiling")
     assert "Preparing" not in trained.stderr
     assert stores_in(tmp_path / "cache") == stores
 
