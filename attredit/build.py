@@ -73,11 +73,11 @@ class Built:
     parts: nn.ModuleDict
     players: list[ActivePlayer]
 
-    def initialize(self) -> None:
-        """Networks that start from another's weights fetch them now; see `attredit.interfaces`."""
+    def initialize(self, images: Tensor) -> None:
+        """Networks that start from images (N, C, H, W) in [0, 1], or another's weights; see `attredit.interfaces`."""
         for part in self.parts.values():
             if hasattr(part, "initialize"):
-                part.initialize()  # type: ignore[operator]
+                part.initialize(images)  # type: ignore[operator]
 
     def stateful_terms(self) -> Iterator[tuple[str, nn.Module]]:
         """Terms that keep state, by ``player.term``."""

@@ -5,7 +5,8 @@ Shapes: B batch, A width of the conditioning vector, Z latent width, C channels,
 `attr_dim` and, to decoders, `skip_channels` that they ask for, beside the recipe's options.
 
 Constructors are also called when a trained model is read, before its weights replace the first ones. A network that
-starts from weights of another has a method ``initialize()``, called only when a training starts: the place to get them.
+starts from weights of another, or from what the training images are, has a method ``initialize(images)``, called only when
+a training starts, with some of them: (N, C, H, W), the same for all parts and processes.
 """
 
 from __future__ import annotations

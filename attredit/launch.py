@@ -18,7 +18,7 @@ from attredit.attributes import AttributeSchema
 from attredit.build import Built, build, build_source, choose_dataset, components_of
 from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
 from attredit.data import Augmentation, Crop, Geometry, Store, prepare, prevalence_of, require_classes
-from attredit.devices import accelerator_for
+from attredit.devices import accelerator_for, agree
 from attredit.errors import RunError, UsageError
 from attredit.interfaces import CounterfactualSource
 from attredit.observer import Observer, also_tensorboard
@@ -28,6 +28,10 @@ from attredit.trainer import Trainer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from torch import Tensor
+
+# Networks that begin with images see this many of them, fewer if that would be more values (floats of 4 bytes).
+_BEGIN_WITH, _BEGIN_WITH_VALUES = 3000, 2**28
 
 Progress = Callable[[int, int], None]
 
@@ -133,8 +137,9 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
     # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
     built = _built(registry, recipe, schema, geometry, request.seed)
     with accelerator.main_process_first():
-        built.initialize()
         store = prepare(source, "train", geometry, name=request.dataset, progress=progress)
+        built.initialize(_some(store))
+    agree(built.parts, accelerator)
     names = tuple(dict.fromkeys([*schema.names, *balanced]))
     require_classes(store, names)
     batch_size = request.batch_size or recipe.batch_size
@@ -232,6 +237,15 @@ def _built(registry: Registry, recipe: Recipe, schema: AttributeSchema, geometry
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build(registry, recipe, schema, channels=geometry.channels, image_size=geometry.size)
+
+
+def _some(store: Store) -> Tensor:
+    """Images (N, C, H, W) for networks that begin with them: evenly spread, and no more than memory bears."""
+    import numpy as np
+
+    most = min(_BEGIN_WITH, max(1, _BEGIN_WITH_VALUES // store.images[0].size))
+    rows = np.unique(np.linspace(0, len(store) - 1, min(most, len(store))).astype(np.int64))
+    return store.batch(rows).float() / 255.0
 
 
 def _finish(trainer: Trainer, observer: Observer, tensorboard: bool) -> Path:
