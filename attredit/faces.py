@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -54,12 +53,12 @@ def placed(pictures: Sequence[Picture], boxes: Any, many: bool, crop: Crop) -> l
 
 
 def checked(box: Any) -> Box:
-    """Four numbers, or texts of such, as a box.
+    """Four numbers, or a text of four with commas, as a box.
 
     Raises:
         UsageError: they are none.
     """
-    found = box_of(box)
+    found = box_of(box.split(",") if isinstance(box, str) else box)
     if isinstance(found, str):
         raise UsageError(f"{box!r} is no box.", HINT)
     return found
@@ -89,7 +88,6 @@ def _face_of(picture: Picture, number: int) -> Box:
     return box
 
 
-@cache
 def _detector() -> Any:
     try:
         from cv2 import CascadeClassifier

@@ -76,7 +76,7 @@ def given_box(text: str | None, pictures: int) -> Box | None:
         return None
     if pictures != 1:
         raise UsageError(f"--box is of one picture, and there are {pictures}.", "Give them one by one.")
-    return checked(text.split(","))
+    return checked(text)
 
 
 def box_in(editor: Editor, picture: Path, given: Box | None) -> Box | None:
