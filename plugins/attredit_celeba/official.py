@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attredit.data import BOX, Box, box_of, no_boxes, split_of
+from attredit.data import BOX, no_boxes, split_of
 from attredit.errors import DataError
 from attredit_celeba.tables import (
     SPLITS,
@@ -182,8 +182,8 @@ class Official:
 
     @cached_property
     def _boxless(self) -> frozenset[str]:
-        """Images whose box is none."""
-        return frozenset(file for file, box in self._boxes.items() if not isinstance(box_of(box), Box))
+        """Images whose box has no size."""
+        return frozenset(file for file, box in self._boxes.items() if min(box[2:]) < 1)
 
     @cached_property
     def _present(self) -> set[str]:
