@@ -59,5 +59,7 @@ def box_of(values: Any) -> Box | str:
 
 
 def _is_missing(value: Any) -> bool:
-    """None, a number that is none, or an empty text."""
-    return value is None or (isinstance(value, float) and math.isnan(value)) or (isinstance(value, str) and not value)
+    """None, a number that is none, or a text without anything in it."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float) and math.isnan(value))

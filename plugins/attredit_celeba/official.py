@@ -170,11 +170,8 @@ class Official:
     @cached_property
     def _texts(self) -> bytes:
         # Kept as what is parsed from them is: else labels as they were could get the fingerprint of labels as they are.
-        return b"".join(path.read_bytes() for path in self._tables if path)
-
-    @property
-    def _tables(self) -> tuple[Path | None, ...]:
-        return self.attributes, self.partition, self.originals, self.boxes
+        files = (self.attributes, self.partition, self.originals, self.boxes)
+        return b"".join(path.read_bytes() for path in files if path)
 
     @cached_property
     def _boxes(self) -> dict[str, tuple[int, ...]]:

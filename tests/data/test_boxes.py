@@ -31,7 +31,7 @@ PLACES = st.integers(-200, 300)
         (None, NONE),
         (float("nan"), NONE),
         ("", NONE),
-        (["", "", "", ""], NONE),
+        (["", " ", "", ""], NONE),
         ([None] * 4, NONE),
         ((1, 2, 3), NO_NUMBERS),
         ((1, 2, 3, 4, 5), NO_NUMBERS),
