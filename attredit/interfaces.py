@@ -140,7 +140,10 @@ class DataSource(Protocol):
     - ``of_faces``, True where a face recognition network can tell what an edit does to identity;
     - ``argument``, of the class: the option, ``data_dir`` or its own, that ARGUMENT in ``--dataset NAME:ARGUMENT`` is;
     - ``mapping``, a sequence of `MappedColumn`: what became of each column of its tables;
-    - ``warnings``, sentences on what it left out.
+    - ``warnings``, sentences on what it left out;
+    - ``boxes``, an argument of the constructor, for sources that know where in an image the model should look. When it
+      is True, which the crop ``box`` asks for, data sets have a column ``box`` of four numbers: left, top, width and
+      height in pixels of the image as it is shown. The fingerprint then changes with the boxes, too.
     """
 
     schema: AttributeSchema

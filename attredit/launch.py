@@ -50,7 +50,7 @@ class Request:
         data_options: Options of the data set.
         balance: Attributes whose values, or combinations of values, shall be equally frequent in batches.
         image_size: H = W.
-        crop: Which square of an image: "none", "centre" or "celeba"; see `attredit.data.Geometry`.
+        crop: Which square of an image: "none", "centre", "celeba" or "box"; see `attredit.data.Geometry`.
         augment: What is done to images in training: "flip", "jitter"; see `attredit.data.augment`.
         steps: Length of training; or `epochs`.
         epochs: Length of training in passes over the data.
@@ -124,7 +124,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
     recipe = resolve(registry, request.method, request.preset, request.overrides)
     request = replace(request, **choose_dataset(registry, request.dataset, request.data_dir, request.data_options))
     where: dict[str, Any] = {"data_dir": request.data_dir, "options": dict(request.data_options)}
-    source = build_source(registry, request.dataset, image_size=request.image_size, **where)
+    source = build_source(registry, request.dataset, image_size=request.image_size, crop=request.crop, **where)
     accelerator = accelerator_for(request.device, request.precision)
     if observer is not None and accelerator.is_main_process:
         observer.on_source(source)
@@ -132,7 +132,8 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
         raise UsageError("No attribute to edit.", f"Name one or more with --attr: {', '.join(source.schema.names)}.")
     schema, balanced = source.schema.select(request.attributes), source.schema.select(request.balance).names
     geometry = Geometry(size=request.image_size, channels=source.channels, crop=request.crop)
-    if not geometry.keeps(request.image_size, request.image_size) and isinstance(source, CounterfactualSource):
+    whole = geometry.crop != "box" and geometry.keeps(request.image_size, request.image_size)
+    if isinstance(source, CounterfactualSource) and not whole:
         raise UsageError(f"{request.dataset} draws squares to be seen whole.", f"Leave --crop {request.crop} out.")
     # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
     built = _built(registry, recipe, schema, geometry, request.seed)
@@ -226,7 +227,12 @@ def source_of(registry: Registry, config: RunConfig) -> Any:
     """The data source of a run."""
     data = config.data
     return build_source(
-        registry, data.name, image_size=config.image_size, data_dir=data.directory, options=dict(data.options)
+        registry,
+        data.name,
+        image_size=config.image_size,
+        data_dir=data.directory,
+        options=dict(data.options),
+        crop=config.geometry.crop,
     )
 
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from attredit.data.augment import Augmentation
-from attredit.data.geometry import CROPS, Crop, Geometry
+from attredit.data.boxes import BOX, Box, box_of
+from attredit.data.geometry import CROPS, Crop, Geometry, no_boxes
 from attredit.data.options import whole_number
 from attredit.data.sampling import Order, groups_of, prevalence_of
 from attredit.data.splits import split_of
 from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, require_classes
 
 __all__ = [
+    "BOX",
     "CROPS",
     "Augmentation",
+    "Box",
     "Crop",
     "Geometry",
     "Order",
     "Store",
+    "box_of",
     "cache_dir",
     "fingerprint_of",
     "groups_of",
+    "no_boxes",
     "prepare",
     "prevalence_of",
     "require_classes",

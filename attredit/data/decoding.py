@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from attredit.data.boxes import BOX, Box, box_of
 from attredit.data.geometry import Geometry
 from attredit.errors import AttrEditError, DataError, RunError
 
@@ -138,29 +139,34 @@ class Decoder:
 
     def _read(self, rows: range) -> np.ndarray:
         try:
-            return np.stack([as_pixels(image, self.job.geometry) for image in self._images(rows)])
+            return np.stack([as_pixels(image, self.job.geometry, box) for image, box in self._images(rows)])
         except Exception:
             # One broken image spoils the reading of its whole range: find it.
             for row in rows:
                 self._check(row)
             raise
 
-    def _images(self, rows: range) -> Sequence[Any]:
+    def _images(self, rows: range) -> Sequence[tuple[Any, Any]]:
+        """Images and what is said of their boxes, None where the crop needs none."""
         batch: dict[str, Sequence[Any]] = self.rows[rows.start : rows.stop]
-        if "image" not in batch:
-            raise DataError(f"There is no column image in {self.job.where}.", f"Its columns: {', '.join(batch)}.")
-        return batch["image"]
+        needed = ["image", BOX] if self.job.geometry.crop == "box" else ["image"]
+        for column in needed:
+            if column not in batch:
+                raise DataError(
+                    f"There is no column {column} in {self.job.where}.", f"Its columns: {', '.join(batch)}."
+                )
+        return list(zip(batch["image"], batch[BOX] if BOX in needed else [None] * len(rows), strict=True))
 
     def _check(self, row: int) -> None:
         """Raise a DataError that names the image, if it cannot be read."""
         try:
-            images = self._images(range(row, row + 1))
+            image, box = self._images(range(row, row + 1))[0]
         except AttrEditError:
             raise
         except Exception as error:
             raise self._unreadable(row, error) from error
         try:
-            as_pixels(images[0], self.job.geometry)
+            as_pixels(image, self.job.geometry, box)
         except Exception as error:
             raise self._unreadable(row, error) from error
 
@@ -172,27 +178,44 @@ class Decoder:
         )
 
 
-def as_pixels(image: Any, geometry: Geometry) -> np.ndarray:
+def as_pixels(image: Any, geometry: Geometry, box: Any = None) -> np.ndarray:
     """(size, size, C) uint8 from a PIL image, or from an array or nested list (H, W) or (H, W, C).
 
+    Args:
+        image: The image.
+        geometry: Crop and size.
+        box: Left, top, width and height of the image's box, for the crop ``box`` alone.
+
     Raises:
-        DataError: it is None, or an array that is no image.
+        DataError: it is None, or an array that is no image; or its box is none, or lies outside.
     """
     from PIL import Image
 
     if image is None:
         raise DataError("it is missing")
+    around = _around(box) if geometry.crop == "box" else None
     if not isinstance(image, Image.Image):
         # Lists are what `datasets` makes of array columns; those that are not 0 to 255 overflow, and are refused.
         array = np.asarray(image, np.uint8) if isinstance(image, list) else np.asarray(image)
         if array.dtype not in (np.uint8, np.uint16) or array.ndim not in (2, 3):
             raise DataError(f"an array of {array.dtype} {array.shape} is no image, uint8 (H, W, C) is")
         height, width = array.shape[:2]
-        if array.dtype == np.uint8 and array.shape[2:] == (geometry.channels,) and geometry.keeps(width, height):
+        if (
+            array.dtype == np.uint8
+            and array.shape[2:] == (geometry.channels,)
+            and geometry.keeps(width, height, around)
+        ):
             return array
         image = Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array)
-    array = np.asarray(geometry.apply(image))
+    array = np.asarray(geometry.apply(image, around))
     return array[..., None] if array.ndim == 2 else array
+
+
+def _around(box: Any) -> Box:
+    found = box_of(box)
+    if isinstance(found, str):
+        raise DataError(f"it has {found}")
+    return found
 
 
 def _file_of(rows: Any, row: int) -> str:
