@@ -20,11 +20,7 @@ DEFAULT = Recipe(
     players={
         "autoencoder": Player(
             trains=("encoder", "decoder"),
-            terms={
-                "penalty": Term(weight=0.001),
-                "class_edit": Term(weight=0.003, only=("decoder",), every=2),
-                "residual": Term(weight=0.05, only=("decoder",), every=2),
-            },
+            terms={"penalty": Term(weight=0.001)},
         ),
         # A weak adversary is fooled without any information being removed: it learns several times a step.
         "auxiliary": Player(
