@@ -8,11 +8,14 @@ ALPHA, BETA, GAMMA = 0.2, 0.0, 1.0  # the paper's best model (Table 1, first row
 
 _AUXILIARY = Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="rmsprop", lr=2e-4))
 
-# The decoder alone answers for its edits: they show what was asked for, and little else.
-_EDITS = {
-    "class_edit": Term(weight=0.01, only=("decoder",), every=2),
-    "residual": Term(weight=0.05, only=("decoder",), every=2),
-}
+
+def _edits(obey: float, keep: float) -> dict[str, Term]:
+    """The decoder alone answers for its edits: they show what was asked for, and little else."""
+    return {
+        "class_edit": Term(weight=obey, only=("decoder",), every=2),
+        "residual": Term(weight=keep, only=("decoder",), every=2),
+    }
+
 
 DEFAULT = Recipe(
     extends="naive-cvaegan:principal",
@@ -20,7 +23,7 @@ DEFAULT = Recipe(
     players={
         "autoencoder": Player(
             trains=("encoder", "decoder"),
-            terms={"penalty": Term(weight=0.001)},
+            terms={"penalty": Term(weight=0.0015), **_edits(obey=0.003, keep=0.05)},
         ),
         # A weak adversary is fooled without any information being removed: it learns several times a step.
         "auxiliary": Player(
@@ -39,7 +42,7 @@ CONV = Recipe(
     players={
         "autoencoder": Player(
             trains=("encoder", "decoder"),
-            terms={"penalty": Term(weight=0.1), **_EDITS},
+            terms={"penalty": Term(weight=0.1), **_edits(obey=0.01, keep=0.05)},
         ),
         "auxiliary": Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="adam", lr=1e-3)),
     },

@@ -19,7 +19,9 @@ from attredit import Code
 from attredit.toolkit import Norm
 from attredit_networks.conv import ConvDecoder, convolutions, gated_by
 
-_MORE = 20  # directions beyond those asked for, which make the approximate decomposition exact enough (Halko et al. 2011)
+_MORE = (
+    20  # directions beyond those asked for, which make the approximate decomposition exact enough (Halko et al. 2011)
+)
 _FLAT = 1e-4  # a direction in which images vary less than this is none
 
 
