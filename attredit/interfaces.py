@@ -155,7 +155,10 @@ class DataSource(Protocol):
 
 @runtime_checkable
 class CounterfactualSource(Protocol):
-    """A data source that can also draw what an edited image should have been."""
+    """A data source that can also draw what an edited image should have been.
+
+    `indices` are rows of the data set that `open` gives for the split.
+    """
 
     def counterfactual(
         self, split: str, indices: Sequence[int], changes: Mapping[str, int], styles: int = 1

@@ -1,19 +1,23 @@
-"""How images become batches: sources are decoded once into a memory-mapped store, and batches are slices of it."""
+"""How images become batches: sources are decoded once into a store on the disk, and batches are read from it."""
 
 from __future__ import annotations
 
 from attredit.data.augment import Augmentation
 from attredit.data.geometry import CROPS, Crop, Geometry
+from attredit.data.left_out import Broken, require_nothing_left_out
 from attredit.data.options import whole_number
 from attredit.data.sampling import Order, groups_of, prevalence_of
+from attredit.data.shards import Images
 from attredit.data.splits import split_of
 from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, require_classes
 
 __all__ = [
     "CROPS",
     "Augmentation",
+    "Broken",
     "Crop",
     "Geometry",
+    "Images",
     "Order",
     "Store",
     "cache_dir",
@@ -22,6 +26,7 @@ __all__ = [
     "prepare",
     "prevalence_of",
     "require_classes",
+    "require_nothing_left_out",
     "split_of",
     "whole_number",
 ]

@@ -131,7 +131,7 @@ class Counterfactuals:
         """(B, S, C, H, W) true counterfactuals in [0, 1]."""
         source, data = self._data.source, self._data
         assert isinstance(source, CounterfactualSource)
-        drawn = np.asarray(source.counterfactual(data.split, data.indices[rows], {name: way.to}, way.styles))
+        drawn = np.asarray(source.counterfactual(data.split, data.rows[rows], {name: way.to}, way.styles))
         shape = data.store.images.shape[1:]
         if drawn.dtype != np.uint8 or drawn.ndim != 5 or len(drawn) != len(rows) or drawn.shape[2:] != shape:
             raise PluginError(

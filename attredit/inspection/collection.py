@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from attredit.attributes import BINARY, Attribute, AttributeSchema
-from attredit.data import Store
+from attredit.data import Broken, Store
 from attredit.inspection.duplicates import MOST_BITS, MOST_DIFFERENCE, Duplicates, find_duplicates
 from attredit.inspection.statistics import Counts, associations, count
 
@@ -81,6 +81,10 @@ class Inspection:
         pairs = [(later, earlier) for i, later in enumerate(splits) for earlier in splits[:i]]
         return [(later, earlier, self.duplicates.across(later, earlier)) for later, earlier in pairs]
 
+    def broken(self) -> list[tuple[str, Broken]]:
+        """Images that cannot be decoded, of all splits, each with its split."""
+        return [(split, image) for split, store in self.stores.items() for image in store.broken]
+
     def to_json(self) -> dict[str, Any]:
         """Plain lists and dictionaries; correlations that are no numbers are null."""
         shared = {f"{later} in {earlier}": n for later, earlier, n in self.leaks()}
@@ -103,6 +107,7 @@ class Inspection:
         values = {a.name: dict(zip(a.values, counts.of(a.name).tolist(), strict=True)) for a in self.schema}
         return {
             "images": counts.images,
+            "broken": [image._asdict() for image in self.stores[split].broken],
             "image_size": self.stores[split].geometry.size,
             "values": values,
             "correlations": [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in matrix],
@@ -144,6 +149,7 @@ def warnings_of(inspection: Inspection) -> list[str]:
     """What will hurt, and what to do about it; a sentence or two each, the worst first."""
     return [
         *_leaks(inspection),
+        *_broken(inspection),
         *_one_sided(inspection),
         *_conflicts(inspection),
         *_rare(inspection),
@@ -160,6 +166,14 @@ def _leaks(inspection: Inspection) -> list[str]:
         "every picture out of one of the two."
         for later, earlier, n in inspection.leaks()
         if n
+    ]
+
+
+def _broken(inspection: Inspection) -> list[str]:
+    return [
+        f"{_images(n)} of {split} cannot be decoded, and {_are(n)} left out. Replace what is broken, or remove it."
+        for split, store in inspection.stores.items()
+        if (n := len(store.broken))
     ]
 
 

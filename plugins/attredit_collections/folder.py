@@ -31,7 +31,6 @@ class Folder:
         files: The column that names files; when None, file_name in metadata, else the one whose values name images.
         columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
         channels: 1 to read the images as grey, 3 as RGB.
-        strict: Make an error of everything that is otherwise left out with a warning.
 
     Raises:
         DataError: no images or no labels where they should be, or a table that is broken.
@@ -49,12 +48,11 @@ class Folder:
         files: str | None = None,
         columns: str | Sequence[str] | None = None,
         channels: Literal[1, 3] = 3,
-        strict: bool = False,
     ) -> None:
         if data_dir is None:
             raise DataError("No folder of images is named.", "Write --dataset folder:PATH, or add --data-dir PATH.")
         self.root, self.channels = data_dir, channels
-        self._problems = Problems(str(data_dir), strict)
+        self._problems = Problems(str(data_dir))
         found = scan(data_dir)
         self._rows = _usable(read_layout(data_dir, found, table, files, self._problems), found, self._problems)
         self._labels = _labels(self._rows, columns, data_dir)

@@ -37,7 +37,6 @@ class HuggingFace:
         image: The column of images; when None, ``image``, or the only one.
         columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
         channels: 1 to read the images as grey, 3 as RGB.
-        strict: Make an error of everything that is otherwise left out with a warning.
 
     Raises:
         DataError: nothing is named; the rest shows when it is first looked at.
@@ -55,7 +54,6 @@ class HuggingFace:
         image: str | None = None,
         columns: str | Sequence[str] | None = None,
         channels: Literal[1, 3] = 3,
-        strict: bool = False,
     ) -> None:
         if name is None and data_dir is None:
             raise DataError("No data set is named.", "Write --dataset hf:NAME, or add --data-dir PATH.")
@@ -63,7 +61,7 @@ class HuggingFace:
         self.data_dir = None if name is None or data_dir is None else str(data_dir)
         self.channels = channels
         self._config, self._image, self._columns = config, image, columns
-        self._problems = Problems(self.name, strict)
+        self._problems = Problems(self.name)
 
     @property
     def schema(self) -> AttributeSchema:
