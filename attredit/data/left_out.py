@@ -11,12 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from attredit.errors import DataError, DataWarning
 
 if TYPE_CHECKING:
-    from attredit.attributes import AttributeSchema
     from attredit.interfaces import DataSource
 
 _SHOWN = 5
@@ -65,27 +62,6 @@ def require_half(broken: Sequence[Broken], images: int, where: str) -> None:
     """
     if 2 * len(broken) > images:
         raise Unusable(_sentence(broken, images, where), "Look at the first of them: most should be images.")
-
-
-def require_values(broken: Sequence[Broken], labels: np.ndarray, schema: AttributeSchema, where: str) -> None:
-    """Make sure that no value of an attribute has lost all of its images.
-
-    Args:
-        broken: Images that are left out.
-        labels: (N, n) of all images, below 0 where there is none.
-        schema: Of the labels.
-        where: "split train of celeba", for messages.
-
-    Raises:
-        Unusable: one has.
-    """
-    kept = np.delete(labels, [image.row for image in broken], axis=0)
-    for attribute, before, after in zip(schema, labels.T, kept.T, strict=True):
-        lost = np.setdiff1d(before[before >= 0], after)
-        if len(lost):
-            own = [image for image in broken if before[image.row] == lost[0]]
-            value = f"{attribute.name} is {attribute.values[int(lost[0])]}"
-            raise Unusable(_sentence(own, len(own), f"{where} for which {value}"), "Replace or remove them.")
 
 
 def tell_broken(broken: Sequence[Broken], images: int, where: str, listing: Path, strict: bool) -> None:

@@ -22,7 +22,7 @@ from attredit.data.decoding import Decoder, Job, Unwritable, reading, writing
 from attredit.data.geometry import Geometry
 from attredit.data.journal import JOURNAL, Journal, left
 from attredit.data.labels import read_labels
-from attredit.data.left_out import Broken, Unusable, require_half, require_values, write_broken
+from attredit.data.left_out import Broken, Unusable, require_half, write_broken
 from attredit.data.shards import Shards, names_of
 from attredit.data.workers import CHUNK, decode_all
 
@@ -122,7 +122,6 @@ class Making:
         try:
             job = self._begin(part, labels)
             broken = self._decode(job, rows, workers, progress)
-            require_values(broken, labels, self.source.schema, self.where)
             with writing(self.path.parent, job.needed):
                 self._finish(part, len(job.shards.files), len(labels) - len(broken), broken)
         except (Unwritable, Unusable):

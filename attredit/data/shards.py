@@ -198,6 +198,9 @@ class Images:
                 )
         return found
 
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[i] for i in range(len(self)))
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("Images in files cannot be an array without being copied.")

@@ -113,7 +113,7 @@ def prepare(
 
     Raises:
         DataError: no such split, no images, files that cannot be read, broken labels; more than half of the images
-            broken, or all that have some value of an attribute, or in strict mode any.
+            broken, or in strict mode any.
         RunError: the cache cannot be written or is full, or a worker died.
     """
     with reading(f"split {split} of {name}"):
@@ -160,11 +160,12 @@ def require_classes(store: Store, names: Iterable[str]) -> None:
     """
     for name in names:
         column = store.schema.index(name)
+        more = f", {len(store.broken):,} more cannot be decoded ({store.path / BROKEN})" if store.broken else ""
         counts = np.bincount(store.labels[:, column], minlength=len(store.schema.attributes[column].values))
         for value, count in zip(store.schema.attributes[column].values, counts, strict=True):
             if not count:
                 raise DataError(
-                    f"Attribute {name} has no example with value {value} among {len(store)} images.",
+                    f"Attribute {name} has no example with value {value} among {len(store)} images{more}.",
                     "Editing and balancing need examples of every value: choose another attribute or more data.",
                 )
 

@@ -18,7 +18,7 @@ from number_images import SIZE, Numbers
 from PIL import Image
 
 from attredit.attributes import Attribute, AttributeSchema
-from attredit.data import Geometry, Store, decoding, prepare
+from attredit.data import Geometry, Store, decoding, prepare, require_classes
 from attredit.errors import DataError, DataWarning
 
 pytestmark = pytest.mark.filterwarnings(
@@ -289,14 +289,14 @@ def test_more_than_half_is_an_error(folder: Path, left: Callable[[], list[str]])
     assert left() == []
 
 
-def test_a_value_without_images_is_an_error(folder: Path, left: Callable[[], list[str]]) -> None:
+def test_a_value_that_lost_all_of_its_images_cannot_be_trained_on(folder: Path) -> None:
     for row in (1, 4, 7, 10):
         (folder / f"{row:02d} ü.png").write_bytes(QUOTA)
-    with pytest.raises(
-        DataError, match=r"^4 of 4 images of split train of files for which third is b cannot be decoded"
-    ):
-        made(folder)
-    assert left() == []
+    with pytest.warns(DataWarning):
+        store = made(folder)
+    message = r"third has no example with value b among 8 images, 4 more cannot be decoded \(.*broken\.json\)\."
+    with pytest.raises(DataError, match=message):
+        require_classes(store, ["third"])
 
 
 def test_no_warning_of_pil_decides(folder: Path) -> None:
