@@ -139,7 +139,7 @@ class DataSource(Protocol):
     - ``of_faces``, True where a face recognition network can tell what an edit does to identity;
     - ``argument``, of the class: the option, ``data_dir`` or its own, that ARGUMENT in ``--dataset NAME:ARGUMENT`` is;
     - ``mapping``, a sequence of `MappedColumn`: what became of each column of its tables;
-    - ``warnings``, sentences on what it left out.
+    - ``warnings``, sentences on what it left out; with ``--strict`` they are an error.
     """
 
     schema: AttributeSchema
@@ -150,7 +150,10 @@ class DataSource(Protocol):
         """Hex digest that changes whenever an image or label of the split could."""
 
     def open(self, split: str) -> Dataset:
-        """A data set with an `image` column and one integer column per attribute, the index of its value."""
+        """A data set with an `image` column and one integer column per attribute, the index of its value.
+
+        A row whose image raises when it is read is broken: it is left out of the prepared store, with its labels.
+        """
 
 
 @runtime_checkable
