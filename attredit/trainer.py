@@ -97,7 +97,7 @@ class Trainer:
         torch.manual_seed(_step_seed(self.config.seed, step, self.accelerator.process_index))
         playing = [p for p in self.players if step >= p.spec.start]
         with self.accelerator.autocast():
-            view = self._view(step)
+            view = self.view(step)
             values = self._play(view, playing)
         for player in playing:
             self._update(player, step)
@@ -162,7 +162,7 @@ class Trainer:
 
     # --- parts of a step ----------------------------------------------------------------------------------------
 
-    def _view(self, step: int) -> BatchView:
+    def view(self, step: int) -> BatchView:
         """The step's share of the batch, on the device."""
         config, device = self.config, self.accelerator.device
         indices = self.order.indices(step)[self.rows.start : self.rows.stop]

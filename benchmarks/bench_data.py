@@ -216,14 +216,14 @@ def stepping(options: argparse.Namespace) -> None:
     trainer = trainer_on(options.small, options)
     trainer.step(0)
     getting: list[float] = []
-    view = trainer._view
+    view = trainer.view
 
     def timed(step: int) -> Any:
         seconds, found = seconds_of(lambda: view(step))
         getting.append(seconds)
         return found
 
-    trainer._view = timed
+    trainer.view = timed
     seconds, _ = seconds_of(lambda: [trainer.step(step) for step in range(1, options.steps + 1)])
     step, own = 1e3 * seconds / options.steps, 1e3 * sum(getting) / options.steps
     each = f"{trainer.config.method}, batch {options.batch_size}: {own:.2f} ms of {step:.1f} ms a step get the batch"

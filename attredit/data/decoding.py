@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attredit.interfaces import DataSource
 
 # Images that are decoded together are in memory together, at their own size.
-_TOGETHER = 16
+TOGETHER = 16
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ class Decoder:
         with warnings.catch_warnings():
             # What PIL has to remark on an image that it decodes: whether one is broken is no matter of filters.
             warnings.filterwarnings("ignore", module="PIL")
-            for start in range(0, len(rows), _TOGETHER):
-                broken += self._decode(rows[start : start + _TOGETHER], pixels[start : start + _TOGETHER])
+            for start in range(0, len(rows), TOGETHER):
+                broken += self._decode(rows[start : start + TOGETHER], pixels[start : start + TOGETHER])
         with writing(self.job.home, self.job.needed):
             self.places.write(rows, pixels)
         return Done(rows.start, rows.stop, zlib.crc32(pixels.data), tuple(broken))

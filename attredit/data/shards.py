@@ -28,7 +28,7 @@ SHARD_BYTES = 2_000_000_000
 """No file of a store is larger, unless one image is."""
 
 # More than what comes before the pixels in an .npy file of such a shape.
-_HEADER = 1024
+HEADER = 1024
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Shards:
     @classmethod
     def of(cls, folder: Path, shape: tuple[int, int, int, int]) -> Shards:
         """As many images in a file as `SHARD_BYTES` allows."""
-        return cls(folder, shape, max(1, (SHARD_BYTES - _HEADER) // math.prod(shape[1:])))
+        return cls(folder, shape, max(1, (SHARD_BYTES - HEADER) // math.prod(shape[1:])))
 
     @property
     def files(self) -> list[Path]:

@@ -123,9 +123,8 @@ def prepare(
     home = cache_dir() / "stores"
     # Names may be full ids, plugin/name.
     path = home / f"{re.sub('[^A-Za-z0-9_]+', '-', name)}-{split}-{geometry.size}-{fingerprint}"
-    store = _existing(path, fingerprint) or _made(
-        Making(source, split, geometry, name, fingerprint, path), workers, progress
-    )
+    if (store := _existing(path, fingerprint)) is None:
+        store = _made(Making(source, split, geometry, name, fingerprint, path), workers, progress)
     tell_broken(store.broken, len(store.rows) + len(store.broken), f"split {split} of {name}", path / BROKEN, strict)
     return store
 

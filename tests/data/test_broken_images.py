@@ -248,7 +248,9 @@ def test_what_cannot_be_decoded_is_skipped_counted_and_listed(kind: str, folder:
     assert reason in line
     (broken,) = store.broken
     assert (broken.row, broken.file) == (AT, str(path))
-    assert json.loads((store.path / "broken.json").read_text("utf-8")) == [broken._asdict()]
+    assert json.loads((store.path / "broken.json").read_text("utf-8")) == [
+        {"row": broken.row, "file": broken.file, "reason": broken.reason}
+    ]
     assert str(store.path / "broken.json") in line
     assert store.rows.tolist() == [row for row in range(12) if row != AT]
     assert len(store) == len(store.labels) == 11
@@ -345,4 +347,4 @@ def test_few_large_images_are_in_memory_at_once(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(Numbers, "draw", noted)
     prepare(Numbers(100), "train", Geometry(SIZE), name="numbers", workers=1)
-    assert max(asked) == decoding._TOGETHER
+    assert max(asked) == decoding.TOGETHER
