@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
+from attredit.data.geometry import Crop, no_boxes
 from attredit.errors import PluginError, UsageError, nearest
 from attredit.interfaces import DataSource
 from attredit.recipe import Optimizer, Part, Player, Recipe, Term, at_step
@@ -24,6 +25,11 @@ TermCall = Callable[[BatchView], Tensor]
 
 _OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}
 _FUSED = ("adam", "adamw", "sgd")  # one pass over the weights instead of one for every operation
+
+_BOXES = (
+    "Tables can have them, in columns x, y, width and height or bbox (--dataset folder:PATH or hf:NAME), and so have "
+    "CelebA's images in the wild (--dataset celeba)."
+)
 
 
 @dataclass(frozen=True)
@@ -73,11 +79,11 @@ class Built:
     parts: nn.ModuleDict
     players: list[ActivePlayer]
 
-    def initialize(self) -> None:
-        """Networks that start from another's weights fetch them now; see `attredit.interfaces`."""
+    def initialize(self, images: Tensor) -> None:
+        """Networks that start from images (N, C, H, W) in [0, 1], or another's weights; see `attredit.interfaces`."""
         for part in self.parts.values():
             if hasattr(part, "initialize"):
-                part.initialize()  # type: ignore[operator]
+                part.initialize(images)  # type: ignore[operator]
 
     def stateful_terms(self) -> Iterator[tuple[str, nn.Module]]:
         """Terms that keep state, by ``player.term``."""
@@ -268,17 +274,27 @@ def choose_dataset(
 
 
 def build_source(
-    registry: Registry, name: str, *, image_size: int, data_dir: str | Path | None, options: dict[str, Any]
+    registry: Registry,
+    name: str,
+    *,
+    image_size: int,
+    data_dir: str | Path | None,
+    options: dict[str, Any],
+    crop: Crop = "centre",
 ) -> DataSource:
     """A registered data source; see `choose_dataset` for what its name may be.
 
     Raises:
         UsageError: an unknown data set or option.
-        DataError: the data are not where they should be.
+        DataError: the data are not where they should be, or have no boxes, and the crop needs them.
     """
     name, place, options = choose_dataset(registry, name, data_dir, options).values()
     make = registry.find("dataset", name).load()
     directory = None if place is None else Path(place)
     given = {"image_size": image_size, "data_dir": directory, **options}
+    if crop == "box":
+        if "boxes" not in inspect.signature(make).parameters:
+            raise no_boxes(f"Data set {name}", _BOXES)
+        given["boxes"] = True
     source: DataSource = _call(make, f"options of data set {name}", given)
     return source

@@ -19,7 +19,7 @@ from attredit.data.geometry import beyond
 # Found on drawn faces at 64x64; lengths are in pixels there and scale with the image size.
 GAIN = 20.0
 FLOOR = 0.08
-_DILATE = 3
+_DILATE = 5
 _BLUR = 1.0
 # Wide enough to see past the edited feature, narrow enough to tell lips from the skin around them.
 _FIT = 2.0

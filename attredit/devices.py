@@ -10,6 +10,7 @@ from attredit.errors import UsageError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from torch import nn
 
 
 def device_of(name: str | None) -> torch.device:
@@ -48,3 +49,12 @@ def accelerator_for(device: str | None, precision: str) -> Accelerator:
     # the precision of the first.
     AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=device == "cpu", mixed_precision="no" if precision == "fp32" else precision)
+
+
+def agree(module: nn.Module, accelerator: Accelerator) -> None:
+    """All processes take the main one's weights: what is computed from the same images may differ between machines."""
+    if accelerator.num_processes > 1:
+        from accelerate.utils import broadcast
+
+        on_device = {name: value.to(accelerator.device) for name, value in module.state_dict().items()}
+        module.load_state_dict(broadcast(on_device))

@@ -15,8 +15,10 @@ from attredit.build import Geometry as NetworkGeometry
 from attredit.build import build_parts
 from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.composite import blend, blend_batch
+from attredit.data.boxes import Box
 from attredit.devices import device_of
 from attredit.errors import UsageError
+from attredit.faces import placed
 from attredit.files import below, load_into, read_tensors
 from attredit.images import Output, Picture, as_dtype, as_float, read, to_bytes, write
 from attredit.interfaces import Code, latent_shape
@@ -59,6 +61,10 @@ class Editor:
     a list of these; any size and mode. What comes back is PIL images, arrays or tensors, as `output` says; one for one
     image, a list or batch for many. The source's labels are never asked for: they are predicted.
 
+    `box` says what the model's square is to be around: left, top, width and height, in pixels of the image as it is
+    shown; of many images a list with one for each, None where it is not said. Where it is not, the square lies as the
+    run's crop says: for the crop ``box``, around the largest frontal face that OpenCV finds (`boxes` tells which).
+
     Args:
         config: The run's configuration.
         encoder: Images to a code.
@@ -87,6 +93,7 @@ class Editor:
         images: Any,
         changes: Mapping[str, Any] | None = None,
         *,
+        box: Any = None,
         strength: float = 1.0,
         mode: Mode = "composite",
         output: Output = "pil",
@@ -98,6 +105,7 @@ class Editor:
             images: One image or many.
             changes: Attributes and wanted values; the same as keyword arguments, for names that are no identifiers.
                 Binary values may lie between 0 and 1, and beyond.
+            box: See the class.
             strength: How far to go from the predicted value to the wanted one; 0 changes nothing, 1 all, 2 exaggerates.
             mode: "composite" keeps the image's own pixels and resolution outside the edited region; "decoded" is the
                 paper's: the decoder's output, at the model's resolution.
@@ -105,15 +113,16 @@ class Editor:
             **attributes: See `changes`.
 
         Raises:
-            UsageError: an unknown attribute, value, mode or output, an endless strength, or no image.
-            DataError: a file that is no image.
+            UsageError: an unknown attribute, value, mode or output, an endless strength, no image or no box; or a face
+                has to be found, and OpenCV is not installed.
+            DataError: a file that is no image, a box outside its image, or no face is found.
         """
         wanted = self.schema.wanted({**(changes or {}), **attributes})
         if mode not in ("composite", "decoded"):
             raise UsageError(f"Unknown mode {mode!r}.", "Use composite or decoded.")
         if not math.isfinite(strength):
             raise UsageError(f"A strength of {strength} is none.", "0 changes nothing, 1 goes all the way.")
-        pictures, many = read(images)
+        pictures, many = self._read(images, box)
         edited: list[Picture] = []
         for chunk in _chunks(pictures):
             code = self.encode(self._tensor(chunk))
@@ -133,6 +142,7 @@ class Editor:
         attribute: str,
         values: Sequence[float | str] | None = None,
         *,
+        box: Any = None,
         mode: Mode = "decoded",
         output: Output = "pil",
     ) -> Any:
@@ -142,33 +152,43 @@ class Editor:
             images: One image or many.
             attribute: Which.
             values: Its values, left to right; of a categorical attribute all that it has, when None.
+            box: See the class.
             mode: As for `edit`.
             output: As for `edit`.
         """
-        pictures, many = read(images)
+        pictures, many = self._read(images, box)
+        boxes = [picture.box for picture in pictures]
         given, swept = images if many else [images], self.schema.select([attribute]).attributes[0]
         if values is None:
             values = _SWEEP if swept.binary else swept.values
-        columns = [self.edit(given, {attribute: v}, mode=mode, output="pil") for v in values]
+        columns = [self.edit(given, {attribute: v}, box=boxes, mode=mode) for v in values]
         strips = [np.concatenate([np.asarray(c[i].convert("RGB")) for c in columns], 1) for i in range(len(pictures))]
         return write([Picture(s) for s in strips], many, output)
 
-    def predict(self, images: Any) -> Any:
+    def predict(self, images: Any, *, box: Any = None) -> Any:
         """Probabilities of attributes: ``{"Smiling": 0.97}``; for a categorical one, a dictionary by value's name."""
-        pictures, many = read(images)
+        pictures, many = self._read(images, box)
         rows = [r for chunk in _chunks(pictures) for r in self.probabilities(self.encode(self._tensor(chunk))).tolist()]
         named = [self.schema.named(row) for row in rows]
         return named if many else named[0]
 
-    def reconstruct(self, images: Any, *, output: Output = "pil") -> Any:
+    def reconstruct(self, images: Any, *, box: Any = None, output: Output = "pil") -> Any:
         """Encode and decode with the predicted attributes, at the model's resolution."""
-        pictures, many = read(images)
+        pictures, many = self._read(images, box)
         result: list[Picture] = []
         for chunk in _chunks(pictures):
             code = self.encode(self._tensor(chunk))
             decoded = self.decode(self.latent(code), self.attributes_of(code), code)
             result += [Picture(to_bytes(a)) for a in _arrays(decoded)]
         return write(result, many, output)
+
+    def boxes(self, images: Any, box: Any = None) -> list[Box | None]:
+        """What the square of each image is around, found where it has to be; None where it lies as the crop says.
+
+        Raises:
+            UsageError, DataError: as `edit`, of images and boxes.
+        """
+        return [picture.box for picture in self._read(images, box)[0]]
 
     def sample(
         self,
@@ -271,16 +291,21 @@ class Editor:
         soft = self.schema.probabilities(attrs)
         return soft if self.config.recipe.decode_with == "predicted" else self.schema.encode(self.schema.decode(soft))
 
+    def _read(self, images: Any, box: Any) -> tuple[list[Picture], bool]:
+        """Pictures with their boxes, and whether there were many."""
+        pictures, many = read(images)
+        return placed(pictures, box, many, self.geometry.crop), many
+
     def _tensor(self, pictures: Sequence[Picture]) -> Tensor:
         """Pictures cropped and resized as in training: (B, C, H, W) in [0, 1]."""
-        arrays = [np.asarray(self.geometry.apply(p.pil)) for p in pictures]
+        arrays = [np.asarray(self.geometry.apply(p.pil, p.box)) for p in pictures]
         stacked = np.stack([a[..., None] if a.ndim == 2 else a for a in arrays])
         return torch.from_numpy(as_float(stacked)).permute(0, 3, 1, 2)
 
     def _blend(self, picture: Picture, before: np.ndarray, after: np.ndarray) -> Picture:
         """The decoded change within the picture's own pixels, at its own resolution."""
         height, width, _ = picture.pixels.shape
-        whole = blend(as_float(picture.pixels), before, after, self.geometry.box(width, height))
+        whole = blend(as_float(picture.pixels), before, after, self.geometry.square(width, height, picture.box))
         return Picture(as_dtype(whole, picture.pixels), picture.alpha)
 
 

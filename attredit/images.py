@@ -6,13 +6,14 @@ Used by the editor alone. Training never comes here: it reads the prepared store
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from attredit.data.boxes import Box
 from attredit.data.geometry import eight_bit
 from attredit.errors import DataError, UsageError
 
@@ -29,10 +30,14 @@ class Picture:
     Attributes:
         pixels: (H, W, C) with C 1 or 3; uint8, or float32 in [0, 1] when it came so.
         alpha: (H, W) uint8, or None.
+        name: Of its file; "" when it came otherwise.
+        box: What the model's square is to be around; None where it lies as in training.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
+    name: str = ""
+    box: Box | None = None
 
     @property
     def pil(self) -> Image.Image:
@@ -102,7 +107,7 @@ def _from_file(path: Path) -> Picture:
     try:
         with Image.open(path) as image:
             image.load()
-            return _from_pil(image)
+            return replace(_from_pil(image), name=str(path))
     except FileNotFoundError:
         raise DataError(f"There is no file {path}.") from None
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:

@@ -5,7 +5,8 @@ Shapes: B batch, A width of the conditioning vector, Z latent width, C channels,
 `attr_dim` and, to decoders, `skip_channels` that they ask for, beside the recipe's options.
 
 Constructors are also called when a trained model is read, before its weights replace the first ones. A network that
-starts from weights of another has a method ``initialize()``, called only when a training starts: the place to get them.
+starts from weights of another, or from what the training images are, has a method ``initialize(images)``, called only when
+a training starts, with some of them: (N, C, H, W), the same for all parts and processes.
 """
 
 from __future__ import annotations
@@ -140,6 +141,9 @@ class DataSource(Protocol):
     - ``argument``, of the class: the option, ``data_dir`` or its own, that ARGUMENT in ``--dataset NAME:ARGUMENT`` is;
     - ``mapping``, a sequence of `MappedColumn`: what became of each column of its tables;
     - ``warnings``, sentences on what it left out; with ``--strict`` they are an error.
+    - ``boxes``, an argument of the constructor, for sources that know where in an image the model should look. When it
+      is True, which the crop ``box`` asks for, data sets have a column ``box`` of four numbers: left, top, width and
+      height in pixels of the image as it is shown. The fingerprint then changes with the boxes, too.
     """
 
     schema: AttributeSchema

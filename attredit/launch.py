@@ -27,7 +27,7 @@ from attredit.data import (
     require_classes,
     require_nothing_left_out,
 )
-from attredit.devices import accelerator_for
+from attredit.devices import accelerator_for, agree
 from attredit.errors import RunError, UsageError
 from attredit.interfaces import CounterfactualSource
 from attredit.observer import Observer, also_tensorboard
@@ -37,6 +37,10 @@ from attredit.trainer import Trainer
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from torch import Tensor
+
+# Networks that begin with images see this many of them, fewer if that would be more values (floats of 4 bytes).
+_BEGIN_WITH, _BEGIN_WITH_VALUES = 3000, 2**28
 
 Progress = Callable[[int, int], None]
 
@@ -56,7 +60,7 @@ class Request:
         strict: Make an error of whatever is left out of the data set with a warning.
         balance: Attributes whose values, or combinations of values, shall be equally frequent in batches.
         image_size: H = W.
-        crop: Which square of an image: "none", "centre" or "celeba"; see `attredit.data.Geometry`.
+        crop: Which square of an image: "none", "centre", "celeba" or "box"; see `attredit.data.Geometry`.
         augment: What is done to images in training: "flip", "jitter"; see `attredit.data.augment`.
         steps: Length of training; or `epochs`.
         epochs: Length of training in passes over the data.
@@ -131,7 +135,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
     recipe = resolve(registry, request.method, request.preset, request.overrides)
     request = replace(request, **choose_dataset(registry, request.dataset, request.data_dir, request.data_options))
     where: dict[str, Any] = {"data_dir": request.data_dir, "options": dict(request.data_options)}
-    source = build_source(registry, request.dataset, image_size=request.image_size, **where)
+    source = build_source(registry, request.dataset, image_size=request.image_size, crop=request.crop, **where)
     accelerator = accelerator_for(request.device, request.precision)
     if observer is not None and accelerator.is_main_process:
         observer.on_source(source)
@@ -141,13 +145,15 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
         raise UsageError("No attribute to edit.", f"Name one or more with --attr: {', '.join(source.schema.names)}.")
     schema, balanced = source.schema.select(request.attributes), source.schema.select(request.balance).names
     geometry = Geometry(size=request.image_size, channels=source.channels, crop=request.crop)
-    if not geometry.keeps(request.image_size, request.image_size) and isinstance(source, CounterfactualSource):
+    whole = geometry.crop != "box" and geometry.keeps(request.image_size, request.image_size)
+    if isinstance(source, CounterfactualSource) and not whole:
         raise UsageError(f"{request.dataset} draws squares to be seen whole.", f"Leave --crop {request.crop} out.")
     # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
     built = _built(registry, recipe, schema, geometry, request.seed)
     with accelerator.main_process_first():
-        built.initialize()
         store = prepare(source, "train", geometry, name=request.dataset, progress=progress, strict=request.strict)
+        built.initialize(_some(store))
+    agree(built.parts, accelerator)
     names = tuple(dict.fromkeys([*schema.names, *balanced]))
     require_classes(store, names)
     batch_size = request.batch_size or recipe.batch_size
@@ -235,7 +241,12 @@ def source_of(registry: Registry, config: RunConfig) -> Any:
     """The data source of a run."""
     data = config.data
     return build_source(
-        registry, data.name, image_size=config.image_size, data_dir=data.directory, options=dict(data.options)
+        registry,
+        data.name,
+        image_size=config.image_size,
+        data_dir=data.directory,
+        options=dict(data.options),
+        crop=config.geometry.crop,
     )
 
 
@@ -246,6 +257,15 @@ def _built(registry: Registry, recipe: Recipe, schema: AttributeSchema, geometry
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build(registry, recipe, schema, channels=geometry.channels, image_size=geometry.size)
+
+
+def _some(store: Store) -> Tensor:
+    """Images (N, C, H, W) for networks that begin with them: evenly spread, and no more than memory bears."""
+    import numpy as np
+
+    most = min(_BEGIN_WITH, max(1, _BEGIN_WITH_VALUES // store.images[0].size))
+    rows = np.unique(np.linspace(0, len(store) - 1, min(most, len(store))).astype(np.int64))
+    return store.batch(rows).float() / 255.0
 
 
 def _finish(trainer: Trainer, observer: Observer, tensorboard: bool) -> Path:

@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import note, progress, say
-from attredit.cli.options import changes_of, changes_option, device_option, output_option, run_argument
+from attredit.cli.options import (
+    box_in,
+    box_option,
+    changes_of,
+    changes_option,
+    device_option,
+    given_box,
+    output_option,
+    run_argument,
+)
 from attredit.errors import AttrEditError, DataError, UsageError
 
 if TYPE_CHECKING:
+    from attredit.data import Box
     from attredit.editor import Editor
 
 
@@ -31,6 +41,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="composite: only the edited region changes, at the picture's own size; decoded: the decoder's whole image.",
 )
+@box_option
 @click.option("--strength", type=float, default=1.0, show_default=True, help="How far to go: 0 nothing, 1 all.")
 @device_option("cpu")
 def command(
@@ -39,6 +50,7 @@ def command(
     changes: Sequence[str],
     output: Path | None,
     mode: Any,
+    box: str | None,
     strength: float,
     device: str | None,
 ) -> None:
@@ -56,8 +68,9 @@ def command(
         raise UsageError("Nothing to change.", f"Name it with --set ATTRIBUTE=VALUE: {', '.join(schema.names)}.")
     schema.wanted(wanted)  # errors before anything is loaded or written
     pairs = plan(pictures, output)
+    given = given_box(box, len(pairs))
     editor = load(run, device)
-    failed = _edit_all(editor, pairs, {"changes": wanted, "mode": mode, "strength": strength})
+    failed = _edit_all(editor, pairs, given, {"changes": wanted, "mode": mode, "strength": strength})
     if len(pairs) == 1 and failed:
         raise failed[0]
     _say_done([target for _, target in pairs], len(pairs) - len(failed))
@@ -67,7 +80,9 @@ def command(
         raise AttrEditError(f"{len(failed)} of {len(pairs)} pictures could not be edited; the others are done.")
 
 
-def _edit_all(editor: Editor, pairs: Sequence[tuple[Path, Path]], how: dict[str, Any]) -> list[DataError]:
+def _edit_all(
+    editor: Editor, pairs: Sequence[tuple[Path, Path]], given: Box | None, how: dict[str, Any]
+) -> list[DataError]:
     """Edit one picture after the other: a thousand need no more memory than one, and a broken one stops none."""
     from attredit.report.encoding import write_image
 
@@ -75,7 +90,7 @@ def _edit_all(editor: Editor, pairs: Sequence[tuple[Path, Path]], how: dict[str,
     with progress() as report:
         for i, (source, target) in enumerate(pairs):
             try:
-                edited = editor.edit(source, **how)
+                edited = editor.edit(source, box=box_in(editor, source, given), **how)
             except DataError as error:
                 failed.append(error)
             else:

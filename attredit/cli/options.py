@@ -6,11 +6,16 @@ import math
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
+from attredit.cli.console import note
 from attredit.errors import UsageError
+
+if TYPE_CHECKING:
+    from attredit.data import Box
+    from attredit.editor import Editor
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -38,7 +43,16 @@ def changes_option(function: Function) -> Function:
 def crop_option(default: str | None) -> Callable[[Function], Function]:
     """``--crop``, with the value it has when it is not given."""
     text = "Which square of an image is seen. [default: centre]"
-    return click.option("--crop", type=click.Choice(["none", "centre", "celeba"]), default=default, help=text)
+    return click.option("--crop", type=click.Choice(["none", "centre", "celeba", "box"]), default=default, help=text)
+
+
+def box_option(function: Function) -> Function:
+    """``--box LEFT,TOP,WIDTH,HEIGHT``, of one picture."""
+    text = (
+        "What the model's square is to be around, in pixels of the picture as it is shown. [default: as the run's crop "
+        "says; if that is box, the largest face that OpenCV finds]"
+    )
+    return click.option("--box", metavar="LEFT,TOP,WIDTH,HEIGHT", help=text)(function)
 
 
 def strict_option(function: Function) -> Function:
@@ -50,6 +64,37 @@ def strict_option(function: Function) -> Function:
 def output_option(text: str) -> Callable[[Function], Function]:
     """``-o``, with what the command says of it."""
     return click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help=text)
+
+
+def given_box(text: str | None, pictures: int) -> Box | None:
+    """What ``--box`` says.
+
+    Args:
+        text: The option's value.
+        pictures: How many it would be of.
+
+    Raises:
+        UsageError: it is no box, or there are several pictures.
+    """
+    from attredit.faces import checked
+
+    if text is None:
+        return None
+    if pictures != 1:
+        raise UsageError(f"--box is of one picture, and there are {pictures}.", "Give them one by one.")
+    return checked(text)
+
+
+def box_in(editor: Editor, picture: Path, given: Box | None) -> Box | None:
+    """What the square of a picture is around; said where it had to be found.
+
+    Raises:
+        UsageError, DataError: as `Editor.boxes`.
+    """
+    [box] = editor.boxes(picture, given)
+    if box is not None and given is None:
+        note(f"{picture}: the largest face found is taken, --box {box}")
+    return box
 
 
 def plugin_words() -> str:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -94,7 +94,8 @@ class Source:
         # Without its argument, as a training names it, so that both have one store.
         registry = installed()
         name, data_dir, options = choose_dataset(registry, self.name, self.data_dir, nested(self.data_options)).values()
-        source = build_source(registry, name, image_size=self.image_size, data_dir=data_dir, options=options)
+        where: dict[str, Any] = {"data_dir": data_dir, "options": options}
+        source = build_source(registry, name, image_size=self.image_size, crop=self.crop, **where)
         show_source(source)
         if self.strict:
             require_nothing_left_out(source)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import device_option, output_option, run_argument
+from attredit.cli.options import box_in, box_option, device_option, given_box, output_option, run_argument
 from attredit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _VALUES = "-0.5,0,0.25,0.5,0.75,1,1.5"
     metavar="LIST",
     help=f"Left to right. [default: {_VALUES}; of a categorical attribute all that it has]",
 )
+@box_option
 @device_option("cpu")
 def command(
     run: Path,
@@ -35,6 +36,7 @@ def command(
     attribute: str | None,
     output: Path | None,
     values: str | None,
+    box: str | None,
     device: str | None,
 ) -> None:
     """Decode pictures with one attribute from less to more, or with each of its values: a strip for each picture.
@@ -54,10 +56,12 @@ def command(
     wanted = _wanted(schema.attributes[schema.index(name)], values)
     for value in wanted.values():
         schema.wanted({name: value})  # errors before anything is loaded
+    given = given_box(box, len(pictures))
     editor = load(run, device)
+    boxes = [box_in(editor, picture, given) for picture in pictures]
     rows: list[list[Any]] = [[] for _ in pictures]
     for value in wanted.values():
-        decoded = editor.edit(list(pictures), {name: value}, mode="decoded", output="numpy")
+        decoded = editor.edit(list(pictures), {name: value}, box=boxes, mode="decoded", output="numpy")
         for row, image in zip(rows, decoded, strict=True):
             row.append(image)
     write_image(grid(rows, columns=[f"{name}\n{shown}" for shown in wanted]), target)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from attredit.data.augment import Augmentation
-from attredit.data.geometry import CROPS, Crop, Geometry
+from attredit.data.boxes import BOX, Box, box_of
+from attredit.data.geometry import CROPS, Crop, Geometry, no_boxes
 from attredit.data.left_out import Broken, require_nothing_left_out
 from attredit.data.options import whole_number
 from attredit.data.sampling import Order, groups_of, prevalence_of
@@ -12,17 +13,21 @@ from attredit.data.splits import split_of
 from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, require_classes
 
 __all__ = [
+    "BOX",
     "CROPS",
     "Augmentation",
+    "Box",
     "Broken",
     "Crop",
     "Geometry",
     "Images",
     "Order",
     "Store",
+    "box_of",
     "cache_dir",
     "fingerprint_of",
     "groups_of",
+    "no_boxes",
     "prepare",
     "prevalence_of",
     "require_classes",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from attredit.data.boxes import BOX, Box, box_of
 from attredit.data.geometry import Geometry
 from attredit.data.left_out import Broken
 from attredit.data.shards import Places, Shards
@@ -171,7 +172,7 @@ class Decoder:
         try:
             self._fill(rows, pixels)
             return []
-        except _NoImages:
+        except _NoColumn:
             raise
         except Exception:
             # One broken image spoils the reading of those around it: find it.
@@ -197,14 +198,17 @@ class Decoder:
 
     def _fill(self, rows: range, pixels: np.ndarray) -> None:
         batch: dict[str, Sequence[Any]] = self.rows[rows.start : rows.stop]
-        if "image" not in batch:
-            raise _NoImages(f"There is no column image in {self.job.where}.", f"Its columns: {', '.join(batch)}.")
-        for place, image in zip(pixels, batch["image"], strict=True):
-            place[:] = as_pixels(image, self.job.geometry)
+        needed = ["image", BOX] if self.job.geometry.crop == "box" else ["image"]
+        for column in needed:
+            if column not in batch:
+                raise _NoColumn(f"There is no column {column} in {self.job.where}.", f"Its columns: {', '.join(batch)}.")
+        boxes = batch[BOX] if BOX in needed else [None] * len(rows)
+        for place, image, box in zip(pixels, batch["image"], boxes, strict=True):
+            place[:] = as_pixels(image, self.job.geometry, box)
 
 
-class _NoImages(DataError):
-    """Not one image is broken, but all are missing."""
+class _NoColumn(DataError):
+    """Not one image is broken, but all of them, or their boxes, are missing."""
 
 
 def _is_of_the_system(error: Exception) -> bool:
@@ -215,27 +219,44 @@ def _is_of_the_system(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
 
 
-def as_pixels(image: Any, geometry: Geometry) -> np.ndarray:
+def as_pixels(image: Any, geometry: Geometry, box: Any = None) -> np.ndarray:
     """(size, size, C) uint8 from a PIL image, or from an array or nested list (H, W) or (H, W, C).
 
+    Args:
+        image: The image.
+        geometry: Crop and size.
+        box: Left, top, width and height of the image's box, for the crop ``box`` alone.
+
     Raises:
-        DataError: it is None, or an array that is no image.
+        DataError: it is None, or an array that is no image; or its box is none, or lies outside.
     """
     from PIL import Image
 
     if image is None:
         raise DataError("it is missing")
+    around = _around(box) if geometry.crop == "box" else None
     if not isinstance(image, Image.Image):
         # Lists are what `datasets` makes of array columns; those that are not 0 to 255 overflow, and are refused.
         array = np.asarray(image, np.uint8) if isinstance(image, list) else np.asarray(image)
         if array.dtype not in (np.uint8, np.uint16) or array.ndim not in (2, 3):
             raise DataError(f"an array of {array.dtype} {array.shape} is no image, uint8 (H, W, C) is")
         height, width = array.shape[:2]
-        if array.dtype == np.uint8 and array.shape[2:] == (geometry.channels,) and geometry.keeps(width, height):
+        if (
+            array.dtype == np.uint8
+            and array.shape[2:] == (geometry.channels,)
+            and geometry.keeps(width, height, around)
+        ):
             return array
         image = Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array)
-    array = np.asarray(geometry.apply(image))
+    array = np.asarray(geometry.apply(image, around))
     return array[..., None] if array.ndim == 2 else array
+
+
+def _around(box: Any) -> Box:
+    found = box_of(box)
+    if isinstance(found, str):
+        raise DataError(f"it has {found}")
+    return found
 
 
 def _file_of(rows: Any, row: int) -> str:

@@ -5,14 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from attredit.errors import UsageError, nearest
+from attredit.data.boxes import HINT, Box
+from attredit.errors import DataError, UsageError, nearest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Box = tuple[int, int, int, int]
-Crop = Literal["none", "centre", "celeba"]
+Square = tuple[int, int, int, int]
+"""Left, top, right, bottom; it may reach beyond the image."""
+
+Crop = Literal["none", "centre", "celeba", "box"]
 CROPS: tuple[Crop, ...] = get_args(Crop)
+
+MARGIN = 1.3
+"""The side of a box's square, of the box's longer side. Of CelebA's boxes, 1.15 shows as much as the aligned images'
+centre; a little more, because heads in the wild are not upright, and hair and hats are attributes."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +29,10 @@ class Geometry:
     Attributes:
         size: H = W of the result.
         channels: 1 for grey, 3 for RGB.
-        crop: Which square, in the middle. ``centre`` has the shorter side; of CelebA's 178x218 pixels, 178x178.
+        crop: Which square. ``centre``, in the middle, has the shorter side; of CelebA's 178x218 pixels, 178x178.
             ``none`` has the longer side, so that nothing is lost: pixels of the image's edge are repeated outwards.
             ``celeba`` has 148/178 of the shorter side: of CelebA, the 148x148 that many VAEs of it are trained on.
+            ``box`` is around a box that comes with each image; see `square_around`.
 
     Raises:
         UsageError: an unknown crop.
@@ -47,44 +55,100 @@ class Geometry:
         """A plain dictionary, for config.json."""
         return asdict(self)
 
-    def box(self, width: int, height: int) -> Box:
-        """Left, top, right, bottom of the square; that of ``none`` reaches beyond the image."""
+    def square(self, width: int, height: int, box: Box | None = None) -> Square:
+        """The square of an image.
+
+        Args:
+            width: Of the image.
+            height: Of the image.
+            box: What the square is to be around, whatever the crop.
+
+        Raises:
+            DataError: no box, where the crop is ``box``; or one that lies outside the image for the most part.
+        """
+        if box is not None:
+            _require_inside(box, width, height)
+            return square_around(box)
+        if self.crop == "box":
+            raise DataError("Crop box needs a box with each image.", HINT)
         shorter = min(width, height)
         side = {"none": max(width, height), "centre": shorter, "celeba": max(1, round(shorter * 148 / 178))}[self.crop]
         left, top = (width - side) // 2, (height - side) // 2
         return left, top, left + side, top + side
 
-    def keeps(self, width: int, height: int) -> bool:
-        """Whether an image of this size stays as it is."""
-        return (width, height) == (self.size, self.size) and self.box(width, height) == (0, 0, width, height)
+    def keeps(self, width: int, height: int, box: Box | None = None) -> bool:
+        """Whether an image of this size stays as it is.
 
-    def apply(self, image: Image) -> Image:
-        """Rotate as EXIF says, convert to the model's mode, crop and resize."""
+        Raises:
+            DataError: as `square`.
+        """
+        return self.square(width, height, box) == (0, 0, width, height) == (0, 0, self.size, self.size)
+
+    def apply(self, image: Image, box: Box | None = None) -> Image:
+        """Rotate as EXIF says, convert to the model's mode, crop and resize.
+
+        Raises:
+            DataError: as `square`, of the rotated image.
+        """
         from PIL import Image as PIL
         from PIL import ImageOps
 
         image = convert(ImageOps.exif_transpose(image), self.channels)
-        if self.keeps(*image.size):
+        if self.keeps(*image.size, box):
             return image
-        # Cropped first: resize with box= lets the filter reach pixels outside the box.
-        return _cut(image, self.box(*image.size)).resize((self.size, self.size), PIL.Resampling.BICUBIC)
+        # Cropped first: resize with box= lets the filter reach pixels outside the square.
+        return _cut(image, self.square(*image.size, box)).resize((self.size, self.size), PIL.Resampling.BICUBIC)
 
 
-def beyond(box: Box, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """How far a box reaches above and below, and to the left and right of, an image."""
-    left, top, right, bottom = box
+def square_around(box: Box, margin: float = MARGIN) -> Square:
+    """The square in whose middle a box lies.
+
+    Args:
+        box: The box.
+        margin: Its side, of the box's longer side; from 1 on, the square holds all of the box.
+    """
+    side = max(1, round(max(box.width, box.height) * margin))
+    left, top = box.left + (box.width - side) // 2, box.top + (box.height - side) // 2
+    return left, top, left + side, top + side
+
+
+def no_boxes(where: str, how: str) -> DataError:
+    """The error of a data source that is asked for boxes and cannot tell any.
+
+    Args:
+        where: What has none.
+        how: How it could have some, a sentence.
+    """
+    others = ", ".join(crop for crop in CROPS if crop != "box")
+    return DataError(f"{where} has no boxes, which the crop box needs.", f"{how} Other crops: {others}.")
+
+
+def _require_inside(box: Box, width: int, height: int) -> None:
+    """Make sure that the image has at least half of a box, along both sides: more outside is a mistake."""
+    across = min(box.left + box.width, width) - max(box.left, 0)
+    down = min(box.top + box.height, height) - max(box.top, 0)
+    if 2 * across < box.width or 2 * down < box.height:
+        raise DataError(f"Most of the box {box} lies outside the image of {width}x{height} pixels.", HINT)
+
+
+def beyond(square: Square, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """How far a square reaches above and below, and to the left and right of, an image."""
+    left, top, right, bottom = square
     return (max(0, -top), max(0, bottom - height)), (max(0, -left), max(0, right - width))
 
 
-def _cut(image: Image, box: Box) -> Image:
-    """What lies in the box; the image's edge is repeated where it reaches beyond."""
+def _cut(image: Image, square: Square) -> Image:
+    """What lies in the square; the image's edge is repeated where it reaches beyond."""
     import numpy as np
     from PIL import Image as PIL
 
-    pads = beyond(box, *image.size)
+    width, height = image.size
+    left, top, right, bottom = square
+    inside = image.crop((max(left, 0), max(top, 0), min(right, width), min(bottom, height)))
+    pads = beyond(square, width, height)
     if pads == ((0, 0), (0, 0)):
-        return image.crop(box)
-    array = np.asarray(image)
+        return inside
+    array = np.asarray(inside)
     return PIL.fromarray(np.pad(array, (*pads, *[(0, 0)] * (array.ndim - 2)), mode="edge"))
 
 

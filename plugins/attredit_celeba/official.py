@@ -12,9 +12,17 @@ from zipfile import is_zipfile
 
 import numpy as np
 
-from attredit.data import split_of
+from attredit.data import BOX, no_boxes, split_of
 from attredit.errors import DataError
-from attredit_celeba.tables import SPLITS, Attributes, read_attributes, read_names, read_originals, read_partition
+from attredit_celeba.tables import (
+    SPLITS,
+    Attributes,
+    read_attributes,
+    read_boxes,
+    read_names,
+    read_originals,
+    read_partition,
+)
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -22,6 +30,8 @@ if TYPE_CHECKING:
 ATTRIBUTES = "list_attr_celeba.txt"
 PARTITION = "list_eval_partition.txt"
 IMAGES = "img_align_celeba"
+WILD_IMAGES = "img_celeba"
+BOXES = "list_bbox_celeba.txt"
 HQ_ATTRIBUTES = "CelebAMask-HQ-attribute-anno.txt"
 HQ_IMAGES = "CelebA-HQ-img"
 HQ_ORIGINALS = "CelebA-HQ-to-CelebA-mapping.txt"
@@ -38,12 +48,19 @@ class Official:
         images: The folder of images.
         partition: The file of splits; when None, a hash of the images' names decides.
         originals: What says which image of CelebA, which the splits name, each image is; when None, itself.
+        boxes: The file of the images' boxes, for a data set with boxes.
     """
 
     def __init__(
-        self, attributes: Path, images: Path, partition: Path | None = None, originals: Path | None = None
+        self,
+        attributes: Path,
+        images: Path,
+        partition: Path | None = None,
+        originals: Path | None = None,
+        boxes: Path | None = None,
     ) -> None:
-        self.attributes, self.images, self.partition, self.originals = attributes, images, partition, originals
+        self.attributes, self.images, self.partition = attributes, images, partition
+        self.originals, self.boxes = originals, boxes
 
     @classmethod
     def find(cls, folder: Path) -> Official | None:
@@ -63,14 +80,23 @@ class Official:
         return None
 
     @classmethod
+    def find_wild(cls, folder: Path) -> Official:
+        """The images in the wild with labels, splits and boxes, in a folder or its ``celeba/``.
+
+        Raises:
+            DataError: some of these are missing.
+        """
+        for root in (folder, folder / "celeba"):
+            attributes, partition, images = _pieces(root, WILD_IMAGES).values()
+            boxes = _table(root, BOXES, "Anno")
+            if attributes and partition and images and boxes:
+                return cls(attributes, images, partition, boxes=boxes)
+        how = f"Put {BOXES} and the images in the wild, {WILD_IMAGES}/, beside {ATTRIBUTES} and {PARTITION}."
+        raise no_boxes(f"CelebA in {folder}", how)
+
+    @classmethod
     def _original(cls, root: Path) -> Official | None:
-        """Flat, or in the download's own Anno/, Eval/ and Img/; Kaggle's tables are CSV files."""
-        pieces = {
-            ATTRIBUTES: _first(*_either(root / ATTRIBUTES), *_either(root / "Anno" / ATTRIBUTES)),
-            PARTITION: _partition(root),
-            # Some, and Kaggle, unpack the archive into a folder of its own name.
-            IMAGES: _first(root / IMAGES / IMAGES, root / IMAGES, root / "Img" / IMAGES),
-        }
+        pieces = _pieces(root, IMAGES)
         attributes, partition, images = pieces.values()
         if attributes and partition and images:
             return cls(attributes, images, partition)
@@ -107,8 +133,15 @@ class Official:
         found = set(self._splits.values())
         return tuple(s for s in SPLITS if s in found)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is left out."""
+        files = sorted(self._boxless)
+        listing = ", ".join(files[:5]) + (", ..." if len(files) > 5 else "")
+        return (f"{self.boxes}: images with a box of no size, left out ({len(files):,}): {listing}.",) if files else ()
+
     def fingerprint(self) -> str:
-        """Of both text files' contents, and of the images' names and sizes.
+        """Of all text files' contents, and of the images' names and sizes.
 
         Reading 1.4 GB of images at every start would take too long, and times of modification change when files are
         copied: an image that is replaced by another of the same number of bytes is not noticed.
@@ -126,8 +159,11 @@ class Official:
         from datasets import Dataset, Image
 
         table = self._table
-        rows = [i for i, file in enumerate(table.files) if self._splits[file] == split]
+        files = [(i, file) for i, file in enumerate(table.files) if file not in self._boxless]
+        rows = [i for i, file in files if self._splits[file] == split]
         columns: dict[str, Any] = {"image": [str(self.images / table.files[i]) for i in rows]}
+        if self.boxes is not None:
+            columns[BOX] = [self._boxes[table.files[i]] for i in rows]
         columns |= {name: table.labels[rows, j] for j, name in enumerate(table.names)}
         # Cast afterwards: with features given at once, each of 162,770 paths is encoded by itself, which takes seconds.
         return Dataset.from_dict(columns).cast_column("image", Image())
@@ -139,7 +175,17 @@ class Official:
     @cached_property
     def _texts(self) -> bytes:
         # Kept as what is parsed from them is: else labels as they were could get the fingerprint of labels as they are.
-        return b"".join(path.read_bytes() for path in (self.attributes, self.partition, self.originals) if path)
+        files = (self.attributes, self.partition, self.originals, self.boxes)
+        return b"".join(path.read_bytes() for path in files if path)
+
+    @cached_property
+    def _boxes(self) -> dict[str, tuple[int, ...]]:
+        return {} if self.boxes is None else read_boxes(self.boxes)
+
+    @cached_property
+    def _boxless(self) -> frozenset[str]:
+        """Images whose box has no size."""
+        return frozenset(file for file, box in self._boxes.items() if min(box[2:]) < 1)
 
     @cached_property
     def _present(self) -> set[str]:
@@ -165,6 +211,8 @@ class Official:
         listed = set(table.files)
         if self.partition is not None:
             _require_same(listed, set(self._splits), self.attributes, self.originals or self.partition)
+        if self.boxes is not None:
+            _require_same(listed, set(self._boxes), self.attributes, self.boxes)
         outside = next((f for f in table.files if Path(f).name != f), None)
         if outside is not None:
             raise DataError(f"{self.attributes} names {outside!r}, which leaves {self.images}.", "Get it again.")
@@ -198,8 +246,22 @@ def _require_none(root: Path, pieces: Mapping[str, Path | None], hint: str) -> N
         raise DataError(f"{root} has {' and '.join(present)}, but no {' and no '.join(missing)}.", hint)
 
 
+def _pieces(root: Path, images: str) -> dict[str, Path | None]:
+    """Flat, or in the download's own Anno/, Eval/ and Img/; Kaggle's tables are CSV files."""
+    return {
+        ATTRIBUTES: _table(root, ATTRIBUTES, "Anno"),
+        PARTITION: _partition(root),
+        # Some, and Kaggle, unpack the archive into a folder of its own name.
+        images: _first(root / images / images, root / images, root / "Img" / images),
+    }
+
+
 def _partition(root: Path) -> Path | None:
-    return _first(*_either(root / PARTITION), *_either(root / "Eval" / PARTITION))
+    return _table(root, PARTITION, "Eval")
+
+
+def _table(root: Path, name: str, folder: str) -> Path | None:
+    return _first(*_either(root / name), *_either(root / folder / name))
 
 
 def _either(text: Path) -> tuple[Path, Path]:

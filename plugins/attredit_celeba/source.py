@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from attredit.attributes import AttributeSchema
+from attredit.data import no_boxes
 from attredit.errors import DataError, UsageError, nearest
 from attredit_celeba.copies import Hub, Parquet
 from attredit_celeba.divided import divided
@@ -56,9 +57,10 @@ class CelebA:
         image_size: Not needed to read it; every source gets it.
         data_dir: The folder with text files or tables beside images, or with parquet files.
         hub: A hub id. Nothing is downloaded unless it is given.
+        boxes: Take the images in the wild, with a column ``box``.
 
     Raises:
-        DataError: no data where they should be; the message says what to get.
+        DataError: no data, or no boxes, where they should be; the message says what to get.
         UsageError: both `data_dir` and `hub`.
     """
 
@@ -72,10 +74,14 @@ faces that CelebA has few of. The people shown were not asked. CelebA is for non
 what is made from it.
 """
 
-    def __init__(self, *, image_size: int, data_dir: Path | None = None, hub: str | None = None) -> None:
+    def __init__(
+        self, *, image_size: int, data_dir: Path | None = None, hub: str | None = None, boxes: bool = False
+    ) -> None:
         if hub is not None and data_dir is not None:
             raise UsageError(f"Both a folder ({data_dir}) and hub={hub} are given.", "Give one of them.")
-        self._found = _in_folder(data_dir) if hub is None else Hub(hub, NAMES)
+        if hub is not None and boxes:
+            raise no_boxes(f"The copy of CelebA {hub}", "They are of the images in the wild: name a folder of those.")
+        self._found = _in_folder(data_dir, boxes) if hub is None else Hub(hub, NAMES)
 
     @cached_property
     def copy(self) -> Copy:
@@ -92,6 +98,11 @@ what is made from it.
         """The splits that this copy has."""
         return self.copy.splits
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is left out."""
+        return self._found.warnings if isinstance(self._found, Official) else ()
+
     def fingerprint(self, split: str) -> str:
         """Identifies the copy and the split; how closely it looks differs, see the copies' own.
 
@@ -101,7 +112,7 @@ what is made from it.
         return f"{self._known(split)}-{self.copy.fingerprint()}"
 
     def open(self, split: str) -> Dataset:
-        """The columns `image`, decoded when read, and, per attribute, 0 or 1.
+        """The columns `image`, decoded when read, per attribute 0 or 1, and `box` where it was asked for.
 
         Raises:
             DataError: no such split, or files that are broken or do not fit together.
@@ -114,11 +125,13 @@ what is made from it.
         return split
 
 
-def _in_folder(folder: Path | None) -> Official | Parquet:
+def _in_folder(folder: Path | None, boxes: bool) -> Official | Parquet:
     if folder is None:
         raise DataError("CelebA does not come with attredit, and no folder is named.", _HOW)
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}.", _HOW)
+    if boxes:
+        return Official.find_wild(folder)
     found = Official.find(folder) or Parquet.find(folder, NAMES)
     if found is None:
         raise DataError(f"{folder} holds neither the files of CelebA or CelebAMask-HQ nor parquet files.", _HOW)

@@ -1,4 +1,6 @@
-"""CelebA's own text files: list_attr_celeba and list_eval_partition, as .txt or, as Kaggle has them, as .csv.
+"""CelebA's own text files: list_attr_celeba, list_eval_partition and list_bbox_celeba.
+
+As .txt or, as Kaggle has them, as .csv.
 
 Read strictly: a label that is not certain is an error that names file and line, never a guess. Trailing spaces, blank
 lines, Windows line ends and a byte order mark are tolerated, because they change no label.
@@ -26,6 +28,8 @@ _AGAIN = "Get the official file again."
 _LABELS = {"-1": -1, "0": 0, "1": 1}
 # Of ASCII digits, few enough: str.isdigit also accepts what int() refuses, such as superscripts.
 _COUNT = re.compile("[0-9]{1,9}")
+_WHOLE = re.compile("-?[0-9]{1,9}")
+_SIDES = ("x_1", "y_1", "width", "height")
 
 
 class Attributes(NamedTuple):
@@ -74,9 +78,7 @@ def read_attributes(path: Path) -> Attributes:
                 raise DataError(f"Line {number} of {path} has the label {error.args[0]!r}.", hint) from None
             files.append(file)
             numbers.append(number)
-    if count not in (None, len(files)):
-        hint = "It was cut short or edited: get the official file again."
-        raise DataError(f"{path} announces {count} images and lists {len(files)}.", hint)
+    _require_count(count, len(files), path)
     labels = np.array(flat, np.int8).reshape(len(files), len(names))
     _require_unique(files, numbers, path)
     _require_one_kind(labels, numbers, path)
@@ -94,6 +96,29 @@ def read_partition(path: Path) -> dict[str, str]:
             _head(rows, path)
         pairs = _pairs(rows, path, 2, ("0", "1", "2"), "It must be a file name and 0, 1 or 2.")
         return {file: SPLITS[int(part)] for file, part in pairs.items()}
+
+
+def read_boxes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Left, top, width and height by image file name: columns ``image_id x_1 y_1 width height``.
+
+    Raises:
+        DataError: the file cannot be read, its first line is no count or a wrong one (.txt only), its line of names is
+            another, a line is not a file name and four whole numbers, or an image is listed twice.
+    """
+    with _opened(path) as rows:
+        count, names = _head(rows, path)
+        if names[-4:] != _SIDES:
+            raise DataError(f"{path} has the columns {' '.join(names)}.", f"They must be {' '.join(_SIDES)}. {_AGAIN}")
+        found: dict[str, tuple[int, ...]] = {}
+        for number, (file, *fields) in rows:
+            if len(fields) != 4 or not all(map(_WHOLE.fullmatch, fields)):
+                hint = "It must be a file name and four whole numbers."
+                raise DataError(f"Line {number} of {path} is {' '.join([file, *fields])!r}.", hint)
+            if file in found:
+                raise DataError(f"Line {number} of {path} repeats {file}.", _AGAIN)
+            found[file] = tuple(map(int, fields))
+    _require_count(count, len(found), path)
+    return found
 
 
 def read_originals(path: Path) -> dict[str, str]:
@@ -168,6 +193,12 @@ def _count(number: int, fields: list[str], path: Path) -> int:
     if not _COUNT.fullmatch(text):
         raise DataError(f"Line {number} of {path} is {text[:40]!r}.", "It must be the number of images.")
     return int(text)
+
+
+def _require_count(announced: int | None, found: int, path: Path) -> None:
+    if announced not in (None, found):
+        hint = "It was cut short or edited: get the official file again."
+        raise DataError(f"{path} announces {announced} images and lists {found}.", hint)
 
 
 def _require_unique(files: list[str], numbers: list[int], path: Path) -> None:

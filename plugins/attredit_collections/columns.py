@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attredit.attributes import BINARY, Attribute, AttributeSchema
+from attredit.data import BOX
 from attredit.errors import DataError, UsageError, nearest
 from attredit.interfaces import MappedColumn
 
@@ -117,8 +118,8 @@ def _read(column: pd.Series[Any], names: Sequence[str] | None, wanted: bool) -> 
     """What a column means and its labels (N,) int16; or why it is no attribute."""
     import pandas as pd
 
-    if column.name == "image":
-        return "an attribute cannot be called image"
+    if column.name in ("image", BOX):
+        return f"an attribute cannot be called {column.name}"
     try:
         codes, uniques = pd.factorize(column)
     except TypeError:

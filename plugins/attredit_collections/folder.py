@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from attredit.attributes import AttributeSchema
+from attredit.data import BOX
 from attredit.errors import DataError, nearest
 from attredit.interfaces import MappedColumn
+from attredit_collections.boxes import box_columns, read_boxes
 from attredit_collections.columns import Labels, listed, read_columns
 from attredit_collections.layouts import Rows, read_layout
 from attredit_collections.problems import Problems
@@ -31,9 +36,10 @@ class Folder:
         files: The column that names files; when None, file_name in metadata, else the one whose values name images.
         columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
         channels: 1 to read the images as grey, 3 as RGB.
+        boxes: Take columns of the table for boxes.
 
     Raises:
-        DataError: no images or no labels where they should be, or a table that is broken.
+        DataError: no images, labels or boxes where they should be, or a table that is broken.
         UsageError: an option names what is not there.
     """
 
@@ -48,6 +54,7 @@ class Folder:
         files: str | None = None,
         columns: str | Sequence[str] | None = None,
         channels: Literal[1, 3] = 3,
+        boxes: bool = False,
     ) -> None:
         if data_dir is None:
             raise DataError("No folder of images is named.", "Write --dataset folder:PATH, or add --data-dir PATH.")
@@ -55,9 +62,13 @@ class Folder:
         self._problems = Problems(str(data_dir))
         found = scan(data_dir)
         self._rows = _usable(read_layout(data_dir, found, table, files, self._problems), found, self._problems)
+        self._boxes: np.ndarray | None = None
+        if boxes:
+            self._rows, self._boxes = _with_boxes(self._rows, self._problems)
         self._labels = _labels(self._rows, columns, data_dir)
+        options = [table, files, columns, *(["boxes"] if boxes else [])]
         # Now: later the tables might say something else than the labels that were read from them.
-        self._identity = _digest(data_dir, found, self._rows.tables, (table, files, columns))
+        self._identity = _digest(data_dir, found, self._rows.tables, options)
         self._splits = rows_by_split(self._rows.splits, self._rows.files, self._labels.values, self._problems)
 
     @property
@@ -90,7 +101,7 @@ class Folder:
         return hashlib.sha256(self._identity.encode() + rows.tobytes()).hexdigest()
 
     def open(self, split: str) -> Dataset:
-        """Paths of images, decoded when read, and the labels.
+        """Paths of images, decoded when read, the labels, and boxes where they were asked for.
 
         Raises:
             DataError: no such split.
@@ -99,6 +110,8 @@ class Folder:
 
         rows = self._splits[self._known(split)]
         columns: dict[str, Any] = {"image": [f"{self.root}/{self._rows.files[row]}" for row in rows]}
+        if self._boxes is not None:
+            columns[BOX] = self._boxes[rows].tolist()
         columns |= {a.name: self._labels.values[rows, j] for j, a in enumerate(self.schema)}
         # Cast afterwards: with features given at once, each path is encoded by itself, which takes seconds.
         return Dataset.from_dict(columns).cast_column("image", Image())
@@ -119,6 +132,14 @@ def _digest(root: Path, found: Found, tables: Sequence[str], options: Sequence[A
 def _labels(rows: Rows, columns: str | Sequence[str] | None, where: Path) -> Labels:
     wanted = rows.wanted if columns is None else listed(columns)
     return read_columns(rows.table, where=str(where), wanted=wanted, not_labels=dict(rows.not_labels))
+
+
+def _with_boxes(rows: Rows, problems: Problems) -> tuple[Rows, np.ndarray]:
+    """Images that have a box, and their boxes (N, 4)."""
+    columns = box_columns(map(str, rows.table.columns), problems.where)
+    kept, boxes = read_boxes(rows.table, columns, rows.files, problems)
+    not_labels = (*rows.not_labels, *columns.items())
+    return replace(rows.take(kept.tolist()), not_labels=not_labels), boxes
 
 
 def _usable(rows: Rows, found: Found, problems: Problems) -> Rows:

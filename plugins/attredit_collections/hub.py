@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from attredit.attributes import AttributeSchema
+from attredit.data import BOX
 from attredit.data.huggingface import SPLIT_NAMES, image_column, loading
 from attredit.errors import DataError, UsageError, nearest
 from attredit.interfaces import MappedColumn
+from attredit_collections.boxes import box_columns, read_boxes
 from attredit_collections.columns import Labels, listed, read_columns
 from attredit_collections.problems import Problems
 from attredit_collections.splits import rows_by_split
@@ -37,6 +39,7 @@ class HuggingFace:
         image: The column of images; when None, ``image``, or the only one.
         columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
         channels: 1 to read the images as grey, 3 as RGB.
+        boxes: Take columns for boxes.
 
     Raises:
         DataError: nothing is named; the rest shows when it is first looked at.
@@ -54,6 +57,7 @@ class HuggingFace:
         image: str | None = None,
         columns: str | Sequence[str] | None = None,
         channels: Literal[1, 3] = 3,
+        boxes: bool = False,
     ) -> None:
         if name is None and data_dir is None:
             raise DataError("No data set is named.", "Write --dataset hf:NAME, or add --data-dir PATH.")
@@ -61,6 +65,7 @@ class HuggingFace:
         self.data_dir = None if name is None or data_dir is None else str(data_dir)
         self.channels = channels
         self._config, self._image, self._columns = config, image, columns
+        self._has_boxes = boxes
         self._problems = Problems(self.name)
 
     @property
@@ -94,10 +99,12 @@ class HuggingFace:
         digest = hashlib.sha256(json.dumps([facts, self._image]).encode())
         digest.update(self._labels.values.tobytes())
         digest.update(rows.tobytes())
+        if self._has_boxes:
+            digest.update(self._boxes[1].tobytes())
         return digest.hexdigest()
 
     def open(self, split: str) -> Dataset:
-        """Images, decoded when read, and the labels.
+        """Images, decoded when read, the labels, and boxes where they were asked for.
 
         Raises:
             DataError: no such split, or no column of images.
@@ -108,9 +115,11 @@ class HuggingFace:
         images = self._all.select_columns([self._image_column])
         if self._image_column != "image":
             images = images.rename_column(self._image_column, "image")
-        labels = Dataset.from_dict({a.name: self._labels.values[:, j] for j, a in enumerate(self.schema)})
+        columns: dict[str, Any] = {a.name: self._labels.values[:, j] for j, a in enumerate(self.schema)}
+        if self._has_boxes:
+            columns[BOX] = self._boxes[1].tolist()
         # Selected last: of rows that are selected already, `datasets` would copy all images.
-        return concatenate_datasets([images, labels], axis=1).select(rows)
+        return concatenate_datasets([images, Dataset.from_dict(columns)], axis=1).select(rows)
 
     def __getstate__(self) -> dict[str, Any]:
         # Other processes load it from the cache of `datasets`.
@@ -156,7 +165,23 @@ class HuggingFace:
     def _rows(self) -> dict[str, np.ndarray]:
         assigned = [split for name, split in self._used.items() for _ in range(len(self._loaded[name]))]
         self._problems.add("splits that are not used", [name for name in self._loaded if name not in self._used])
-        return rows_by_split(assigned, map(str, range(len(assigned))), self._labels.values, self._problems)
+        used = self._boxes[0]
+        found = rows_by_split([assigned[i] for i in used], map(str, used), self._labels.values[used], self._problems)
+        return {split: used[rows] for split, rows in found.items()}
+
+    @cached_property
+    def _box_columns(self) -> Mapping[str, str]:
+        return box_columns(self._all.column_names, self.name) if self._has_boxes else {}
+
+    @cached_property
+    def _boxes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers (n,) of the rows that are used, all where nobody asks for boxes; and boxes (N, 4), some of zeros."""
+        used, boxes = np.arange(len(self._all)), np.zeros((len(self._all), 4), np.int64)
+        if self._has_boxes:
+            table = self._all.select_columns(list(self._box_columns)).with_format(None).to_pandas()
+            used, found = read_boxes(table, self._box_columns, [f"row {row}" for row in used], self._problems)
+            boxes[used] = found
+        return used, boxes
 
     @cached_property
     def _image_column(self) -> str:
@@ -180,13 +205,14 @@ class HuggingFace:
             table,
             where=self.name,
             wanted=None if self._columns is None else listed(self._columns),
+            not_labels=self._box_columns,
             class_names={name: features[name].names for name in plain if isinstance(features[name], ClassLabel)},
         )
-        left = [MappedColumn(name, reason=_why(name, kind, self._image_column)) for name, kind in others.items()]
+        left = [MappedColumn(name, reason=self._why(name, kind)) for name, kind in others.items()]
         return Labels(found.schema, found.values, (*left, *found.mapping))
 
-
-def _why(name: str, kind: str, image: str) -> str:
-    if name == image:
-        return "holds the images"
-    return f"a column of type {kind}, which holds no labels"
+    def _why(self, name: str, kind: str) -> str:
+        """Why a column that is neither numbers nor text is no attribute."""
+        if name == self._image_column:
+            return "holds the images"
+        return self._box_columns.get(name, f"a column of type {kind}, which holds no labels")

@@ -8,28 +8,48 @@ ALPHA, BETA, GAMMA = 0.2, 0.0, 1.0  # the paper's best model (Table 1, first row
 
 _AUXILIARY = Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="rmsprop", lr=2e-4))
 
+# The decoder alone answers for its edits: they show what was asked for, and little else.
+_EDITS = {
+    "class_edit": Term(weight=0.01, only=("decoder",), every=2),
+    "residual": Term(weight=0.05, only=("decoder",), every=2),
+}
+
 DEFAULT = Recipe(
+    extends="naive-cvaegan:principal",
+    parts={"factorizer": Part(use="confusion", options={"normalize": True, "width": 256})},
+    players={
+        "autoencoder": Player(
+            trains=("encoder", "decoder"),
+            terms={"penalty": Term(weight=0.001)},
+        ),
+        # A weak adversary is fooled without any information being removed: it learns several times a step.
+        "auxiliary": Player(
+            trains=("factorizer",),
+            terms={"fit": Term()},
+            optimizer=Optimizer(name="adam", lr=1e-3, options={"betas": (0.5, 0.99)}),
+            repeats=4,
+        ),
+    },
+)
+
+# On the networks that most other methods have by default.
+CONV = Recipe(
     extends="naive-cvaegan",
     parts={"factorizer": Part(use="mmd")},
     players={
         "autoencoder": Player(
             trains=("encoder", "decoder"),
-            terms={
-                "penalty": Term(weight=0.1),
-                # The decoder alone answers for its edits: they show what was asked for, and little else.
-                "class_edit": Term(weight=0.01, only=("decoder",), every=2),
-                "residual": Term(weight=0.05, only=("decoder",), every=2),
-            },
+            terms={"penalty": Term(weight=0.1), **_EDITS},
         ),
         "auxiliary": Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="adam", lr=1e-3)),
     },
 )
 
-# The default with a discriminator, which sharpens what the decoder draws and joins when there is something to judge.
+# That with a discriminator, which sharpens what the decoder draws and joins when there is something to judge.
 # benchmarks/discriminator.toml compares the two.
 _JOINS = 700
 ADVERSARIAL = Recipe(
-    extends="ifcvaegan",
+    extends="ifcvaegan:conv",
     parts={"discriminator": Part(use="conv", options={"width": 16})},
     players={
         "autoencoder": Player(
@@ -82,7 +102,7 @@ REFERENCE = Recipe(
 
 # The blue core of Figure 1: a VAE with a label head and a factorization of its latent, and nothing else.
 CORE_DEFAULT = Recipe(
-    extends="ifcvaegan",
+    extends="ifcvaegan:conv",
     without=("players.autoencoder.terms.class_edit", "players.autoencoder.terms.residual"),
 )
 

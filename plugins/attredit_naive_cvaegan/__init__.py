@@ -23,6 +23,7 @@ def register_methods(register: Register) -> None:
         "attredit_naive_cvaegan.recipes:DEFAULT",
         summary="conditional VAE-GAN without information factorization (Creswell et al. 2017, section 4)",
         presets={
+            "principal": "attredit_naive_cvaegan.recipes:PRINCIPAL",
             "paper": "attredit_naive_cvaegan.recipes:PAPER",
             "reference": "attredit_naive_cvaegan.recipes:REFERENCE",
         },

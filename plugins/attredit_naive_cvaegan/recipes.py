@@ -31,6 +31,17 @@ DEFAULT = Recipe(
     steps=2100,
 )
 
+# The same with networks that begin with principal components: a sharper latent costs nothing then, so its KL weighs less.
+_COMPONENTS = Part(use="principal", options={"width": 16})
+PRINCIPAL = Recipe(
+    extends="naive-cvaegan",
+    parts={"encoder": _COMPONENTS, "decoder": _COMPONENTS},
+    players={
+        "autoencoder": Player(trains=("encoder", "decoder"), terms={"kl": Term(weight=0.006, limit=1e4)}),
+    },
+    latent_dim=192,
+)
+
 PAPER = Recipe(
     parts={
         "encoder": Part(use="paper"),

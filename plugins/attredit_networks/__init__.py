@@ -14,16 +14,22 @@ attredit_api = 1
 
 @hookimpl
 def register_encoders(register: Register) -> None:
-    """The paper's encoder, and a residual one."""
+    """The paper's encoder, and those for small budgets."""
     register("paper", "attredit_networks.paper:PaperEncoder", summary="four 5x5 stride-2 convolutions, label head")
     register("conv", "attredit_networks.conv:ConvEncoder", summary="4x4 stride-2 convolutions with group norm")
+    register("principal", "attredit_networks.principal:PrincipalEncoder", summary="principal components, label head")
 
 
 @hookimpl
 def register_decoders(register: Register) -> None:
-    """The paper's decoder, and a faster one."""
+    """The paper's decoder, and those for small budgets."""
     register("paper", "attredit_networks.paper:PaperDecoder", summary="four 3x3 stride-2 transposed convolutions")
     register("conv", "attredit_networks.conv:ConvDecoder", summary="upsampling convolutions with group norm")
+    register(
+        "principal",
+        "attredit_networks.principal:PrincipalDecoder",
+        summary="principal components that attributes change, and upsampling convolutions",
+    )
 
 
 @hookimpl

@@ -23,6 +23,21 @@ from attredit.toolkit import Norm, norm_layer, stages, widths
 _SMALLEST = 4
 
 
+def convolutions(channels: int, image_size: int, width: int, norm: Norm) -> tuple[nn.Sequential, int]:
+    """What ends in (B, F) features of images (B, C, H, W), and F."""
+    sizes = [channels, *widths(width, stages(image_size))]
+    layers: list[nn.Module] = []
+    for i, (a, b) in enumerate(pairwise(sizes)):
+        normed = [norm_layer(norm, b)] if i else []
+        layers += [nn.Conv2d(a, b, 4, 2, 1, bias=not i), *normed, nn.SiLU(inplace=True)]
+    return nn.Sequential(*layers, nn.Flatten()), sizes[-1] * _SMALLEST**2
+
+
+def gated_by(z: Tensor, attrs: Tensor) -> Tensor:
+    """Latents (B, Z), and once more for each of the attributes (B, A) with its sign: (B, Z (1 + A))."""
+    return torch.cat([z, ((2.0 * attrs - 1.0)[:, :, None] * z[:, None, :]).flatten(1)], 1)
+
+
 class PixelsToLatent(nn.Linear):
     """The linear path's first half: images (B, C, H, W) in [0, 1], averaged to S x S, to (B, Z)."""
 
@@ -55,10 +70,7 @@ class LatentToPixels(nn.Module):
 
     def forward(self, z: Tensor, attrs: Tensor) -> Tensor:
         """What is added to the image's logits."""
-        read = z
-        if self.gated:
-            read = torch.cat([z, ((2.0 * attrs - 1.0)[:, :, None] * z[:, None, :]).flatten(1)], 1)
-        logits: Tensor = self.linear(read).view(-1, *self.shape)
+        logits: Tensor = self.linear(gated_by(z, attrs) if self.gated else z).view(-1, *self.shape)
         if self.image_size == self.shape[-1]:
             return logits
         return F.interpolate(logits, size=self.image_size, mode="bilinear", align_corners=False)
@@ -93,13 +105,7 @@ class ConvEncoder(nn.Module):
         read_labels: bool = False,
     ) -> None:
         super().__init__()
-        sizes = [channels, *widths(width, stages(image_size))]
-        layers: list[nn.Module] = []
-        for i, (a, b) in enumerate(pairwise(sizes)):
-            normed = [norm_layer(norm, b)] if i else []
-            layers += [nn.Conv2d(a, b, 4, 2, 1, bias=not i), *normed, nn.SiLU(inplace=True)]
-        self.trunk = nn.Sequential(*layers, nn.Flatten())
-        features = sizes[-1] * _SMALLEST**2
+        self.trunk, features = convolutions(channels, image_size, width, norm)
         self.read_labels = read_labels
         self.latent = nn.Linear(features + read_labels * attr_dim, 2 * latent_dim)
         self.head = nn.Linear(features, attr_dim) if classify else None

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.cbook import get_sample_data
 from PIL import Image, ImageCms
 
 
@@ -175,3 +180,90 @@ def test_a_format_that_cannot_hold_the_picture_is_an_error(attredit: Any, run: P
     assert result.exit_code == 1
     assert "Use another format, such as .png." in result.stderr
     assert not (tmp_path / "out.jpg").exists()
+
+
+@pytest.fixture
+def boxed_run(run: Path, tmp_path: Path) -> Path:
+    """The run, as if it had been trained with the crop `box`."""
+    copy = shutil.copytree(run, tmp_path / "boxed")
+    config = json.loads((copy / "config.json").read_text())
+    config["geometry"]["crop"] = "box"
+    (copy / "config.json").write_text(json.dumps(config))
+    return copy
+
+
+@pytest.fixture
+def face(photos: Path) -> Path:
+    """A photograph of a face, among others of none."""
+    return Path(shutil.copy(str(get_sample_data("grace_hopper.jpg", asfileobj=False)), photos / "face.jpg"))
+
+
+def test_a_face_that_is_found_is_said_and_can_be_given(
+    attredit: Any, boxed_run: Path, face: Path, tmp_path: Path
+) -> None:
+    how = ["edit", boxed_run, face, "--set", "Smiling=1", "--mode", "decoded", "-o"]
+    found = attredit(*how, tmp_path / "found.png")
+    assert found.exit_code == 0, found.output
+    said = re.fullmatch(rf"{face}: the largest face found is taken, --box (\d+,\d+,\d+,\d+)\n", found.stderr)
+    assert said is not None
+    given = attredit(*how, tmp_path / "given.png", "--box", said[1])
+    assert given.exit_code == 0, given.output
+    assert given.stderr == ""
+    assert (tmp_path / "given.png").read_bytes() == (tmp_path / "found.png").read_bytes()
+    attredit(*how, tmp_path / "other.png", "--box", "0,0,90,90")
+    assert (tmp_path / "other.png").read_bytes() != (tmp_path / "found.png").read_bytes()
+
+
+def test_of_a_folder_the_pictures_without_a_face_are_named(
+    attredit: Any, boxed_run: Path, face: Path, tmp_path: Path
+) -> None:
+    result = attredit("edit", boxed_run, face.parent, "--set", "Smiling=1", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["face.jpg"]
+    assert f"{face}: the largest face found is taken, --box " in result.stderr
+    for name in ("a.png", "b.jpg"):
+        assert f"No face is found in {face.parent / name}. Give its box: --box LEFT,TOP,WIDTH,HEIGHT" in result.stderr
+
+
+def test_without_opencv_the_line_says_what_to_do(
+    attredit: Any, boxed_run: Path, face: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    result = attredit("edit", boxed_run, face, "--set", "Smiling=1", "-o", tmp_path / "out.png")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: No box is given, and OpenCV 4, which would find a face, is not installed. Give its box: --box "
+        "LEFT,TOP,WIDTH,HEIGHT, in Python box=(left, top, width, height), or pip install 'attredit[faces]'.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "pictures, box, message",
+    [
+        (["a.png"], "1,2,3", "'1,2,3' is no box. A box is left, top, width and height, in pixels"),
+        (["a.png"], "1,2,x,4", "'1,2,x,4' is no box."),
+        (["a.png"], "1,2,30,0", "'1,2,30,0' is no box."),
+        (["a.png"], "50,2,30,30", "Most of the box 50,2,30,30 lies outside the image of 60x48 pixels."),
+        (["a.png", "b.jpg"], "1,2,30,30", "--box is of one picture, and there are 2. Give them one by one."),
+    ],
+)
+@pytest.mark.parametrize("command", ["edit", "sweep"])
+def test_a_box_that_cannot_be_is_refused(
+    attredit: Any, run: Path, photos: Path, monkeypatch: Any, command: str, pictures: list[str], box: str, message: str
+) -> None:
+    monkeypatch.chdir(photos)
+    before = snapshot(photos)
+    result = attredit(command, run, *pictures, "--box", box, *(["--set", "Smiling=1"] if command == "edit" else []))
+    assert result.exit_code == 2, result.output
+    assert f"Error: {message}" in result.stderr
+    assert snapshot(photos) == before
+
+
+def test_a_sweep_around_a_box_or_a_face(attredit: Any, run: Path, boxed_run: Path, face: Path, tmp_path: Path) -> None:
+    strips = []
+    for how in ([run, face.parent / "a.png"], [run, face.parent / "a.png", "--box", "5,5,20,20"], [boxed_run, face]):
+        result = attredit("sweep", *how, "--attr", "Smiling", "--values", "0,1", "-o", tmp_path / "strip.png")
+        assert result.exit_code == 0, result.output
+        assert result.stderr.count("the largest face found is taken") == (how[0] == boxed_run)
+        strips.append((tmp_path / "strip.png").read_bytes())
+    assert len(set(strips)) == 3

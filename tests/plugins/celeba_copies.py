@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from attredit_celeba.official import ATTRIBUTES, HQ_ATTRIBUTES, HQ_IMAGES, HQ_ORIGINALS, IMAGES, PARTITION
+from attredit_celeba.official import (
+    ATTRIBUTES,
+    BOXES,
+    HQ_ATTRIBUTES,
+    HQ_IMAGES,
+    HQ_ORIGINALS,
+    IMAGES,
+    PARTITION,
+    WILD_IMAGES,
+)
 from attredit_celeba.source import NAMES
 
 N = 6
@@ -37,6 +46,39 @@ def official(folder: Path, *, newline: str = "\n", bom: str = "", zero: str = "-
     (folder / ATTRIBUTES).write_text(bom + text, newline="")
     lines = [f"{name} {part}" for name, part in zip(FILES, PARTS, strict=True)]
     (folder / PARTITION).write_text(newline.join([*lines, ""]), newline="")
+    return folder
+
+
+# The first is that of CelebA's own first image, which is larger than the others here.
+WHERE = [(95, 71, 226, 313), *((40 + 5 * i, 30 + 3 * i, 50, 70) for i in range(1, N))]
+
+
+def wild_picture(i: int) -> Image.Image:
+    """White but for its box, which is another grey for each."""
+    pixels = np.full((150, 200, 3) if i else (687, 409, 3), 255, np.uint8)
+    left, top, width, height = WHERE[i]
+    pixels[top : top + height, left : left + width] = 40 * i + 10
+    return Image.fromarray(pixels)
+
+
+def wild(folder: Path) -> Path:
+    """Images in the wild in place of the aligned ones, and their boxes."""
+    official(folder)
+    shutil.rmtree(folder / IMAGES)
+    (folder / WILD_IMAGES).mkdir()
+    for i, name in enumerate(FILES):
+        wild_picture(i).save(folder / WILD_IMAGES / name, quality=95)
+    rows = [f"{name} " + " ".join(f"{n:>3}" for n in box) for name, box in zip(FILES, WHERE, strict=True)]
+    (folder / BOXES).write_text("\n".join([str(N), "image_id x_1 y_1 width height", *rows, ""]))
+    return folder
+
+
+def download(folder: Path) -> Path:
+    """The same in the download's own folders."""
+    wild(folder)
+    for name, place in ((ATTRIBUTES, "Anno"), (BOXES, "Anno"), (PARTITION, "Eval"), (WILD_IMAGES, "Img")):
+        (folder / place).mkdir(exist_ok=True)
+        (folder / name).rename(folder / place / name)
     return folder
 
 

@@ -86,6 +86,55 @@ def classes_below_splits(folder: Path) -> Path:
     return save(folder, [f"{PARTS[i]}/{HAIR[i]}/{name}" for i, name in enumerate(FILES)])
 
 
+WHERE = [(10 + i, 4 + i, 12, 16) for i in range(N)]
+
+
+def boxed_picture(i: int) -> Image.Image:
+    """White but for its box, whose grey says which it is."""
+    pixels = np.full((40, 60, 3), 255, np.uint8)
+    left, top, width, height = WHERE[i]
+    pixels[top : top + height, left : left + width] = 20 * i
+    return Image.fromarray(pixels)
+
+
+def boxed(folder: Path) -> Path:
+    """Pictures of which only the box matters, without a table."""
+    folder.mkdir(parents=True)
+    for i, name in enumerate(FILES):
+        boxed_picture(i).save(folder / name)
+    return folder
+
+
+def boxed_csv(folder: Path) -> Path:
+    rows = [",".join(map(str, (FILES[i], SMILING[i], HAIR[i], *WHERE[i]))) + "\n" for i in range(N)]
+    (boxed(folder) / "metadata.csv").write_text("file_name,Smiling,Hair,x,y,width,height\n" + "".join(rows))
+    return folder
+
+
+def boxed_jsonl(folder: Path) -> Path:
+    rows = [{"file_name": FILES[i], "Smiling": bool(SMILING[i]), "Hair": HAIR[i], "bbox": WHERE[i]} for i in range(N)]
+    (boxed(folder) / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def boxed_parquet(folder: Path, **changes: list[Any]) -> Path:
+    """A data set as clones of the hub have it; `changes` are columns of other values."""
+    from datasets import Dataset
+
+    columns: dict[str, Any] = {"image": [boxed_picture(i) for i in range(N)], "Smiling": SMILING, "Hair": HAIR}
+    folder.mkdir(parents=True, exist_ok=True)
+    Dataset.from_dict(columns | (changes or {"bbox": WHERE})).to_parquet(folder / "train-00000-of-00001.parquet")
+    return folder
+
+
+def sides_parquet(folder: Path) -> Path:
+    """The same with a column for each side of the box."""
+    sides = zip(*WHERE, strict=True)
+    return boxed_parquet(
+        folder, **{name: [*side] for name, side in zip(("x", "y", "width", "height"), sides, strict=True)}
+    )
+
+
 TABLES: tuple[Callable[[Path], Path], ...] = (metadata_csv, metadata_jsonl, bare_csv, bare_tsv, bare_parquet)
 CLASSES: tuple[Callable[[Path], Path], ...] = (classes, classes_below_splits)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attredit import Part, Recipe
 
-TIMM = Recipe(extends="ifcvaegan", parts={"encoder": Part(use="timm")})
+TIMM = Recipe(extends="ifcvaegan:conv", parts={"encoder": Part(use="timm")})
 
 SKIPS = Recipe(
     extends="ifcvaegan-timm",

@@ -61,8 +61,8 @@ class TimmEncoder(nn.Module):
             value = value if len(value) == channels else value.mean().expand(channels)
             self.register_buffer(name, value[:, None, None].contiguous(), persistent=False)
 
-    def initialize(self) -> None:
-        """Take timm's weights, if they are wanted."""
+    def initialize(self, images: Tensor) -> None:
+        """Take timm's weights, if they are wanted; `images` are not looked at."""
         if self.pretrained:
             self.model.load_state_dict(timm.create_model(**self._asked, pretrained=True).state_dict())
 

@@ -1,0 +1,169 @@
+"""Where the model's square is in a picture that is edited: around a box that is given, or a face that is found."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.cbook import get_sample_data
+from PIL import Image
+
+from attredit import Editor, load
+from attredit.data import Box, Geometry
+from attredit.errors import DataError, UsageError
+from attredit.faces import largest_face
+from attredit.launch import Request, train
+
+PHOTO = Path(str(get_sample_data("grace_hopper.jpg", asfileobj=False)))
+EYES_AND_MOUTH = ((222, 190), (306, 188), (268, 278))
+PIXELS = np.random.default_rng(0).integers(60, 190, (60, 80, 3), np.uint8)
+BOX = (50, 20, 20, 16)
+SQUARE = (47, 15, 73, 41)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> Path:
+    where = {"data_options": tiny[0], "run_dir": str(tmp_path_factory.mktemp("faces") / "run"), "device": "cpu"}
+    return train(Request(attributes=("Smiling",), image_size=32, steps=2, batch_size=8, overrides=tiny[1], **where))
+
+
+@pytest.fixture
+def editor(run: Path) -> Editor:
+    """Of a run whose crop is `centre`."""
+    return load(run)
+
+
+@pytest.fixture
+def boxed(editor: Editor) -> Editor:
+    """The same, as if it had been trained with boxes."""
+    editor.geometry = replace(editor.geometry, crop="box")
+    return editor
+
+
+def painted(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> Editor:
+    """A decoder that draws black without and white with the attribute, so that everything that may change does."""
+    monkeypatch.setattr(
+        editor, "decode", lambda z, attrs, code=None: attrs[:, :1, None, None].expand(-1, 3, 32, 32).clone()
+    )
+    monkeypatch.setattr(editor, "attributes_of", lambda code: torch.zeros(len(code.mean), 1))
+    return editor
+
+
+@pytest.mark.parametrize("crop", ["none", "centre", "celeba", "box"])
+def test_an_edit_changes_the_square_around_its_box_and_nothing_else(
+    crop: Any, editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor.geometry = replace(editor.geometry, crop=crop)
+    edited = painted(editor, monkeypatch).edit(PIXELS, Smiling=1, box=BOX, output="numpy")
+    changed = (edited != PIXELS).any(axis=2)
+    left, top, right, bottom = SQUARE
+    assert changed[top:bottom, left:right].all()
+    changed[top:bottom, left:right] = False
+    assert not changed.any()
+
+
+def test_a_square_beyond_the_image_changes_what_is_in_it(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> None:
+    edited = painted(editor, monkeypatch).edit(PIXELS, Smiling=1, box=(-6, 40, 20, 20), output="numpy")
+    changed = (edited != PIXELS).any(axis=2)
+    assert changed[37:, :17].all()
+    assert changed.sum() == 23 * 17
+
+
+def test_every_call_sees_what_the_box_says(boxed: Editor) -> None:
+    seen = Image.fromarray(PIXELS).crop(SQUARE).resize((32, 32), Image.Resampling.BICUBIC)
+    whole = torch.from_numpy(np.asarray(seen).copy()).permute(2, 0, 1)[None].float() / 255
+    expected = boxed.probabilities(boxed.encode(whole))[0, 0].item()
+    assert boxed.predict(PIXELS, box=BOX)["Smiling"] == pytest.approx(expected, abs=1e-6)
+    both = boxed.predict([PIXELS, PIXELS], box=[(0, 0, 30, 30), BOX])
+    assert both[1]["Smiling"] == pytest.approx(expected, abs=1e-6)
+    assert both[0]["Smiling"] != both[1]["Smiling"]
+    again = boxed.reconstruct(PIXELS, box=BOX, output="numpy")
+    np.testing.assert_array_equal(boxed.reconstruct(PIXELS, box=np.array(BOX), output="numpy"), again)
+    assert (boxed.reconstruct(PIXELS, box=(0, 0, 30, 30), output="numpy") != again).any()
+    strip = np.asarray(boxed.sweep(PIXELS, "Smiling", (0, 1), box=BOX))
+    last = boxed.edit(PIXELS, Smiling=1, box=BOX, mode="decoded", output="numpy")
+    np.testing.assert_array_equal(strip[:, 32:], last)
+    assert boxed.sweep([PIXELS], "Smiling", (0, 1), box=[BOX])[0].size == (64, 32)
+
+
+def test_without_a_box_other_crops_are_as_ever(editor: Editor) -> None:
+    assert editor.boxes([PIXELS, PIXELS]) == [None, None]
+    centre = editor.reconstruct(PIXELS[:, 10:70], output="numpy")
+    np.testing.assert_array_equal(editor.reconstruct(PIXELS, output="numpy"), centre)
+
+
+def test_the_largest_face_of_a_photograph_is_found(boxed: Editor) -> None:
+    with Image.open(PHOTO) as photo:
+        found = largest_face(photo)
+        twice = largest_face(photo.resize((1024, 1200)))
+    assert isinstance(found, Box)
+    assert isinstance(twice, Box)
+    for x, y in EYES_AND_MOUTH:
+        assert found.left < x < found.left + found.width
+        assert found.top < y < found.top + found.height
+    assert 200 < found.width < 280
+    np.testing.assert_allclose(np.array(twice) / 2, found, atol=12)
+    assert boxed.boxes(PHOTO) == [found]
+    assert boxed.boxes([PHOTO, PHOTO], [None, (1, 2, 30, 40)]) == [found, (1, 2, 30, 40)]
+    assert boxed.predict(PHOTO) == boxed.predict(PHOTO, box=found)
+    with Image.open(PHOTO) as photo:
+        both = Image.new("RGB", (800, 600))
+        both.paste(photo.resize((256, 300)), (0, 0))
+        both.paste(photo, (280, 0))
+    largest = largest_face(both)
+    assert isinstance(largest, Box)
+    assert largest.left > 280
+
+
+def test_no_face_says_what_to_do(boxed: Editor, tmp_path: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "noise.png")
+    with pytest.raises(DataError, match=r"No face is found in .*noise\.png\. Give its box: --box LEFT,TOP,"):
+        boxed.edit(tmp_path / "noise.png", Smiling=1)
+    with pytest.raises(DataError, match=r"No face is found in image 1\."):
+        boxed.predict([PHOTO, PIXELS])
+
+
+@pytest.mark.parametrize("present", [None, ModuleType("cv2")])  # not installed, or version 5
+def test_without_opencv_a_box_is_needed(
+    present: ModuleType | None, boxed: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", present)
+    with pytest.raises(UsageError, match=r"No box is given, and OpenCV 4, .* pip install 'attredit\[faces\]'"):
+        boxed.predict(PHOTO)
+    assert set(boxed.predict(PHOTO, box=(145, 90, 240, 260))) == {"Smiling"}
+
+
+@pytest.mark.parametrize(
+    "box, message",
+    [
+        ((1, 2, 3), r"\(1, 2, 3\) is no box\. A box is left, top, width and height, in pixels"),
+        ((1, 2, 3, 0), "is no box"),
+        ("face", "'face' is no box"),
+        (7, "7 is no box"),
+    ],
+)
+def test_what_is_no_box(editor: Editor, box: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        editor.edit(PIXELS, Smiling=1, box=box)
+
+
+@pytest.mark.parametrize("box", [BOX, [BOX], [BOX, BOX, BOX], 7])
+def test_as_many_boxes_as_images(editor: Editor, box: Any) -> None:
+    with pytest.raises(UsageError, match="One box for each of 2 images is needed"):
+        editor.edit([PIXELS, PIXELS], Smiling=1, box=box)
+
+
+def test_a_box_outside_is_refused(editor: Editor) -> None:
+    with pytest.raises(DataError, match="Most of the box 75,20,20,16 lies outside the image of 80x60 pixels"):
+        editor.edit(PIXELS, Smiling=1, box=(75, 20, 20, 16))
+
+
+def test_training_and_editing_use_one_square(editor: Editor) -> None:
+    assert Geometry(32, crop="box").square(80, 60, Box(*BOX)) == SQUARE
+    assert editor.geometry.square(80, 60, Box(*BOX)) == SQUARE

@@ -1,0 +1,113 @@
+"""Networks that begin with principal components, against those components computed by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from attredit_networks.principal import PrincipalComponents, PrincipalDecoder, PrincipalEncoder
+
+
+def images_of(count: int, size: int = 8, directions: int = 3) -> Tensor:
+    """Images that vary in a few directions alone, in each a different amount."""
+    generator = torch.Generator().manual_seed(1)
+    basis = torch.linalg.qr(torch.randn(3 * size**2, directions, generator=generator)).Q.T
+    amounts = torch.randn(count, directions, generator=generator) * torch.tensor([0.9, 0.5, 0.2])[:directions]
+    return (0.5 + amounts @ basis).view(count, 3, size, size)
+
+
+def networks(size: int = 8, **options: int) -> tuple[PrincipalEncoder, PrincipalDecoder]:
+    torch.manual_seed(0)
+    common = {"channels": 3, "image_size": size, "latent_dim": 3, "attr_dim": 2, "width": 2, "components": 5, **options}
+    return PrincipalEncoder(**common), PrincipalDecoder(**common)
+
+
+def test_components_are_those_of_the_covariance() -> None:
+    images = images_of(200)
+    components = PrincipalComponents(3, 8, 3)
+    components.fit(images)
+    flat = images.flatten(1)
+    variances, vectors = torch.linalg.eigh(torch.cov(flat.T, correction=0))
+    torch.testing.assert_close(components.scale, variances[-3:].flip(0).sqrt(), rtol=1e-4, atol=1e-5)
+    alike = (components.basis @ vectors[:, -3:].flip(1)).abs()
+    torch.testing.assert_close(alike, torch.eye(3), rtol=0, atol=1e-3)
+    read = components.read(images)
+    torch.testing.assert_close(read.mean(0), torch.zeros(3), rtol=0, atol=1e-4)
+    torch.testing.assert_close(torch.cov(read.T, correction=0), torch.eye(3), rtol=0, atol=1e-3)
+    torch.testing.assert_close(components.draw(read) + components.center, flat, rtol=0, atol=1e-4)
+
+
+def test_what_images_lack_stays_zero() -> None:
+    components = PrincipalComponents(3, 8, 10)
+    components.fit(images_of(6))  # varies in three directions, although there are six images
+    assert components.basis.any(1).tolist() == [True] * 3 + [False] * 7
+    assert components.read(torch.rand(2, 3, 8, 8)).isfinite().all()
+
+
+@pytest.mark.parametrize("generators_state", [1, 2])
+def test_the_components_are_a_function_of_the_images_alone(generators_state: int) -> None:
+    torch.manual_seed(generators_state)
+    first, second = PrincipalComponents(3, 8, 4), PrincipalComponents(3, 8, 4)
+    first.fit(images_of(50, directions=2))
+    before = torch.random.get_rng_state()
+    second.fit(images_of(50, directions=2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(first.basis, second.basis)
+
+
+def test_training_begins_with_a_reconstruction() -> None:
+    images = images_of(200).clamp(0.05, 0.95)
+    encoder, decoder = networks()
+    attrs = torch.tensor([[0.0, 1.0]]).expand(200, 2)
+    encoder.initialize(images)
+    decoder.initialize(images)
+    decoder.convolutions.layers[-1].weight.data.zero_()  # what they add is small, and random
+    decoder.convolutions.layers[-1].bias.data.zero_()
+    drawn = decoder(encoder(images).mean, attrs).sigmoid()
+    error, variance = (drawn - images).square().mean(), images.var(0, correction=0).mean()
+    assert error < 0.01 * variance
+    assert torch.equal(decoder(encoder(images).mean, attrs), decoder(encoder(images).mean, 1.0 - attrs))
+
+
+def test_the_latents_noise_begins_with_the_same_squared_error_each() -> None:
+    encoder, _ = networks()
+    encoder.initialize(images_of(200))
+    encoder.logvar.weight.data.zero_()
+    logvar = encoder(torch.rand(1, 3, 8, 8)).logvar
+    assert logvar is not None
+    variance = encoder.components.scale[:3].square()
+    torch.testing.assert_close(logvar[0].exp(), (0.05 / variance).clamp(max=0.9))
+
+
+def test_only_the_components_decide_the_mean() -> None:
+    encoder, _ = networks()
+    images = torch.rand(2, 3, 8, 8)
+    before = encoder(images).mean
+    for parameter in encoder.trunk.parameters():
+        parameter.data.normal_()
+    assert torch.equal(encoder(images).mean, before)
+
+
+def test_attributes_change_what_the_latent_draws() -> None:
+    _, decoder = networks()
+    decoder.coordinates.weight.data.normal_()
+    z, attrs = torch.randn(1, 3), torch.tensor([[1.0, 0.0]])
+    shared, first, second = decoder.coordinates.weight.unflatten(1, (3, 3)).unbind(1)
+    coordinates = (shared + first - second) @ z[0]  # the second attribute is absent, hence minus
+    by_hand = decoder.components.draw(coordinates[None]).view(1, 3, 8, 8) + decoder.convolutions(z, attrs)
+    torch.testing.assert_close(decoder(z, attrs), by_hand)
+
+
+@pytest.mark.parametrize(("size", "linear_size"), [(16, 64), (32, 8), (128, 64)])
+def test_shapes(size: int, linear_size: int) -> None:
+    encoder, decoder = networks(size, linear_size=linear_size)
+    images = torch.rand(4, 3, size, size)
+    encoder.initialize(images)
+    decoder.initialize(images)
+    code = encoder(images)
+    assert code.logvar is not None
+    assert code.attrs is not None
+    assert code.mean.shape == code.logvar.shape == (4, 3)
+    assert code.attrs.shape == (4, 2)
+    assert decoder(code.mean, torch.ones(4, 2)).shape == (4, 3, size, size)
