@@ -33,8 +33,8 @@ class Code(NamedTuple):
         logvar: Shaped as mean; None for an encoder that does not sample.
         attrs: (B, A) logits of the label head; None where there is none.
         skips: Feature maps for decoders with skip connections.
-        labels: (B, A) what the image itself is taken to have: true labels in training, predicted ones in editing. The
-            core fills it in, for decoders that edit by difference.
+        labels: (B, A) what the image itself is taken to have: true labels in training (predicted ones where they are
+            missing), predicted ones in editing. The core fills it in, for decoders that edit by difference.
     """
 
     mean: Tensor
@@ -61,8 +61,8 @@ class Verdict(NamedTuple):
 class Encoder(Protocol):
     """Images (B, C, H, W) to a code.
 
-    `labels` (B, A) are for encoders that read the class (CVAE-GAN): true ones in training, predicted ones in editing;
-    None when the encoder itself is the recipe's predictor.
+    `labels` (B, A) are for encoders that read the class (CVAE-GAN): true ones in training (predicted ones where they
+    are missing), predicted ones in editing; None when the encoder itself is the recipe's predictor.
 
     An encoder whose codes have skips says their channels in ``skip_channels``; a decoder that asks for an argument of
     that name is given them, or () where there are none.
@@ -117,12 +117,14 @@ class MappedColumn(NamedTuple):
         attribute: The attribute that it became; None where it was left out.
         values: What the table has for each value of the attribute, in label order.
         reason: Why it was left out.
+        missing: How many of its labels are missing.
     """
 
     column: str
     attribute: str | None = None
     values: tuple[str, ...] = ()
     reason: str = ""
+    missing: int = 0
 
 
 class DataSource(Protocol):
@@ -150,7 +152,9 @@ class DataSource(Protocol):
         """Hex digest that changes whenever an image or label of the split could."""
 
     def open(self, split: str) -> Dataset:
-        """A data set with an `image` column and one integer column per attribute, the index of its value."""
+        """A data set with an `image` column and one integer column per attribute: the index of its value, or None where
+        the label is missing.
+        """
 
 
 @runtime_checkable

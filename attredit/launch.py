@@ -14,10 +14,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from attredit.attributes import AttributeSchema
 from attredit.build import Built, build, build_source, choose_dataset, components_of
 from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
-from attredit.data import Augmentation, Crop, Geometry, Store, prepare, prevalence_of, require_classes
+from attredit.data import (
+    Augmentation,
+    Crop,
+    Geometry,
+    Store,
+    groups_of,
+    missing_of,
+    prepare,
+    prevalence_of,
+    require_classes,
+)
 from attredit.devices import accelerator_for
 from attredit.errors import RunError, UsageError
 from attredit.interfaces import CounterfactualSource
@@ -136,7 +148,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
         built.initialize()
         store = prepare(source, "train", geometry, name=request.dataset, progress=progress)
     names = tuple(dict.fromkeys([*schema.names, *balanced]))
-    require_classes(store, names)
+    require_classes(store, names, np.concatenate(groups_of(store.label_columns(balanced))))
     batch_size = request.batch_size or recipe.batch_size
     config = RunConfig(
         method=request.method,
@@ -154,6 +166,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
             images=len(store),
             balance=balanced,
             prevalence=prevalence_of(store, names, balanced),
+            missing=missing_of(store, names),
         ),
         seed=request.seed,
         steps=_steps(request, recipe, len(store), batch_size),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from attredit.data.augment import Augmentation
 from attredit.data.geometry import CROPS, Crop, Geometry
+from attredit.data.labels import nullable
 from attredit.data.options import whole_number
-from attredit.data.sampling import Order, groups_of, prevalence_of
+from attredit.data.sampling import Order, groups_of, missing_of, prevalence_of
 from attredit.data.splits import split_of
 from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, require_classes
 
@@ -19,6 +20,8 @@ __all__ = [
     "cache_dir",
     "fingerprint_of",
     "groups_of",
+    "missing_of",
+    "nullable",
     "prepare",
     "prevalence_of",
     "require_classes",

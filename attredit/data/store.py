@@ -58,7 +58,7 @@ class Store:
         geometry: How its images were cropped and resized.
         fingerprint: Identifies images, labels and geometry.
         images: (N, H, W, C) uint8, memory-mapped.
-        labels: (N, n) int16, columns in schema order.
+        labels: (N, n) int16, columns in schema order; `attredit.attributes.MISSING` where there is none.
     """
 
     path: Path
@@ -132,19 +132,19 @@ def prepare(
     return store
 
 
-def require_classes(store: Store, names: Iterable[str]) -> None:
-    """Make sure that every value of these attributes has an example.
+def require_classes(store: Store, names: Iterable[str], rows: np.ndarray | None = None) -> None:
+    """Make sure that every value of these attributes has an example, in some rows or in all.
 
     Raises:
         DataError: one has none.
     """
     for name in names:
         column = store.schema.index(name)
-        counts = np.bincount(store.labels[:, column], minlength=len(store.schema.attributes[column].values))
-        for value, count in zip(store.schema.attributes[column].values, counts, strict=True):
-            if not count:
+        labels = store.labels[slice(None) if rows is None else rows, column]
+        for label, value in enumerate(store.schema.attributes[column].values):
+            if not (labels == label).any():
                 raise DataError(
-                    f"Attribute {name} has no example with value {value} among {len(store)} images.",
+                    f"Attribute {name} has no example with value {value} among {len(labels)} images.",
                     "Editing and balancing need examples of every value: choose another attribute or more data.",
                 )
 

@@ -59,7 +59,7 @@ class EvaluationData:
 
     @property
     def labels(self) -> Tensor:
-        """(N, n) int64 true labels of the evaluated images, columns in the order of `schema`."""
+        """(N, n) int64 true labels of the evaluated images, columns in the order of `schema`; `MISSING` where none is."""
         return torch.from_numpy(np.asarray(self.store.labels[self.indices], np.int64))
 
     def images(self, indices: np.ndarray) -> Tensor:

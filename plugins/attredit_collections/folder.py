@@ -13,7 +13,7 @@ from attredit.errors import DataError, nearest
 from attredit.interfaces import MappedColumn
 from attredit_collections.columns import Labels, listed, read_columns
 from attredit_collections.layouts import Rows, read_layout
-from attredit_collections.problems import Problems
+from attredit_collections.problems import WITHOUT_LABEL, Problems
 from attredit_collections.scan import Found, scan
 from attredit_collections.splits import rows_by_split
 
@@ -31,7 +31,7 @@ class Folder:
         files: The column that names files; when None, file_name in metadata, else the one whose values name images.
         columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
         channels: 1 to read the images as grey, 3 as RGB.
-        strict: Make an error of everything that is otherwise left out with a warning.
+        strict: Make an error of every warning.
 
     Raises:
         DataError: no images or no labels where they should be, or a table that is broken.
@@ -58,6 +58,7 @@ class Folder:
         found = scan(data_dir)
         self._rows = _usable(read_layout(data_dir, found, table, files, self._problems), found, self._problems)
         self._labels = _labels(self._rows, columns, data_dir)
+        self._problems.add(WITHOUT_LABEL, [self._rows.files[row] for row in self._labels.without_label()])
         # Now: later the tables might say something else than the labels that were read from them.
         self._identity = _digest(data_dir, found, self._rows.tables, (table, files, columns))
         self._splits = rows_by_split(self._rows.splits, self._rows.files, self._labels.values, self._problems)
@@ -101,7 +102,7 @@ class Folder:
 
         rows = self._splits[self._known(split)]
         columns: dict[str, Any] = {"image": [f"{self.root}/{self._rows.files[row]}" for row in rows]}
-        columns |= {a.name: self._labels.values[rows, j] for j, a in enumerate(self.schema)}
+        columns |= self._labels.columns(rows)
         # Cast afterwards: with features given at once, each path is encoded by itself, which takes seconds.
         return Dataset.from_dict(columns).cast_column("image", Image())
 

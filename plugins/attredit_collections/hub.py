@@ -16,7 +16,7 @@ from attredit.data.huggingface import SPLIT_NAMES, image_column, loading
 from attredit.errors import DataError, UsageError, nearest
 from attredit.interfaces import MappedColumn
 from attredit_collections.columns import Labels, listed, read_columns
-from attredit_collections.problems import Problems
+from attredit_collections.problems import WITHOUT_LABEL, Problems
 from attredit_collections.splits import rows_by_split
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class HuggingFace:
         image: The column of images; when None, ``image``, or the only one.
         columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
         channels: 1 to read the images as grey, 3 as RGB.
-        strict: Make an error of everything that is otherwise left out with a warning.
+        strict: Make an error of every warning.
 
     Raises:
         DataError: nothing is named; the rest shows when it is first looked at.
@@ -110,7 +110,7 @@ class HuggingFace:
         images = self._all.select_columns([self._image_column])
         if self._image_column != "image":
             images = images.rename_column(self._image_column, "image")
-        labels = Dataset.from_dict({a.name: self._labels.values[:, j] for j, a in enumerate(self.schema)})
+        labels = Dataset.from_dict(self._labels.columns(np.arange(len(self._labels.values))))
         # Selected last: of rows that are selected already, `datasets` would copy all images.
         return concatenate_datasets([images, labels], axis=1).select(rows)
 
@@ -158,6 +158,7 @@ class HuggingFace:
     def _rows(self) -> dict[str, np.ndarray]:
         assigned = [split for name, split in self._used.items() for _ in range(len(self._loaded[name]))]
         self._problems.add("splits that are not used", [name for name in self._loaded if name not in self._used])
+        self._problems.add(WITHOUT_LABEL, map(str, self._labels.without_label()))
         return rows_by_split(assigned, map(str, range(len(assigned))), self._labels.values, self._problems)
 
     @cached_property

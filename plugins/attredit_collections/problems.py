@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from attredit.errors import DataError
 
+WITHOUT_LABEL = "images of which a label is missing"
+
 _SHOWN = 5
 
 
