@@ -236,7 +236,10 @@ class AttributeSchema:
         return torch.cat(parts, dim=1)
 
     def indicators(self, labels: Tensor) -> Tensor:
-        """Labels (B, n) to (B, V): one column for every value of every attribute, 1 where the image is known to have it."""
+        """Labels (B, n) to (B, V): one column for every value of every attribute, 1 where the image has it.
+
+        Of a missing label all are 0.
+        """
         import torch
 
         columns = [_one_hot(labels[:, i : i + 1], len(a.values)) for i, a in enumerate(self.attributes)]

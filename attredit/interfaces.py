@@ -152,8 +152,9 @@ class DataSource(Protocol):
         """Hex digest that changes whenever an image or label of the split could."""
 
     def open(self, split: str) -> Dataset:
-        """A data set with an `image` column and one integer column per attribute: the index of its value, or None where
-        the label is missing.
+        """A data set with an `image` column and one integer column per attribute.
+
+        A label is the index of the attribute's value, or None where it is missing.
         """
 
 

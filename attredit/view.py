@@ -216,7 +216,9 @@ class BatchView:
         if answer is None:
             self._asking.append(set())
             try:
-                value = make()
+                # Also if a term that wants no gradient asks first: others that do get the same answer.
+                with torch.enable_grad():
+                    value = make()
             finally:
                 used = self._asking.pop()
             answer = self._memo[key, *more] = _Answer(value, frozenset(used))

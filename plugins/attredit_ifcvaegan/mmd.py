@@ -12,8 +12,7 @@ class KernelMMD(nn.Module):
     """Squared maximum mean discrepancy between z given a label and z without it (Gretton et al. 2012, equation 3).
 
     Summed over several bandwidths and averaged over the columns of the conditioning vector. The unbiased estimate needs
-    two images on either side; columns of a batch that lack them do not count. An image is on neither side of an attribute
-    that it has no label of.
+    two images on either side; columns of a batch that lack them do not count. An image without a label is on neither.
 
     Args:
         bandwidths: Kernel widths as multiples of Z, the expected scale of squared distances under the prior is 2 Z.

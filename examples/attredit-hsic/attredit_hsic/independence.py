@@ -22,7 +22,7 @@ class HSIC(nn.Module):
 def hsic(z: Tensor, y: Tensor) -> Tensor:
     """The criterion from samples z (n, Z) and y (n, A), n > 1; the kernel's variance is z's median squared distance.
 
-    Of a linear kernel it is a sum over attributes; each one's is of the images that have a label of it, others being NaN.
+    With a linear kernel it is a sum over attributes, each of the images that have a label of it; others are NaN.
     """
     norms = z.square().sum(1)
     squared = (norms[:, None] + norms[None, :] - 2.0 * z @ z.T).clamp(min=0.0)  # rounding may leave tiny negatives
