@@ -123,7 +123,7 @@ def test_from_the_command_line_to_the_figures(
     assert found["splits"]["train"]["missing"] == missing
     shown = attredit_command("datasets", "inspect", of[1], "--image-size", 32, "-o", tmp_path / "page.html").output
     assert shown.count("no label, of all") == (tmp_path / "page.html").read_text().count("no label, of all") == 2
-    refused = attredit_command("train", *of, *small, *both, "--data-option", "strict=true", exit_code=3)
+    refused = attredit_command("train", *of, *small, *both, "--data-option", "strict=true", exit_code=2)
     assert "a label is missing" in refused.output
 
 
@@ -159,5 +159,5 @@ def test_values_that_only_images_have_which_are_not_drawn(folder: Path, tmp_path
     (tmp_path / "metadata.csv").write_text("\n".join(["file_name,split,Hat,Wig", *rows]))
     run = train(request(tmp_path, attributes=("Wig",), run_dir=str(tmp_path / "run")))
     assert load(run).predict(folder / "07.png").keys() == {"Wig"}
-    with pytest.raises(DataError, match="Attribute Wig has no example with value 1 among 39 images"):
+    with pytest.raises(DataError, match="Attribute Wig has no example with value 1 among"):
         train(request(tmp_path, attributes=("Wig",), balance=("Hat",)))
