@@ -152,10 +152,7 @@ class BatchView:
 
     def code(self, of: Of = "real") -> Code:
         """The encoder's code of some images; it is told their labels, unless it is what predicts them."""
-        labels = None
-        if self.predictor != "encoder":
-            labels = self.told(self.edited_targets if of == "edited" else self.targets)
-        code: Code = self.once("code", lambda: _floats(self.part("encoder")(self.images(of), labels)), of)
+        code: Code = self.once("code", lambda: self._encode(of), of)
         return code
 
     def attrs(self, of: Of) -> Tensor:
@@ -257,6 +254,13 @@ class BatchView:
         if n == 1:
             return other
         return torch.where(self.noise("edit/which", (n,)) > 0, other, self.labels)
+
+    def _encode(self, of: Of) -> Code:
+        labels = None
+        if self.predictor != "encoder":
+            labels = self.told(self.edited_targets if of == "edited" else self.targets)
+        code: Code = _floats(self.part("encoder")(self.images(of), labels))
+        return code
 
     def _sample(self, of: Of, draw: int) -> Tensor:
         if of == "prior":

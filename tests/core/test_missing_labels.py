@@ -215,6 +215,22 @@ def test_networks_are_told_the_labels_and_predictions_where_there_are_none(predi
         assert torch.equal(told[1], asked)
 
 
+def test_what_was_told_a_prediction_is_forgotten_with_it() -> None:
+    ours = view("classifier")
+    code = ours.code()
+    assert ours.renewed(("decoder",)).code().mean.data_ptr() == code.mean.data_ptr()
+    with torch.no_grad():
+        ours.part("classifier").head.bias[0] = 9.0
+    later = ours.renewed(("classifier",))
+    later.code()
+    before, after = later.part("encoder").labels
+    assert before[1, 0] < 0.9 < 0.99 < after[1, 0]
+    whole = view("classifier", LABELS.clamp(min=0))
+    whole.code()
+    whole.renewed(("classifier",)).code()
+    assert len(whole.part("encoder").labels) == 1
+
+
 def test_predicted_labels_keep_their_gradient() -> None:
     ours = view(decode_with="predicted")
     assert ours.decoding_attrs.requires_grad
