@@ -103,7 +103,10 @@ class Factorizer(Protocol):
 
 
 class TermFunction(Protocol):
-    """A loss term: a function of the view, or a module when it keeps state."""
+    """A loss term: a function of the view, or a module when it keeps state.
+
+    Labels may be missing, and are NaN in ``view.targets``: ``view.loss`` leaves them out.
+    """
 
     def __call__(self, view: BatchView) -> Tensor:
         """See the class."""

@@ -51,8 +51,8 @@ class Order:
 def groups_of(labels: np.ndarray) -> list[np.ndarray]:
     """Rows (n_g,) of each combination of labels (N, k) that occurs; of all images, where k is 0.
 
-    Images of which a label is missing are in no group: nobody knows which, and a group of their own would be drawn as
-    often as each of the others, be there ever so few of them.
+    Images of which a label is missing are in no group: nobody knows in which, and in one of their own they would be
+    drawn as often as all of another, however few they are.
 
     Raises:
         DataError: no image has all labels.
