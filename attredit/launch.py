@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from attredit.attributes import AttributeSchema
 from attredit.build import Built, build, build_source, choose_dataset, components_of
 from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
@@ -22,6 +24,8 @@ from attredit.data import (
     Crop,
     Geometry,
     Store,
+    groups_of,
+    missing_of,
     prepare,
     prevalence_of,
     require_classes,
@@ -155,7 +159,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
         built.initialize(_some(store))
     agree(built.parts, accelerator)
     names = tuple(dict.fromkeys([*schema.names, *balanced]))
-    require_classes(store, names)
+    require_classes(store, names, np.concatenate(groups_of(store.label_columns(balanced))))
     batch_size = request.batch_size or recipe.batch_size
     config = RunConfig(
         method=request.method,
@@ -173,6 +177,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
             images=len(store),
             balance=balanced,
             prevalence=prevalence_of(store, names, balanced),
+            missing=missing_of(store, names),
         ),
         seed=request.seed,
         steps=_steps(request, recipe, len(store), batch_size),

@@ -90,6 +90,8 @@ def _show_values(inspection: Inspection) -> None:
             shown = f"[bold]{escape(attribute.name)}[/]" if place == 0 else ""
             cells = [f"{share}  {n:>7,}" for share, n in inspection.shares(attribute, place)]
             rows.add_row(shown, escape(value), *cells)
+        if unlabelled := inspection.unlabelled(attribute):
+            rows.add_row("", "[dim]no label, of all[/]", *(f"[dim]{share}  {n:>7,}[/]" for share, n in unlabelled))
     out().print(rows)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from attredit.data.augment import Augmentation
 from attredit.data.boxes import BOX, Box, box_of
 from attredit.data.geometry import CROPS, Crop, Geometry, no_boxes
+from attredit.data.labels import nullable
 from attredit.data.left_out import Broken, require_nothing_left_out
 from attredit.data.options import whole_number
-from attredit.data.sampling import Order, groups_of, prevalence_of
+from attredit.data.sampling import Order, groups_of, missing_of, prevalence_of
 from attredit.data.shards import Images
 from attredit.data.splits import split_of
 from attredit.data.store import Store, cache_dir, fingerprint_of, prepare, require_classes
@@ -27,7 +28,9 @@ __all__ = [
     "cache_dir",
     "fingerprint_of",
     "groups_of",
+    "missing_of",
     "no_boxes",
+    "nullable",
     "prepare",
     "prevalence_of",
     "require_classes",

@@ -201,7 +201,9 @@ class Decoder:
         needed = ["image", BOX] if self.job.geometry.crop == "box" else ["image"]
         for column in needed:
             if column not in batch:
-                raise _NoColumn(f"There is no column {column} in {self.job.where}.", f"Its columns: {', '.join(batch)}.")
+                raise _NoColumn(
+                    f"There is no column {column} in {self.job.where}.", f"Its columns: {', '.join(batch)}."
+                )
         boxes = batch[BOX] if BOX in needed else [None] * len(rows)
         for place, image, box in zip(pixels, batch["image"], boxes, strict=True):
             place[:] = as_pixels(image, self.job.geometry, box)

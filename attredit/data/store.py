@@ -52,7 +52,7 @@ class Store:
         geometry: How its images were cropped and resized.
         fingerprint: Identifies images, labels and geometry.
         images: (N, H, W, C) uint8, read from files when they are asked for.
-        labels: (N, n) int16, columns in schema order.
+        labels: (N, n) int16, columns in schema order; `attredit.attributes.MISSING` where there is none.
         broken: Images of the source that are not here, because they cannot be decoded.
     """
 
@@ -151,20 +151,20 @@ def _made(making: Making, workers: int | None, progress: Progress | None) -> Sto
     return store
 
 
-def require_classes(store: Store, names: Iterable[str]) -> None:
-    """Make sure that every value of these attributes has an example.
+def require_classes(store: Store, names: Iterable[str], rows: np.ndarray | None = None) -> None:
+    """Make sure that every value of these attributes has an example, in some rows or in all.
 
     Raises:
         DataError: one has none.
     """
     for name in names:
         column = store.schema.index(name)
+        labels = store.labels[slice(None) if rows is None else rows, column]
         more = f", {len(store.broken):,} more cannot be decoded ({store.path / BROKEN})" if store.broken else ""
-        counts = np.bincount(store.labels[:, column], minlength=len(store.schema.attributes[column].values))
-        for value, count in zip(store.schema.attributes[column].values, counts, strict=True):
-            if not count:
+        for label, value in enumerate(store.schema.attributes[column].values):
+            if not (labels == label).any():
                 raise DataError(
-                    f"Attribute {name} has no example with value {value} among {len(store)} images{more}.",
+                    f"Attribute {name} has no example with value {value} among {len(labels)} images{more}.",
                     "Editing and balancing need examples of every value: choose another attribute or more data.",
                 )
 

@@ -63,7 +63,7 @@ class EvaluationData:
 
     @property
     def labels(self) -> Tensor:
-        """(N, n) int64 true labels of the evaluated images, columns in the order of `schema`."""
+        """(N, n) int64 true labels of the evaluated images, columns as in `schema`; `MISSING` where there is none."""
         return torch.from_numpy(np.asarray(self.store.labels[self.indices], np.int64))
 
     def images(self, indices: np.ndarray) -> Tensor:

@@ -69,6 +69,11 @@ class Inspection:
             found.append((percent(own[value] / own.sum()) if own.any() else "–", int(own[value])))
         return found
 
+    def unlabelled(self, attribute: Attribute) -> list[tuple[str, int]]:
+        """For each split the share of the images without a label, in words, and how many; [] where all have one."""
+        found = [(counts.missing(attribute.name), counts.images) for counts in self.counts.values()]
+        return [(percent(n / images), n) for n, images in found] if any(n for n, _ in found) else []
+
     def examples(self, attribute: Attribute, value: int) -> np.ndarray:
         """Rows of up to ten images of the first split that have a value, drawn at random, the same each time."""
         store = self.stores[self.first]
@@ -110,6 +115,7 @@ class Inspection:
             "broken": [image._asdict() for image in self.stores[split].broken],
             "image_size": self.stores[split].geometry.size,
             "values": values,
+            "missing": {a.name: counts.missing(a.name) for a in self.schema},
             "correlations": [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in matrix],
         }
 
@@ -248,7 +254,7 @@ def _unlabelled(inspection: Inspection) -> list[str]:
     found = []
     for split, counts in inspection.counts.items():
         for name in inspection.schema.names:
-            if missing := counts.images - int(counts.of(name).sum()):
+            if missing := counts.missing(name):
                 found.append(f"{_images(missing)} of {split} {_have(missing)} no label of {name}.")
     return found
 

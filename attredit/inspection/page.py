@@ -77,6 +77,9 @@ def _rows(inspection: Inspection, attribute: Attribute) -> str:
         )
         name = escape(attribute.name.replace("_", " ")) if place == 0 else ""
         rows += f'<tr><th scope="row">{name}</th><td>{escape(value)}</td>{cells}</tr>'
+    if unlabelled := inspection.unlabelled(attribute):
+        cells = "".join(f'<td class="number"><b>{share}</b> {n:,}</td>' for share, n in unlabelled)
+        rows += f'<tr><th scope="row"></th><td>no label, of all</td>{cells}</tr>'
     return rows
 
 

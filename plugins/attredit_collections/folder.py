@@ -18,7 +18,7 @@ from attredit.interfaces import MappedColumn
 from attredit_collections.boxes import box_columns, read_boxes
 from attredit_collections.columns import Labels, listed, read_columns
 from attredit_collections.layouts import Rows, read_layout
-from attredit_collections.problems import Problems
+from attredit_collections.problems import WITHOUT_LABEL, Problems
 from attredit_collections.scan import Found, scan
 from attredit_collections.splits import rows_by_split
 
@@ -66,6 +66,7 @@ class Folder:
         if boxes:
             self._rows, self._boxes = _with_boxes(self._rows, self._problems)
         self._labels = _labels(self._rows, columns, data_dir)
+        self._problems.add(WITHOUT_LABEL, [self._rows.files[row] for row in self._labels.without_label()])
         options = [table, files, columns, *(["boxes"] if boxes else [])]
         # Now: later the tables might say something else than the labels that were read from them.
         self._identity = _digest(data_dir, found, self._rows.tables, options)
@@ -112,7 +113,7 @@ class Folder:
         columns: dict[str, Any] = {"image": [f"{self.root}/{self._rows.files[row]}" for row in rows]}
         if self._boxes is not None:
             columns[BOX] = self._boxes[rows].tolist()
-        columns |= {a.name: self._labels.values[rows, j] for j, a in enumerate(self.schema)}
+        columns |= self._labels.columns(rows)
         # Cast afterwards: with features given at once, each path is encoded by itself, which takes seconds.
         return Dataset.from_dict(columns).cast_column("image", Image())
 

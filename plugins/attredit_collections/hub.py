@@ -18,7 +18,7 @@ from attredit.errors import DataError, UsageError, nearest
 from attredit.interfaces import MappedColumn
 from attredit_collections.boxes import box_columns, read_boxes
 from attredit_collections.columns import Labels, listed, read_columns
-from attredit_collections.problems import Problems
+from attredit_collections.problems import WITHOUT_LABEL, Problems
 from attredit_collections.splits import rows_by_split
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class HuggingFace:
         images = self._all.select_columns([self._image_column])
         if self._image_column != "image":
             images = images.rename_column(self._image_column, "image")
-        columns: dict[str, Any] = {a.name: self._labels.values[:, j] for j, a in enumerate(self.schema)}
+        columns = self._labels.columns(np.arange(len(self._labels.values)))
         if self._has_boxes:
             columns[BOX] = self._boxes[1].tolist()
         # Selected last: of rows that are selected already, `datasets` would copy all images.
@@ -165,6 +165,7 @@ class HuggingFace:
     def _rows(self) -> dict[str, np.ndarray]:
         assigned = [split for name, split in self._used.items() for _ in range(len(self._loaded[name]))]
         self._problems.add("splits that are not used", [name for name in self._loaded if name not in self._used])
+        self._problems.add(WITHOUT_LABEL, map(str, self._labels.without_label()))
         used = self._boxes[0]
         found = rows_by_split([assigned[i] for i in used], map(str, used), self._labels.values[used], self._problems)
         return {split: used[rows] for split, rows in found.items()}

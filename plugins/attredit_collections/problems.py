@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+WITHOUT_LABEL = "images of which a label is missing"
+
 _SHOWN = 5
 
 

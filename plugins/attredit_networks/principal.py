@@ -19,7 +19,9 @@ from attredit import Code
 from attredit.toolkit import Norm
 from attredit_networks.conv import ConvDecoder, convolutions, gated_by
 
-_MORE = 20  # directions beyond those asked for, which make the approximate decomposition exact enough (Halko et al. 2011)
+_MORE = (
+    20  # directions beyond those asked for, which make the approximate decomposition exact enough (Halko et al. 2011)
+)
 _FLAT = 1e-4  # a direction in which images vary less than this is none
 
 
@@ -118,7 +120,7 @@ class PrincipalEncoder(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Code:
         """Encode; `labels` are not read."""
-        flat = self.trunk(images)
+        flat = self.trunk(2.0 * images - 1.0)  # centred: the label head learns several times sooner
         return Code(self.mean(self.components.read(images)), self.logvar(flat), self.head(flat))
 
 

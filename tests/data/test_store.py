@@ -13,7 +13,7 @@ import pytest
 import torch
 from number_images import SIZE, Numbers
 
-from attredit.attributes import Attribute, AttributeSchema
+from attredit.attributes import MISSING, Attribute, AttributeSchema
 from attredit.data import Geometry, Store, decoding, making, prepare, require_classes, store, workers
 from attredit.errors import DataError, RunError, UsageError
 
@@ -132,7 +132,6 @@ def test_a_full_id_may_be_the_name(stores: Path) -> None:
     [
         ([0, 7], r"Row 1 of split train of numbers has 7 for odd\. Labels are whole numbers from 0 to 1"),
         ([-1, 1], r"Row 0 of split train of numbers has -1 for odd"),
-        ([0, None], r"Row 1 of split train of numbers has None for odd"),
         (["0", "1"], r"Row 0 of split train of numbers has '0' for odd"),
         ([1.0, 0.5], r"Row 1 of split train of numbers has 0\.5 for odd"),
         ([], r"There are no images in split train of numbers"),
@@ -142,6 +141,15 @@ def test_labels_are_checked(labels: list[Any], message: str, left: Left) -> None
     with pytest.raises(DataError, match=message):
         made(Numbers(len(labels), labels=labels))
     assert left() == []
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_missing_labels_are_minus_one_in_the_store(missing: Any) -> None:
+    assert made(Numbers(3, labels=[1, missing, 0])).labels.tolist() == [[1], [MISSING], [0]]
+    nowhere = made(Numbers(4, labels=[missing] * 4))
+    assert nowhere.labels.tolist() == [[MISSING]] * 4
+    with pytest.raises(DataError, match="Attribute odd has no example with value 0 among 3 images"):
+        require_classes(nowhere, ["odd"])
 
 
 def test_booleans_are_labels() -> None:
