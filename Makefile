@@ -34,6 +34,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/bench_step.py
 	$(BIN)/python benchmarks/bench_recipes.py
 	$(BIN)/python benchmarks/bench_plugins.py
+	$(BIN)/python benchmarks/bench_data.py
 
 docs: $(STAMP)
 	$(BIN)/mkdocs serve

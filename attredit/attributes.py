@@ -1,9 +1,10 @@
 """Attributes of images, and how they become numbers.
 
-A *label* is an integer per attribute (B, n): the index of its value. The *conditioning vector* (B, A) is what decoders
-read and label heads predict: one column for a binary attribute, one per value for a categorical one. This module is the
-only place that knows the difference. It imports torch only for annotations, so the command line can list attributes
-without it.
+A *label* is an integer per attribute (B, n): the index of its value, or `MISSING`. The *conditioning vector* (B, A) is
+what decoders read and label heads predict: one column for a binary attribute, one per value for a categorical one. Of a
+missing label all columns are NaN, which no arithmetic takes for a value: what is made of them is NaN, too, and `loss`
+leaves it out. This module is the only place that knows how labels become columns. It imports torch only for
+annotations, so the command line can list attributes without it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BINARY = ("0", "1")
+
+MISSING = -1
+"""The label of an attribute that nobody has labelled."""
 
 
 @dataclass(frozen=True)
@@ -140,15 +144,22 @@ class AttributeSchema:
     # --- tensors -------------------------------------------------------------------------------------------------
 
     def encode(self, labels: Tensor) -> Tensor:
-        """Labels (B, n) of integers to the conditioning vector (B, A) of floats."""
+        """Labels (B, n) of integers to the conditioning vector (B, A) of floats; NaN where a label is missing."""
         import torch
-        import torch.nn.functional as F
 
-        parts = [
-            labels[:, i : i + 1].float() if a.binary else F.one_hot(labels[:, i].long(), a.width).float()
-            for i, a in enumerate(self.attributes)
-        ]
+        parts = []
+        for i, a in enumerate(self.attributes):
+            column = labels[:, i : i + 1]
+            part = column.float() if a.binary else _one_hot(column, a.width)
+            parts.append(part.masked_fill(column == MISSING, math.nan))
         return torch.cat(parts, dim=1)
+
+    def known(self, attrs: Tensor) -> Tensor:
+        """(B, n) floats: 1 where an attribute's columns (B, A) are known, 0 where they are NaN."""
+        import torch
+
+        first = attrs if len(self) == self.width else torch.stack([attrs[:, c.start] for c in self.columns], dim=1)
+        return (~first.isnan()).float()
 
     def decode(self, attrs: Tensor) -> Tensor:
         """The conditioning vector (B, A), of logits' probabilities or of codes, to the nearest labels (B, n)."""
@@ -170,34 +181,52 @@ class AttributeSchema:
         ]
         return torch.cat(parts, dim=1)
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, target: Tensor, share: Tensor | None = None) -> Tensor:
         """Cross-entropy of logits (B, A) with targets (B, A) that may be soft: batch mean, averaged over attributes.
 
         Binary attributes contribute binary cross-entropy (the paper's equations 5 to 7), categorical ones the
-        cross-entropy over their values.
+        cross-entropy over their values. What is unknown, NaN in `target`, drops out: an attribute's mean is over the
+        images of which it is known, and 0, with gradient 0, where there are none. Terms ask `BatchView.loss`, which is
+        right on several processes too.
+
+        Args:
+            logits: (B, A).
+            target: (B, A); NaN where it is unknown.
+            share: (n,) of the images, over all processes, of which each attribute is known; counted in `target` when
+                None.
         """
         import torch.nn.functional as F
 
-        if all(a.binary for a in self.attributes):
-            return F.binary_cross_entropy_with_logits(logits, target)
+        known = self.known(target)
+        share = known.mean(0) if share is None else share
+        # Where all is known these are ones, which change no bit. A weight, not a choice of rows: that would have to
+        # wait for the device.
+        weight = known / share.clamp(min=1e-12)
+        target = target.masked_fill(target.isnan(), 0.0)
+        if len(self) == self.width:
+            return F.binary_cross_entropy_with_logits(logits, target, weight)
         total = logits.new_zeros(())
-        for a, c in zip(self.attributes, self.columns, strict=True):
-            one, want = logits[:, c], target[:, c]
-            total = total + (F.binary_cross_entropy_with_logits(one, want) if a.binary else F.cross_entropy(one, want))
+        for i, (a, c) in enumerate(zip(self.attributes, self.columns, strict=True)):
+            one, want, each = logits[:, c], target[:, c], weight[:, i : i + 1]
+            # The cross-entropy is linear in its target.
+            part = (
+                F.binary_cross_entropy_with_logits(one, want, each) if a.binary else F.cross_entropy(one, each * want)
+            )
+            total = total + part
         return total / len(self)
 
     def uniform(self, attrs: Tensor) -> Tensor:
-        """The target that carries no information, shaped as attrs: 1/2, or 1/K for each of K values."""
+        """The target that carries no information, shaped as attrs: 1/2, or 1/K for each of K values; NaN stays NaN."""
         import torch
 
         parts = [
-            torch.full_like(attrs[:, c], 0.5 if a.binary else 1.0 / a.width)
+            0.0 * attrs[:, c] + (0.5 if a.binary else 1.0 / a.width)
             for a, c in zip(self.attributes, self.columns, strict=True)
         ]
         return torch.cat(parts, dim=1)
 
     def opposite(self, attrs: Tensor) -> Tensor:
-        """The target that says "anything but this": 1 - y, spread evenly over the other values if categorical."""
+        """The target that says "anything but this": 1 - y, spread evenly over the other values; NaN stays NaN."""
         import torch
 
         parts = [
@@ -207,11 +236,13 @@ class AttributeSchema:
         return torch.cat(parts, dim=1)
 
     def indicators(self, labels: Tensor) -> Tensor:
-        """Labels (B, n) to (B, V): one column for every value of every attribute, 1 where the image has it."""
-        import torch
-        import torch.nn.functional as F
+        """Labels (B, n) to (B, V): one column for every value of every attribute, 1 where the image has it.
 
-        columns = [F.one_hot(labels[:, i].long(), len(a.values)).float() for i, a in enumerate(self.attributes)]
+        Of a missing label all are 0.
+        """
+        import torch
+
+        columns = [_one_hot(labels[:, i : i + 1], len(a.values)) for i, a in enumerate(self.attributes)]
         return torch.cat(columns, dim=1)
 
     def contrasts(self, means: Tensor) -> Tensor:
@@ -226,12 +257,22 @@ class AttributeSchema:
         return torch.cat([m[1:] - m[:1] if a.binary else m for a, m in zip(self.attributes, rows, strict=True)])
 
     def other(self, labels: Tensor, uniform: Tensor) -> Tensor:
-        """Labels (B, n) in which every attribute has another value, chosen by `uniform` (B, n) in [0, 1)."""
+        """Labels (B, n) in which every attribute has another value, chosen by `uniform` (B, n) in [0, 1).
+
+        What is missing stays missing: nobody knows which values are others.
+        """
         import torch
 
         sizes = torch.tensor([len(a.values) for a in self.attributes], device=labels.device)
         shift = 1 + (uniform * (sizes - 1)).long()
-        return (labels + shift) % sizes
+        return torch.where(labels == MISSING, labels, (labels + shift) % sizes)
+
+
+def _one_hot(labels: Tensor, width: int) -> Tensor:
+    """Labels (B, 1) to (B, width) floats; zeros where one is missing."""
+    import torch
+
+    return (labels == torch.arange(width, device=labels.device)).float()
 
 
 def _columns_of(attribute: Attribute, value: Any) -> list[float]:

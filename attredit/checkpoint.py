@@ -46,7 +46,9 @@ class DataConfig(BaseModel):
         fingerprint: Of images, labels and geometry.
         images: How many it trained on.
         balance: Attributes whose combinations of values are equally frequent in batches.
-        prevalence: Of each value of each attribute that is edited or balanced: its share of images, and of batches.
+        prevalence: Of each value of each attribute that is edited or balanced: its share of the images that have a
+            label, and in batches.
+        missing: How many images have no label, by attribute; those of which all have one are left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,13 +60,22 @@ class DataConfig(BaseModel):
     images: int = 0
     balance: tuple[str, ...] = ()
     prevalence: dict[str, dict[str, tuple[float, float]]] = Field(default_factory=dict)
+    missing: dict[str, int] = Field(default_factory=dict)
 
     @property
     def prevalences(self) -> list[str]:
-        """The same in words, an attribute each: ``Hat: 0 90.0 % (50.0 % in batches), 1 10.0 % (50.0 % in batches)``."""
+        """The same in words, an attribute each: ``Hat: 0 90.0 % (50.0 % in batches), 1 10.0 % (50.0 % in batches)``.
+
+        Where labels are missing, their number follows: ``Hat: 0 90.0 %, 1 10.0 %, without a label 12 of 100 images``.
+        """
         return [
-            f"{name}: {', '.join(self._share(*item) for item in of.items())}" for name, of in self.prevalence.items()
+            f"{name}: {', '.join([*(self._share(*item) for item in of.items()), *self._unlabelled(name)])}"
+            for name, of in self.prevalence.items()
         ]
+
+    def _unlabelled(self, name: str) -> list[str]:
+        count = self.missing.get(name, 0)
+        return [f"without a label {count:,} of {self.images:,} images"] if count else []
 
     def _share(self, value: str, shares: tuple[float, float]) -> str:
         images, batches = (f"{100 * share:.1f} %" for share in shares)

@@ -42,6 +42,10 @@ class DataError(AttrEditError):
     exit_code = 2
 
 
+class DataWarning(UserWarning):
+    """Something is left out of a data set; commands print it as a line, and leave as if nothing had happened."""
+
+
 class PluginError(AttrEditError):
     """A plugin could not be loaded, or a part that a recipe names is not installed."""
 

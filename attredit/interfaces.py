@@ -5,8 +5,8 @@ Shapes: B batch, A width of the conditioning vector, Z latent width, C channels,
 `attr_dim` and, to decoders, `skip_channels` that they ask for, beside the recipe's options.
 
 Constructors are also called when a trained model is read, before its weights replace the first ones. A network that
-starts from weights of another, or from what the training images are, has a method ``initialize(images)``, called only when
-a training starts, with some of them: (N, C, H, W), the same for all parts and processes.
+starts from weights of another, or from what the training images are, has a method ``initialize(images)``, called only
+when a training starts, with some of them: (N, C, H, W), the same for all parts and processes.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Code(NamedTuple):
         logvar: Shaped as mean; None for an encoder that does not sample.
         attrs: (B, A) logits of the label head; None where there is none.
         skips: Feature maps for decoders with skip connections.
-        labels: (B, A) what the image itself is taken to have: true labels in training, predicted ones in editing. The
-            core fills it in, for decoders that edit by difference.
+        labels: (B, A) what the image itself is taken to have: true labels in training (predicted ones where they are
+            missing), predicted ones in editing. The core fills it in, for decoders that edit by difference.
     """
 
     mean: Tensor
@@ -62,8 +62,8 @@ class Verdict(NamedTuple):
 class Encoder(Protocol):
     """Images (B, C, H, W) to a code.
 
-    `labels` (B, A) are for encoders that read the class (CVAE-GAN): true ones in training, predicted ones in editing;
-    None when the encoder itself is the recipe's predictor.
+    `labels` (B, A) are for encoders that read the class (CVAE-GAN): true ones in training (predicted ones where they
+    are missing), predicted ones in editing; None when the encoder itself is the recipe's predictor.
 
     An encoder whose codes have skips says their channels in ``skip_channels``; a decoder that asks for an argument of
     that name is given them, or () where there are none.
@@ -104,7 +104,10 @@ class Factorizer(Protocol):
 
 
 class TermFunction(Protocol):
-    """A loss term: a function of the view, or a module when it keeps state."""
+    """A loss term: a function of the view, or a module when it keeps state.
+
+    Labels may be missing, and are NaN in ``view.targets``: ``view.loss`` leaves them out.
+    """
 
     def __call__(self, view: BatchView) -> Tensor:
         """See the class."""
@@ -118,12 +121,14 @@ class MappedColumn(NamedTuple):
         attribute: The attribute that it became; None where it was left out.
         values: What the table has for each value of the attribute, in label order.
         reason: Why it was left out.
+        missing: How many of its labels are missing.
     """
 
     column: str
     attribute: str | None = None
     values: tuple[str, ...] = ()
     reason: str = ""
+    missing: int = 0
 
 
 class DataSource(Protocol):
@@ -140,7 +145,7 @@ class DataSource(Protocol):
     - ``of_faces``, True where a face recognition network can tell what an edit does to identity;
     - ``argument``, of the class: the option, ``data_dir`` or its own, that ARGUMENT in ``--dataset NAME:ARGUMENT`` is;
     - ``mapping``, a sequence of `MappedColumn`: what became of each column of its tables;
-    - ``warnings``, sentences on what it left out;
+    - ``warnings``, sentences on what it left out; with ``--strict`` they are an error.
     - ``boxes``, an argument of the constructor, for sources that know where in an image the model should look. When it
       is True, which the crop ``box`` asks for, data sets have a column ``box`` of four numbers: left, top, width and
       height in pixels of the image as it is shown. The fingerprint then changes with the boxes, too.
@@ -154,12 +159,19 @@ class DataSource(Protocol):
         """Hex digest that changes whenever an image or label of the split could."""
 
     def open(self, split: str) -> Dataset:
-        """A data set with an `image` column and one integer column per attribute, the index of its value."""
+        """A data set with an `image` column and one integer column per attribute.
+
+        A label is the index of the attribute's value, or None where it is missing. A row whose image raises when it is
+        read is broken: it is left out of the prepared store, with its labels.
+        """
 
 
 @runtime_checkable
 class CounterfactualSource(Protocol):
-    """A data source that can also draw what an edited image should have been."""
+    """A data source that can also draw what an edited image should have been.
+
+    `indices` are rows of the data set that `open` gives for the split.
+    """
 
     def counterfactual(
         self, split: str, indices: Sequence[int], changes: Mapping[str, int], styles: int = 1

@@ -14,10 +14,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from attredit.attributes import AttributeSchema
 from attredit.build import Built, build, build_source, choose_dataset, components_of
 from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
-from attredit.data import Augmentation, Crop, Geometry, Store, prepare, prevalence_of, require_classes
+from attredit.data import (
+    Augmentation,
+    Crop,
+    Geometry,
+    Store,
+    groups_of,
+    missing_of,
+    prepare,
+    prevalence_of,
+    require_classes,
+    require_nothing_left_out,
+)
 from attredit.devices import accelerator_for, agree
 from attredit.errors import RunError, UsageError
 from attredit.interfaces import CounterfactualSource
@@ -48,6 +61,7 @@ class Request:
         attributes: Names of the attributes to edit.
         data_dir: Where the data lie, for data sets that are not embedded.
         data_options: Options of the data set.
+        strict: Make an error of whatever is left out of the data set with a warning.
         balance: Attributes whose values, or combinations of values, shall be equally frequent in batches.
         image_size: H = W.
         crop: Which square of an image: "none", "centre", "celeba" or "box"; see `attredit.data.Geometry`.
@@ -71,6 +85,7 @@ class Request:
     attributes: Sequence[str] = ()
     data_dir: str | None = None
     data_options: Mapping[str, Any] = field(default_factory=dict)
+    strict: bool = False
     balance: Sequence[str] = ()
     image_size: int = 64
     crop: Crop = "centre"
@@ -128,6 +143,8 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
     accelerator = accelerator_for(request.device, request.precision)
     if observer is not None and accelerator.is_main_process:
         observer.on_source(source)
+    if request.strict:
+        require_nothing_left_out(source)
     if not request.attributes:
         raise UsageError("No attribute to edit.", f"Name one or more with --attr: {', '.join(source.schema.names)}.")
     schema, balanced = source.schema.select(request.attributes), source.schema.select(request.balance).names
@@ -138,11 +155,11 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
     # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
     built = _built(registry, recipe, schema, geometry, request.seed)
     with accelerator.main_process_first():
-        store = prepare(source, "train", geometry, name=request.dataset, progress=progress)
+        store = prepare(source, "train", geometry, name=request.dataset, progress=progress, strict=request.strict)
         built.initialize(_some(store))
     agree(built.parts, accelerator)
     names = tuple(dict.fromkeys([*schema.names, *balanced]))
-    require_classes(store, names)
+    require_classes(store, names, np.concatenate(groups_of(store.label_columns(balanced))))
     batch_size = request.batch_size or recipe.batch_size
     config = RunConfig(
         method=request.method,
@@ -160,6 +177,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
             images=len(store),
             balance=balanced,
             prevalence=prevalence_of(store, names, balanced),
+            missing=missing_of(store, names),
         ),
         seed=request.seed,
         steps=_steps(request, recipe, len(store), batch_size),
@@ -203,7 +221,8 @@ def resume(
     accelerator = accelerator_for(device, config.precision)
     with accelerator.main_process_first():
         store = open_store(registry, config, "train", progress)
-    if store.fingerprint != config.data.fingerprint:
+    # As many images, too: other versions of decoders may find others broken.
+    if (store.fingerprint, len(store)) != (config.data.fingerprint, config.data.images):
         raise RunError(f"The data of {run.path} have changed since it was started.", "Restore them, or train anew.")
     if steps is not None:
         config = config.model_copy(update={"steps": steps})

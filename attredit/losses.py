@@ -96,13 +96,13 @@ def features(view: BatchView, part: str, of: Of, layer: int = -1) -> Tensor:
 
 def class_(view: BatchView) -> Tensor:
     """Equation 5: the predicted attributes against the true labels."""
-    return view.schema.loss(view.attrs("real"), view.targets)
+    return view.loss(view.attrs("real"), view.targets)
 
 
 def class_rec_(view: BatchView, target: Literal["true", "predicted"] = "true") -> Tensor:
     """Equation 6: the label head on the reconstruction, against the prediction as printed, or the true labels."""
     wanted = view.targets if target == "true" else view.schema.probabilities(view.attrs("real"))
-    return view.schema.loss(view.attrs("reconstruction"), wanted)
+    return view.loss(view.attrs("reconstruction"), wanted)
 
 
 def class_edit_(view: BatchView) -> Tensor:
@@ -110,7 +110,7 @@ def class_edit_(view: BatchView) -> Tensor:
 
     Give it ``only=("decoder",)``: the head judges, the decoder obeys.
     """
-    return view.schema.loss(view.attrs("edited"), view.edited_targets)
+    return view.loss(view.attrs("edited"), view.edited_targets)
 
 
 def residual_(view: BatchView) -> Tensor:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from attredit.attributes import MISSING
 from attredit.build import ActivePlayer, Built
 from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.data import Order, Store, groups_of
@@ -56,6 +57,8 @@ class Trainer:
         for term in self.terms.values():
             term.to(accelerator.device)
         self.labels = torch.from_numpy(store.label_columns(self.schema.names))
+        # Once, for all steps and processes alike: none then waits for its device to tell, or for another to agree.
+        self.missing = bool((self.labels == MISSING).any())
         self.rows = _share(config.batch_size, accelerator)
         groups = groups_of(store.label_columns(config.data.balance))
         self.order = Order(groups, config.batch_size, config.seed)
@@ -97,7 +100,7 @@ class Trainer:
         torch.manual_seed(_step_seed(self.config.seed, step, self.accelerator.process_index))
         playing = [p for p in self.players if step >= p.spec.start]
         with self.accelerator.autocast():
-            view = self._view(step)
+            view = self.view(step)
             values = self._play(view, playing)
         for player in playing:
             self._update(player, step)
@@ -162,7 +165,7 @@ class Trainer:
 
     # --- parts of a step ----------------------------------------------------------------------------------------
 
-    def _view(self, step: int) -> BatchView:
+    def view(self, step: int) -> BatchView:
         """The step's share of the batch, on the device."""
         config, device = self.config, self.accelerator.device
         indices = self.order.indices(step)[self.rows.start : self.rows.stop]
@@ -180,6 +183,7 @@ class Trainer:
             decode_with=config.recipe.decode_with,
             predictor=config.recipe.predictor,
             prior=config.recipe.prior,
+            missing=self.missing,
         )
 
     def _play(self, view: BatchView, playing: list[ActivePlayer]) -> dict[str, Tensor]:

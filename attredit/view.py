@@ -10,6 +10,9 @@ Terms ask a `BatchView` for images, codes and verdicts *of* something:
 | `edited` | decoded from the batch's latent with other labels |
 | `cycle` | the edit, encoded and decoded back with the batch's labels |
 
+A label may be missing. Its columns of `targets` are then NaN, which `loss` leaves out; networks are never told NaN, but
+what the recipe's predictor says (`told`).
+
 Every answer is remembered together with the parts that took part in it, so that a player's further updates of the same
 step recompute only what depends on its own parameters (`renewed`).
 """
@@ -25,7 +28,7 @@ import torch
 import torch.distributed
 from torch import Tensor, nn
 
-from attredit.attributes import AttributeSchema
+from attredit.attributes import MISSING, AttributeSchema
 from attredit.errors import UsageError, nearest
 from attredit.interfaces import Code, Verdict, latent_shape
 
@@ -59,7 +62,7 @@ class BatchView:
         parts: Networks by their name in the recipe.
         schema: Attributes, in the order of `labels`.
         images: (B, C, H, W) float in [0, 1]: this process's share of the batch.
-        labels: (B, n) integers.
+        labels: (B, n) integers; `MISSING` where there is none.
         rows: Where this share lies in the global batch.
         seed: The run's seed.
         step: Number of the step.
@@ -67,6 +70,7 @@ class BatchView:
         decode_with: "true" or "predicted" labels for the reconstruction.
         predictor: The part that tells an image's attributes.
         prior: Distribution of the latent; None where there is none to decode from.
+        missing: Whether any label of the data is missing, the same on all processes; looked up in `labels` when None.
     """
 
     def __init__(
@@ -83,11 +87,13 @@ class BatchView:
         decode_with: str = "true",
         predictor: str = "encoder",
         prior: str | None = "normal",
+        missing: bool | None = None,
     ) -> None:
         self.schema, self.rows, self.seed, self.step = schema, rows, seed, step
         self.latent_dim, self.decode_with = latent_dim, decode_with
         self.predictor, self.prior = predictor, prior
         self.real, self.labels = images, labels
+        self.missing = bool((labels == MISSING).any()) if missing is None else missing
         self._parts = parts
         self._memo: dict[tuple[Any, ...], _Answer] = {}
         self._asking: list[set[str]] = []
@@ -96,28 +102,57 @@ class BatchView:
 
     @property
     def targets(self) -> Tensor:
-        """(B, A) the true labels as a conditioning vector."""
+        """(B, A) the true labels as a conditioning vector; NaN where one is missing."""
         return self.once("targets", lambda: self.schema.encode(self.labels))
 
     @property
     def edited_labels(self) -> Tensor:
-        """(B, n) other labels: a single attribute takes another value; of several, each does with probability 1/2."""
+        """(B, n) other labels: a single attribute takes another value; of several, each does with probability 1/2.
+
+        A missing label stays missing, so that attribute of that image is not edited.
+        """
         return self.once("edited_labels", self._draw_edit)
 
     @property
     def edited_targets(self) -> Tensor:
-        """(B, A) `edited_labels` as a conditioning vector."""
+        """(B, A) `edited_labels` as a conditioning vector; NaN where one is missing."""
         return self.once("edited_targets", lambda: self.schema.encode(self.edited_labels))
 
     @property
     def decoding_attrs(self) -> Tensor:
-        """(B, A) what the decoder is told of the batch: true or predicted labels (Algorithm 1)."""
-        return self.targets if self.decode_with == "true" else self.schema.probabilities(self.attrs("real"))
+        """(B, A) what the decoder is told of the batch: true or predicted labels (Algorithm 1).
+
+        Of true labels those that are missing are predicted, too; see `told`.
+        """
+        return self.told(self.targets) if self.decode_with == "true" else self.schema.probabilities(self.attrs("real"))
+
+    def told(self, targets: Tensor) -> Tensor:
+        """(B, A) targets as networks are told them: in place of NaN, the predictor's probabilities of the real images.
+
+        They are detached: where the labels are true ones, the predictor learns from labels alone, and does not become
+        what pleases the decoder.
+
+        Raises:
+            UsageError: labels are missing, and the predictor has no label head.
+        """
+        return torch.where(targets.isnan(), self._predicted, targets) if self.missing else targets
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """`AttributeSchema.loss`, its means over what is known of the global batch, whatever the number of processes.
+
+        Every process divides by what all of them know: then the mean of their gradients, which is what the trainer
+        takes, is the gradient of the global batch.
+
+        Args:
+            logits: (B, A).
+            target: (B, A), such as `targets`; NaN where it is unknown.
+        """
+        share = self.schema.known(self.gather(target.detach())).mean(0) if self.missing else None
+        return self.schema.loss(logits, target, share)
 
     def code(self, of: Of = "real") -> Code:
-        """The encoder's code of some images."""
-        labels = self.edited_targets if of == "edited" else self.targets
-        code: Code = self.once("code", lambda: _floats(self.part("encoder")(self.images(of), labels)), of)
+        """The encoder's code of some images; it is told their labels, unless it is what predicts them."""
+        code: Code = self.once("code", lambda: self._encode(of), of)
         return code
 
     def attrs(self, of: Of) -> Tensor:
@@ -178,7 +213,9 @@ class BatchView:
         if answer is None:
             self._asking.append(set())
             try:
-                value = make()
+                # Also if a term that wants no gradient asks first: others that do get the same answer.
+                with torch.enable_grad():
+                    value = make()
             finally:
                 used = self._asking.pop()
             answer = self._memo[key, *more] = _Answer(value, frozenset(used))
@@ -205,6 +242,11 @@ class BatchView:
 
     # --- how it is computed -----------------------------------------------------------------------------------------
 
+    @property
+    def _predicted(self) -> Tensor:
+        """(B, A) what the predictor says of the batch, without a gradient."""
+        return self.once("predicted", lambda: self.schema.probabilities(self.attrs("real")).detach())
+
     def _draw_edit(self) -> Tensor:
         n = len(self.schema)
         uniform = torch.special.ndtr(self.noise("edit/value", (n,))).clamp(max=1 - 1e-6)
@@ -212,6 +254,13 @@ class BatchView:
         if n == 1:
             return other
         return torch.where(self.noise("edit/which", (n,)) > 0, other, self.labels)
+
+    def _encode(self, of: Of) -> Code:
+        labels = None
+        if self.predictor != "encoder":
+            labels = self.told(self.edited_targets if of == "edited" else self.targets)
+        code: Code = _floats(self.part("encoder")(self.images(of), labels))
+        return code
 
     def _sample(self, of: Of, draw: int) -> Tensor:
         if of == "prior":
@@ -226,11 +275,13 @@ class BatchView:
 
     def _decode(self, of: Of) -> Tensor:
         origin: Of = "edited" if of == "cycle" else "prior" if of == "prior" else "real"
-        told = {"reconstruction": "decoding_attrs", "edited": "edited_targets"}
-        attrs: Tensor = getattr(self, told.get(of, "targets"))
+        if of == "reconstruction":
+            attrs = self.decoding_attrs
+        else:
+            attrs = self.told(self.edited_targets if of == "edited" else self.targets)
         code = None
         if of != "prior":
-            own = self.edited_targets if of == "cycle" else self.decoding_attrs
+            own = self.told(self.edited_targets) if of == "cycle" else self.decoding_attrs
             code = self.code(origin)._replace(labels=own)
         logits: Tensor = _floats(self.part("decoder")(self.z(origin), attrs, code))
         return logits

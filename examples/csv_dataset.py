@@ -53,7 +53,7 @@ class Table:
         import datasets  # takes a second, which listing plugins should not
 
         rows = [row for row in self.rows if row["split"] == split]
-        labels = {name: [int(row[name]) for row in rows] for name in self.schema.names}
+        labels = {name: [int(row[name]) if row[name] else None for row in rows] for name in self.schema.names}
         images = {"image": [str(self.folder / row["file"]) for row in rows]}
         return datasets.Dataset.from_dict({**images, **labels}).cast_column("image", datasets.Image())
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from attredit.errors import DataWarning
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +38,22 @@ def note(line: str, **style: Any) -> None:
     """Print a line about what is going on to stderr."""
     if is_main_process():
         click.secho(line, err=True, **style)
+
+
+@contextlib.contextmanager
+def showing_warnings() -> Iterator[None]:
+    """Print a `DataWarning` as a line of ours; other warnings as Python does."""
+    with warnings.catch_warnings():
+        as_python_does = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, DataWarning):
+                note(f"Warning: {message}", fg="yellow")
+            else:
+                as_python_does(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 @cache

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from attredit.inspection import Inspection
 
 _PAIRS = 10
+_BROKEN = 20
 
 
 @click.command
@@ -31,6 +32,7 @@ def command(
     data_options: tuple[str, ...],
     image_size: int,
     crop: Crop,
+    strict: bool,
     attributes: tuple[str, ...],
     as_json: bool,
     output: Path | None,
@@ -39,7 +41,7 @@ def command(
 
     All splits are prepared first, as training would do; see `attredit datasets prepare`.
     """
-    source = Source(name, data_dir, data_options, image_size, crop)
+    source = Source(name, data_dir, data_options, image_size, crop, strict)
     stores = source.prepared(attributes=attributes)
     from attredit.inspection import inspect
 
@@ -73,6 +75,7 @@ def _show(inspection: Inspection) -> None:
     _show_values(inspection)
     _show_pairs(inspection)
     _show_duplicates(inspection)
+    _show_broken(inspection)
 
 
 def _show_values(inspection: Inspection) -> None:
@@ -87,6 +90,8 @@ def _show_values(inspection: Inspection) -> None:
             shown = f"[bold]{escape(attribute.name)}[/]" if place == 0 else ""
             cells = [f"{share}  {n:>7,}" for share, n in inspection.shares(attribute, place)]
             rows.add_row(shown, escape(value), *cells)
+        if unlabelled := inspection.unlabelled(attribute):
+            rows.add_row("", "[dim]no label, of all[/]", *(f"[dim]{share}  {n:>7,}[/]" for share, n in unlabelled))
     out().print(rows)
 
 
@@ -114,3 +119,19 @@ def _show_duplicates(inspection: Inspection) -> None:
     for later, earlier, n in inspection.leaks():
         rows.add_row(f"{later}, also in {earlier}", f"{n:,}")
     out().print(rows)
+
+
+def _show_broken(inspection: Inspection) -> None:
+    from rich.markup import escape
+
+    from attredit.cli.tables import table
+
+    broken = inspection.broken()
+    if not broken:
+        return
+    rows = table("Broken image", "Split", "Why", title="Left out")
+    for split, image in broken[:_BROKEN]:
+        rows.add_row(escape(image.file or f"row {image.row}"), split, escape(image.reason))
+    out().print(rows)
+    if len(broken) > _BROKEN:
+        say(f"And {len(broken) - _BROKEN:,} more; --json lists all.", dim=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON on stdout, and nothing else.")
 def command(as_json: bool) -> None:
-    """List prepared data: what, how large, when last used, and whether they are whole."""
+    """List prepared data: what, how large, when last used, and whether they are whole; unfinished ones, too."""
     from attredit.data import cache_dir
     from attredit.data.stores import stored_splits
 
@@ -41,10 +41,18 @@ def show(stores: list[StoredSplit]) -> None:
     for store in stores:
         used = f"{datetime.fromtimestamp(store.used):%Y-%m-%d %H:%M}"
         images = "" if store.images is None else f"{store.images:,}"
-        state = "[green]whole[/]" if store.whole else "[red]damaged or of another version[/]"
         name, split = f"[bold]{escape(store.dataset)}[/]", escape(store.split)
-        rows.add_row(name, split, str(store.size), images, bytes_text(store.bytes), used, store.fingerprint, state)
+        cells = str(store.size), images, bytes_text(store.bytes), used, store.fingerprint
+        rows.add_row(name, split, *cells, _state(store))
     out().print(rows)
+
+
+def _state(store: StoredSplit) -> str:
+    if store.unfinished:
+        return "[yellow]unfinished: goes on when it is needed[/]"
+    if not store.whole:
+        return "[red]damaged or of another version[/]"
+    return f"[green]whole[/], {store.broken:,} broken left out" if store.broken else "[green]whole[/]"
 
 
 def _plain(store: StoredSplit) -> dict[str, object]:
@@ -53,9 +61,11 @@ def _plain(store: StoredSplit) -> dict[str, object]:
         "split": store.split,
         "image_size": store.size,
         "images": store.images,
+        "broken": store.broken,
         "bytes": store.bytes,
         "used": datetime.fromtimestamp(store.used).astimezone().isoformat(timespec="seconds"),
         "fingerprint": store.fingerprint,
         "whole": store.whole,
+        "unfinished": store.unfinished,
         "path": str(store.path),
     }

@@ -18,20 +18,29 @@ if TYPE_CHECKING:
 @dataset_options
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that decode. [default: as many as pay]")
 def command(
-    name: str, data_dir: str | None, data_options: tuple[str, ...], image_size: int, crop: Crop, workers: int | None
+    name: str,
+    data_dir: str | None,
+    data_options: tuple[str, ...],
+    image_size: int,
+    crop: Crop,
+    strict: bool,
+    workers: int | None,
 ) -> None:
     """Decode all splits of a data set now; what is prepared already is left as it is.
 
-    Training does the same when it needs to. Do it before, where the data are at hand.
+    Training does the same when it needs to. Do it before, where the data are at hand. Stopped and started again, it
+    goes on.
     """
-    source = Source(name, data_dir, data_options, image_size, crop)
+    source = Source(name, data_dir, data_options, image_size, crop, strict)
     stores = source.prepared(workers)
     from attredit.cli.tables import table
 
-    rows = table("Split", "Images", "Size", "Where", numbers=("Images", "Size"))
+    numbers = ("Images", "Broken", "Size")
+    rows = table("Split", *numbers, "Where", numbers=numbers)
     for split, store in stores.items():
         size = sum(file.stat().st_size for file in store.path.iterdir())
-        rows.add_row(f"[bold]{split}[/]", f"{len(store):,}", bytes_text(size), str(store.path))
+        counts = f"{len(store):,}", f"{len(store.broken):,}"
+        rows.add_row(f"[bold]{split}[/]", *counts, bytes_text(size), str(store.path))
     out().print(rows)
     schema = next(iter(stores.values())).schema
     typed = f"{shlex.quote(name)} {source.words}"

@@ -20,7 +20,8 @@ def command(names: tuple[str, ...]) -> None:
     """
     from attredit.data.stores import chosen, stored_splits, verify
 
-    everything = stored_splits()
+    # What is unfinished is checked when its making goes on.
+    everything = [store for store in stored_splits() if not store.unfinished]
     stores = chosen(everything, names) if names else everything
     damaged = []
     with progress("bytes") as report:

@@ -18,7 +18,7 @@ import rich_click as click
 from click.exceptions import Abort, ClickException, Exit
 
 from attredit import __version__
-from attredit.cli.console import is_main_process
+from attredit.cli.console import is_main_process, showing_warnings
 from attredit.errors import AttrEditError, nearest
 
 PANELS = {
@@ -148,11 +148,13 @@ class Program(LazyGroup):
 )
 @click.option("--debug", is_flag=True, envvar="ATTREDIT_DEBUG", help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="attredit")
-def cli(debug: bool) -> None:
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
     """Edit attributes of images with models anyone can train, compare and extend.
 
     Start with `attredit train --attr Smiling`; `attredit COMMAND --help` explains each command.
     """
+    ctx.with_resource(showing_warnings())
 
 
 def _explain(error: Exception, *, debug: bool = False) -> int:

@@ -24,7 +24,8 @@ def show_source(source: DataSource) -> None:
             values = ", ".join(f"{i}: {value}" for i, value in enumerate(row.values[:_VALUES_SHOWN]))
             more = f", and {len(row.values) - _VALUES_SHOWN} more" if len(row.values) > _VALUES_SHOWN else ""
             name = "[dim]left out[/]" if row.attribute is None else f"[bold]{escape(row.attribute)}[/]"
-            rows.add_row(escape(row.column), name, escape(row.reason or values + more))
+            missing = f"; {row.missing:,} missing" if row.missing else ""
+            rows.add_row(escape(row.column), name, escape(row.reason or values + more + missing))
         err().print(rows)
     for warning in getattr(source, "warnings", ()):
         note(f"Warning: {warning}", fg="yellow")

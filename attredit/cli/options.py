@@ -55,6 +55,12 @@ def box_option(function: Function) -> Function:
     return click.option("--box", metavar="LEFT,TOP,WIDTH,HEIGHT", help=text)(function)
 
 
+def strict_option(function: Function) -> Function:
+    """``--strict``: nothing is left out with a warning."""
+    text = "Make an error of every warning of the data: images that cannot be decoded, rows without images, and so on."
+    return click.option("--strict", is_flag=True, default=False, help=text)(function)
+
+
 def output_option(text: str) -> Callable[[Function], Function]:
     """``-o``, with what the command says of it."""
     return click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help=text)

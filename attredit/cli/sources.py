@@ -12,7 +12,7 @@ import rich_click as click
 
 from attredit.cli.console import progress
 from attredit.cli.mapping import show_source
-from attredit.cli.options import Function, crop_option, nested, plugin_words
+from attredit.cli.options import Function, crop_option, nested, plugin_words, strict_option
 from attredit.registry import installed
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _OPTIONS = (
         help="Height and width of the images.",
     ),
     crop_option("centre"),
+    strict_option,
 )
 
 
@@ -57,6 +58,7 @@ class Source:
         data_options: Its options, ``key=value``.
         image_size: Height and width of prepared images.
         crop: See `attredit.data.Geometry`.
+        strict: Make an error of whatever is left out.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Source:
     data_options: Sequence[str]
     image_size: int
     crop: Crop
+    strict: bool
 
     @property
     def words(self) -> str:
@@ -72,6 +75,7 @@ class Source:
         words += [word for option in self.data_options for word in ("--data-option", option)]
         words += ["--image-size", str(self.image_size)]
         words += [] if self.crop == "centre" else ["--crop", self.crop]
+        words += ["--strict"] if self.strict else []
         return shlex.join(words) + plugin_words()
 
     def prepared(self, workers: int | None = None, attributes: Sequence[str] = ()) -> dict[str, Store]:
@@ -85,7 +89,7 @@ class Source:
             UsageError, DataError, RunError: see their messages.
         """
         from attredit.build import build_source, choose_dataset
-        from attredit.data import Geometry, prepare
+        from attredit.data import Geometry, prepare, require_nothing_left_out
 
         # Without its argument, as a training names it, so that both have one store.
         registry = installed()
@@ -93,13 +97,17 @@ class Source:
         where: dict[str, Any] = {"data_dir": data_dir, "options": options}
         source = build_source(registry, name, image_size=self.image_size, crop=self.crop, **where)
         show_source(source)
+        if self.strict:
+            require_nothing_left_out(source)
         source.schema.select(attributes)
         geometry = Geometry(size=self.image_size, channels=source.channels, crop=self.crop)
         stores = {}
         with progress() as report:
             for split in source.splits:
                 told = partial(report, f"preparing {split}")
-                stores[split] = prepare(source, split, geometry, name=name, workers=workers, progress=told)
+                stores[split] = prepare(
+                    source, split, geometry, name=name, workers=workers, progress=told, strict=self.strict
+                )
         return stores
 
 

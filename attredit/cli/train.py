@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import note, say
-from attredit.cli.options import crop_option, device_option, nested, plugin_words
+from attredit.cli.options import crop_option, device_option, nested, plugin_words, strict_option
 from attredit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _PANELS = {
     "option_groups": {
         "*": [
             {"name": "What", "options": ["--method", "--preset", "--set", "--attr"]},
-            {"name": "Data", "options": ["--dataset", "--data-dir", "--data-option", "--balance"]},
+            {"name": "Data", "options": ["--dataset", "--data-dir", "--data-option", "--strict", "--balance"]},
             {"name": "Images", "options": ["--image-size", "--crop", "--augment"]},
             {"name": "How long", "options": ["--steps", "--epochs", "--batch-size", "--seed", "--resume"]},
             {"name": "Where and how", "options": ["--run-dir", "--device", "--precision"]},
@@ -51,6 +51,7 @@ _PANELS = {
     metavar="KEY=VALUE",
     help="An option of the data set; dots nest; repeatable.",
 )
+@strict_option
 @click.option(
     "--balance",
     multiple=True,
@@ -80,7 +81,7 @@ def command(context: Any, /, **given: Any) -> None:
     Without options it learns on drawn faces, which need no download: attredit train --attr Smiling. On several
     processes: python -m torch.distributed.run --nproc_per_node 2 -m attredit train --attr Smiling
     """
-    chosen = {name: value for name, value in given.items() if value not in (None, ())}
+    chosen = {name: value for name, value in given.items() if value not in (None, ()) and value is not False}
     if "resume" in chosen:
         _refuse_others(context, chosen)
     # Before the imports that take seconds, so that a typing error shows at once.

@@ -1,24 +1,31 @@
-"""Decode rows of a source into the file of a store that is being made; used by every process that takes part."""
+"""Decode rows of a source into the files of a store that is being made; used by every process that takes part."""
 
 from __future__ import annotations
 
+import errno
+import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
 from attredit.data.boxes import BOX, Box, box_of
 from attredit.data.geometry import Geometry
+from attredit.data.left_out import Broken
+from attredit.data.shards import Places, Shards
 from attredit.errors import AttrEditError, DataError, RunError
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
     from attredit.interfaces import DataSource
+
+# Images that are decoded together are in memory together, at their own size.
+TOGETHER = 16
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,7 @@ class Job:
         split: Which of its splits.
         name: The data set's name, for messages.
         geometry: Crop and size.
-        file: The images.npy to write into, which has its full length already.
-        offset: Where in it the first image begins, in bytes.
+        shards: The files to write into, which have their full length already.
         needed: Bytes of the whole store, for messages.
     """
 
@@ -39,8 +45,7 @@ class Job:
     split: str
     name: str
     geometry: Geometry
-    file: Path
-    offset: int
+    shards: Shards
     needed: int
 
     @property
@@ -51,7 +56,11 @@ class Job:
     @property
     def home(self) -> Path:
         """The directory of all stores, for messages."""
-        return self.file.parent.parent
+        return self.shards.folder.parent
+
+
+class Unwritable(RunError):
+    """The disk is full, or does not take what is written."""
 
 
 @contextmanager
@@ -63,13 +72,13 @@ def writing(place: Path, needed: int = 0) -> Iterator[None]:
         needed: Bytes that are needed, for the message; 0 when that is not the question.
 
     Raises:
-        RunError: for any OSError within.
+        Unwritable: for any OSError within.
     """
     try:
         yield
     except OSError as error:
         size = f"; {needed / 1e6:,.1f} MB are needed" if needed else ""
-        raise RunError(
+        raise Unwritable(
             f"Cannot write prepared images below {place}: {error.strerror or error}{size}.",
             "Make room, or name another place with the environment variable ATTREDIT_CACHE.",
         ) from error
@@ -94,8 +103,29 @@ def reading(where: str) -> Iterator[None]:
         ) from error
 
 
+class Done(NamedTuple):
+    """A range of rows that is decoded and written.
+
+    Attributes:
+        start: Its first row.
+        stop: The row after its last one.
+        checksum: CRC-32 of its pixels.
+        broken: Images in it that cannot be decoded; their places are zeros.
+    """
+
+    start: int
+    stop: int
+    checksum: int
+    broken: tuple[Broken, ...] = ()
+
+    @property
+    def rows(self) -> range:
+        """The range."""
+        return range(self.start, self.stop)
+
+
 class Decoder:
-    """Decodes ranges of rows; a context manager that holds the file open.
+    """Decodes ranges of rows; a context manager that holds files open.
 
     Args:
         job: What to decode.
@@ -103,7 +133,7 @@ class Decoder:
 
     Raises:
         DataError: the source cannot be read.
-        RunError: the file cannot be opened.
+        RunError: the files cannot be opened.
     """
 
     def __init__(self, job: Job, rows: Dataset | None = None) -> None:
@@ -111,71 +141,84 @@ class Decoder:
         with reading(job.where):
             self.rows: Any = job.source.open(job.split) if rows is None else rows
         with writing(job.home):
-            # Not through a memory map: on a full disk that ends in SIGBUS, where a write says what is wrong.
-            self._file = job.file.open("r+b", buffering=0)
+            self.places = Places(job.shards)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
+    def __exit__(self, *_: object) -> None:
+        self.places.__exit__()
 
-    def decode(self, rows: range) -> int:
-        """Decode a range of rows and write them; returns how many.
+    def decode(self, rows: range) -> Done:
+        """Decode a range of rows and write them.
 
         Raises:
-            DataError: an image is missing or cannot be read; the message names its row and file.
-            RunError: the file cannot be written.
+            DataError: there are no images, or a file cannot be read; the message names its row and file.
+            RunError: the disk cannot be written.
         """
-        pixels = memoryview(self._read(rows).tobytes())
-        each = len(pixels) // len(rows)
+        pixels = np.zeros((len(rows), *self.job.shards.shape[1:]), np.uint8)
+        broken: list[Broken] = []
+        with warnings.catch_warnings():
+            # What PIL has to remark on an image that it decodes: whether one is broken is no matter of filters.
+            warnings.filterwarnings("ignore", module="PIL")
+            for start in range(0, len(rows), TOGETHER):
+                broken += self._decode(rows[start : start + TOGETHER], pixels[start : start + TOGETHER])
         with writing(self.job.home, self.job.needed):
-            self._file.seek(self.job.offset + rows.start * each)
-            while pixels:
-                pixels = pixels[self._file.write(pixels) :]
-        return len(rows)
+            self.places.write(rows, pixels)
+        return Done(rows.start, rows.stop, zlib.crc32(pixels.data), tuple(broken))
 
-    def _read(self, rows: range) -> np.ndarray:
+    def _decode(self, rows: range, pixels: np.ndarray) -> list[Broken]:
+        """Fill in the pixels of a few rows; those that cannot be decoded."""
         try:
-            return np.stack([as_pixels(image, self.job.geometry, box) for image, box in self._images(rows)])
-        except Exception:
-            # One broken image spoils the reading of its whole range: find it.
-            for row in rows:
-                self._check(row)
+            self._fill(rows, pixels)
+            return []
+        except _NoColumn:
             raise
+        except Exception:
+            # One broken image spoils the reading of those around it: find it.
+            found = [self._decode_one(row, pixels[i : i + 1]) for i, row in enumerate(rows)]
+            return [broken for broken in found if broken is not None]
 
-    def _images(self, rows: range) -> Sequence[tuple[Any, Any]]:
-        """Images and what is said of their boxes, None where the crop needs none."""
+    def _decode_one(self, row: int, pixels: np.ndarray) -> Broken | None:
+        try:
+            self._fill(range(row, row + 1), pixels)
+        except MemoryError:
+            raise
+        except Exception as error:
+            pixels[:] = 0
+            broken = Broken(row, _file_of(self.rows, row), _reason(error))
+            if _is_of_the_system(error):
+                raise DataError(
+                    f"Image {row} of {self.job.where}{f' ({broken.file})' if broken.file else ''} cannot be read: "
+                    f"{broken.reason}.",
+                    "Make it readable, or remove it; what was decoded before is kept.",
+                ) from error
+            return broken
+        return None
+
+    def _fill(self, rows: range, pixels: np.ndarray) -> None:
         batch: dict[str, Sequence[Any]] = self.rows[rows.start : rows.stop]
         needed = ["image", BOX] if self.job.geometry.crop == "box" else ["image"]
         for column in needed:
             if column not in batch:
-                raise DataError(
+                raise _NoColumn(
                     f"There is no column {column} in {self.job.where}.", f"Its columns: {', '.join(batch)}."
                 )
-        return list(zip(batch["image"], batch[BOX] if BOX in needed else [None] * len(rows), strict=True))
+        boxes = batch[BOX] if BOX in needed else [None] * len(rows)
+        for place, image, box in zip(pixels, batch["image"], boxes, strict=True):
+            place[:] = as_pixels(image, self.job.geometry, box)
 
-    def _check(self, row: int) -> None:
-        """Raise a DataError that names the image, if it cannot be read."""
-        try:
-            image, box = self._images(range(row, row + 1))[0]
-        except AttrEditError:
-            raise
-        except Exception as error:
-            raise self._unreadable(row, error) from error
-        try:
-            as_pixels(image, self.job.geometry, box)
-        except Exception as error:
-            raise self._unreadable(row, error) from error
 
-    def _unreadable(self, row: int, error: Exception) -> DataError:
-        file = _file_of(self.rows, row)
-        return DataError(
-            f"Image {row} of {self.job.where}{f' ({file})' if file else ''} cannot be read: {_reason(error)}.",
-            "Replace or remove it.",
-        )
+class _NoColumn(DataError):
+    """Not one image is broken, but all of them, or their boxes, are missing."""
+
+
+def _is_of_the_system(error: Exception) -> bool:
+    """Whether the file could not be read at all, which may be another matter next time.
+
+    Decoders have no error number for what they cannot decode, but may seek to where a broken file sends them (EINVAL).
+    """
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
 
 
 def as_pixels(image: Any, geometry: Geometry, box: Any = None) -> np.ndarray:

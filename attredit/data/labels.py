@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attredit.attributes import Attribute, AttributeSchema
+from attredit.attributes import MISSING, Attribute, AttributeSchema
 from attredit.errors import DataError
 
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def read_labels(rows: Dataset, schema: AttributeSchema, where: str) -> np.ndarray:
-    """Labels (N, n), int16, columns in schema order.
+    """Labels (N, n), int16, columns in schema order; `MISSING` where the source has None or NaN.
+
+    A source's own -1 is refused: it may be what others write 0.
 
     Args:
         rows: The split.
@@ -39,12 +42,22 @@ def read_labels(rows: Dataset, schema: AttributeSchema, where: str) -> np.ndarra
 def _column(values: list[Any], attribute: Attribute, where: str) -> np.ndarray:
     """One attribute's labels (N,), int16."""
     known, column = range(len(attribute.values)), np.asarray(values)
-    # None makes an array of objects, text one of text: nothing in those is a label.
-    good = np.isin(column, known) if column.dtype.kind in "biuf" else np.array([v in known for v in values])
+    if column.dtype.kind in "biu":
+        missing, good = np.zeros(len(values), bool), np.isin(column, known)
+    else:  # None makes an array of objects, text one of text
+        missing = np.array([value is None or (isinstance(value, float) and math.isnan(value)) for value in values])
+        good = missing | np.array([value in known for value in values])
     if not good.all():
         row = int(np.argmin(good))
         raise DataError(
             f"Row {row} of {where} has {values[row]!r} for {attribute.name}.",
-            f"Labels are whole numbers from 0 to {len(known) - 1}.",
+            f"Labels are whole numbers from 0 to {len(known) - 1}, or None where one is missing.",
         )
-    return column.astype(np.int16)
+    return np.where(missing, MISSING, column).astype(np.int16)
+
+
+def nullable(labels: np.ndarray) -> Any:
+    """Labels (N,) as a column for `datasets.Dataset.from_dict`: None in place of `MISSING`."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+    return pa.array(labels, mask=labels == MISSING)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attredit.attributes import MISSING
+from attredit.errors import DataError
+
 if TYPE_CHECKING:
     from attredit.data.store import Store
 
@@ -46,34 +49,58 @@ class Order:
 
 
 def groups_of(labels: np.ndarray) -> list[np.ndarray]:
-    """Rows (n_g,) of each combination of labels (N, k) that occurs; of all images, where k is 0."""
+    """Rows (n_g,) of each combination of labels (N, k) that occurs; of all images, where k is 0.
+
+    Images of which a label is missing are in no group: nobody knows in which, and in one of their own they would be
+    drawn as often as all of another, however few they are.
+
+    Raises:
+        DataError: no image has all labels.
+    """
     if labels.shape[1] == 0:
         return [np.arange(len(labels))]
-    _, owners, counts = np.unique(labels, axis=0, return_inverse=True, return_counts=True)
+    known = np.flatnonzero((labels != MISSING).all(1))
+    if not len(known):
+        raise DataError("No image has a label of every attribute to balance.", "Balance on fewer, or on others.")
+    _, owners, counts = np.unique(labels[known], axis=0, return_inverse=True, return_counts=True)
     # One sort, because of many attributes nearly every combination is its own.
-    return np.split(np.argsort(owners.reshape(-1), kind="stable"), np.cumsum(counts)[:-1])
+    return np.split(known[np.argsort(owners.reshape(-1), kind="stable")], np.cumsum(counts)[:-1])
 
 
 def prevalence_of(
     store: Store, names: Iterable[str], balance: Iterable[str] = ()
 ) -> dict[str, dict[str, tuple[float, float]]]:
-    """How frequent each value of these attributes is: its share of the images, and of the batches.
+    """How frequent each value of these attributes is: its share of the images that have a label, and in batches.
 
     Args:
-        store: A split.
+        store: A split in which every value has an example; see `require_classes`.
         names: Attributes.
         balance: Attributes whose combinations of values are equally frequent in batches.
 
     Raises:
         UsageError: an unknown attribute.
+        DataError: no image has all labels that are to be balanced.
     """
     groups, result = groups_of(store.label_columns(balance)), {}
     for name in names:
         values = store.schema.attributes[store.schema.index(name)].values
-        is_value = store.label_columns([name]) == np.arange(len(values))
-        seen = np.mean([is_value[rows].mean(0) for rows in groups], axis=0)
-        result[name] = dict(zip(values, zip(is_value.mean(0).tolist(), seen.tolist(), strict=True), strict=True))
+        labels = store.label_columns([name])
+        # The last column says who has a label.
+        found = np.concatenate([labels == np.arange(len(values)), labels != MISSING], axis=1)
+        own, seen = found.mean(0), np.mean([found[rows].mean(0) for rows in groups], axis=0)
+        shares = zip((own / own[-1]).tolist(), (seen / seen[-1]).tolist(), strict=True)
+        result[name] = dict(zip(values, list(shares)[:-1], strict=True))
     return result
+
+
+def missing_of(store: Store, names: Iterable[str]) -> dict[str, int]:
+    """How many labels of these attributes are missing; those of which none is, are left out.
+
+    Raises:
+        UsageError: an unknown attribute.
+    """
+    counts = {name: int((store.label_columns([name]) == MISSING).sum()) for name in names}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _permutation(rows: np.ndarray, seed: int, group: int, number: int) -> np.ndarray:

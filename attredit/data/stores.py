@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from attredit.data.decoding import writing
-from attredit.data.store import PARTS, cache_dir, locked, part_of, read_store
+from attredit.data.journal import JOURNAL
+from attredit.data.making import META, discard, locked, part_of, parts_of
+from attredit.data.store import cache_dir, read_store
 from attredit.errors import UsageError, nearest
 
-# As `prepare` names them. What a damaged store holds is known from its name only.
-_NAME = re.compile(r"(?P<dataset>.+)-(?P<split>[^-]+)-(?P<size>\d+)-(?P<fingerprint>[0-9a-f]{16})")
+# As `prepare` names them, and what is not finished. What a damaged store holds is known from its name only.
+_NAME = re.compile(
+    r"(?P<part>\.)?(?P<name>(?P<dataset>.+)-(?P<split>[^-]+)-(?P<size>\d+)-(?P<fingerprint>[0-9a-f]{16}))(?(part)\.part)"
+)
 _LEAST_OF_FINGERPRINT = 6
 _PIECE = 1 << 22
 
@@ -25,14 +28,16 @@ class StoredSplit:
     """A store in the cache, whole or not.
 
     Attributes:
-        path: Its directory.
+        path: Its directory, or the one it will have.
         dataset: The data set's name.
         split: Which of its splits.
         size: Height and width of its images.
         fingerprint: As `Store` has it.
-        images: How many; None where it is damaged.
+        images: How many; None where it is damaged or unfinished.
+        broken: How many more the source has that cannot be decoded.
         bytes: What it takes on the disk.
         used: When it was last opened, in seconds since 1970; when it was made, where that cannot be written down.
+        unfinished: Its making was stopped, and will go on when it is asked for again; or is going on now.
     """
 
     path: Path
@@ -41,8 +46,10 @@ class StoredSplit:
     size: int
     fingerprint: str
     images: int | None
+    broken: int
     bytes: int
     used: float
+    unfinished: bool
 
     @property
     def whole(self) -> bool:
@@ -57,21 +64,29 @@ def stored_splits() -> list[StoredSplit]:
         return []
     found = ((path, _NAME.fullmatch(path.name)) for path in sorted(home.iterdir()))
     # A link may lead anywhere.
-    return [_stored(path, name) for path, name in found if name and path.is_dir() and not path.is_symlink()]
+    named = ((path, name) for path, name in found if name and path.is_dir() and not path.is_symlink())
+    return [store for path, name in named if (store := _stored(path, name)) is not None]
 
 
-def _stored(path: Path, name: re.Match[str]) -> StoredSplit:
-    store = read_store(path, name["fingerprint"])
-    return StoredSplit(
-        path,
-        name["dataset"] if store is None else json.loads((path / "meta.json").read_text("utf-8"))["name"],
-        name["split"],
-        int(name["size"]),
-        name["fingerprint"],
-        None if store is None else len(store),
-        sum(file.stat().st_size for file in path.iterdir()),
-        path.stat().st_mtime,
-    )
+def _stored(path: Path, name: re.Match[str]) -> StoredSplit | None:
+    """What a directory is; None for one that is being removed, or got its final name meanwhile."""
+    part = name["part"] is not None
+    store = None if part else read_store(path, name["fingerprint"])
+    try:
+        return StoredSplit(
+            path.with_name(name["name"]),
+            name["dataset"] if store is None else json.loads((path / META).read_text("utf-8"))["name"],
+            name["split"],
+            int(name["size"]),
+            name["fingerprint"],
+            None if store is None else len(store),
+            0 if store is None else len(store.broken),
+            sum(file.stat().st_size for file in path.iterdir()),
+            (path / JOURNAL if part else path).stat().st_mtime,
+            part,
+        )
+    except FileNotFoundError:
+        return None
 
 
 def chosen(stores: Sequence[StoredSplit], names: Iterable[str]) -> list[StoredSplit]:
@@ -112,12 +127,12 @@ def remove(store: StoredSplit) -> None:
         RunError: it cannot be removed.
     """
     with locked(store.path), writing(store.path.parent):
-        if not store.path.exists():
-            return
-        # Under a name that nobody takes for a store, should this process be killed meanwhile.
         part = part_of(store.path)
-        store.path.rename(part)
-        shutil.rmtree(part)
+        discard(part)
+        if store.path.exists():
+            # Under a name that nobody takes for a store, should this process be killed meanwhile.
+            store.path.rename(part)
+            discard(part)
 
 
 def verify(store: StoredSplit, progress: Callable[[int, int], None] | None = None) -> list[str]:
@@ -133,10 +148,11 @@ def verify(store: StoredSplit, progress: Callable[[int, int], None] | None = Non
     if not store.whole:
         return ["It is incomplete, or of another version of attredit."]
     try:
-        recorded = json.loads((store.path / "meta.json").read_text("utf-8"))["checksums"]
-        total = sum((store.path / file).stat().st_size for file in PARTS)
+        meta = json.loads((store.path / META).read_text("utf-8"))
+        parts, recorded = parts_of(meta["files"]), meta["checksums"]
+        total = sum((store.path / file).stat().st_size for file in parts)
         wrong, done = [], 0
-        for file in PARTS:
+        for file in parts:
             digest = hashlib.sha256()
             with (store.path / file).open("rb") as opened:
                 while piece := opened.read(_PIECE):

@@ -21,7 +21,7 @@ from itertools import islice
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING
 
-from attredit.data.decoding import Decoder, Job
+from attredit.data.decoding import Decoder, Done, Job
 from attredit.errors import AttrEditError, DataError, RunError
 from attredit.plugin_files import make_importable
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 CHUNK = 256
 _MOST_WORKERS = 16
-# Starting workers takes a second or two: below this many seconds of work they are not worth it.
-WORTH_WORKERS = 5.0
+# Workers take a second or two to begin: below this many seconds of work they are not worth it.
+WORTH_WORKERS = 2.0
 
 # In a worker, what it is to do.
 _job: Job
@@ -46,22 +46,24 @@ _ENVIRONMENT = {
 }
 
 
-def decode_all(decoder: Decoder, n: int, workers: int | None) -> Generator[int, None, None]:
-    """Decode n rows, the first range here: it finds most mistakes at once and tells how long the rest takes.
+def decode_all(decoder: Decoder, ranges: Sequence[range], workers: int | None) -> Generator[Done, None, None]:
+    """Decode ranges of rows, the first one here: it finds most mistakes at once and tells how long the rest takes.
 
     Args:
         decoder: This process's own.
-        n: Rows of the split.
+        ranges: Of about `CHUNK` rows each.
         workers: See `attredit.data.prepare`.
 
     Yields:
-        The number of rows of each finished range.
+        Each finished range, in any order.
 
     Raises:
-        DataError: an image cannot be read, or the source cannot be pickled.
-        RunError: the file cannot be written, or a process died.
+        DataError: a file cannot be read, or the source cannot be pickled.
+        RunError: the disk cannot be written, or a process died.
     """
-    first, *rest = [range(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
+    if not ranges:
+        return
+    first, *rest = ranges
     started = time.perf_counter()
     done = decoder.decode(first)
     seconds = (time.perf_counter() - started) * len(rest)
@@ -71,15 +73,23 @@ def decode_all(decoder: Decoder, n: int, workers: int | None) -> Generator[int, 
     if workers == 1 or not rest:
         yield from map(decoder.decode, rest)
     else:
-        yield from decode_in_processes(decoder.job, rest, workers)
+        yield from decode_in_processes(decoder.job, rest, workers - 1, decoder)
 
 
-def decode_in_processes(job: Job, ranges: Sequence[range], workers: int) -> Iterator[int]:
-    """Decode ranges of rows in `workers` processes; yields the number of rows of each finished range, in any order.
+def decode_in_processes(
+    job: Job, ranges: Sequence[range], workers: int, decoder: Decoder | None = None
+) -> Iterator[Done]:
+    """Decode ranges of rows in other processes; yields each finished range, in any order.
+
+    Args:
+        job: What to decode.
+        ranges: Of its rows.
+        workers: How many other processes.
+        decoder: This process's, to do its share; without it, this process only waits.
 
     Raises:
-        DataError: an image cannot be read, or the source cannot be pickled.
-        RunError: the file cannot be written, or a process died.
+        DataError: a file cannot be read, or the source cannot be pickled.
+        RunError: the disk cannot be written, or a process died.
     """
     from loky import BrokenProcessPool, ProcessPoolExecutor
 
@@ -93,7 +103,11 @@ def decode_in_processes(job: Job, ranges: Sequence[range], workers: int) -> Iter
             # One range more than a worker is at, each, so that none waits for this process.
             running = _begun(pool, job, islice(waiting, 2 * workers))
             while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
+                # The others take a second or two to begin.
+                own = next(waiting, None) if decoder else None
+                if decoder and own:
+                    yield decoder.decode(own)
+                done, running = wait(running, timeout=0 if own else None, return_when=FIRST_COMPLETED)
                 running |= {pool.submit(_decode, rows) for rows in islice(waiting, len(done))}
                 for future in done:
                     yield future.result()
@@ -115,7 +129,7 @@ class _Importable:
         return make_importable, ()
 
 
-def _begun(pool: ProcessPoolExecutor, job: Job, ranges: Iterator[range]) -> set[Future[int]]:
+def _begun(pool: ProcessPoolExecutor, job: Job, ranges: Iterator[range]) -> set[Future[Done]]:
     """Start the workers with the first ranges."""
     try:
         return {pool.submit(_decode, rows) for rows in ranges}
@@ -145,11 +159,11 @@ def _end_with_parent(gone: Connection) -> None:
 
 @cache
 def _decoder() -> Decoder:
-    """A worker's own; it holds the file until the worker ends."""
+    """A worker's own; it holds the files until the worker ends."""
     return Decoder(_job)
 
 
-def _decode(rows: range) -> int:
+def _decode(rows: range) -> Done:
     """Decode a range of rows in a worker."""
     try:
         return _decoder().decode(rows)

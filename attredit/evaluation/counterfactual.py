@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attredit.attributes import Attribute
+from attredit.attributes import MISSING, Attribute
 from attredit.errors import PluginError
 from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData, spread
@@ -122,7 +122,7 @@ class Counterfactuals:
     def _choose(self, attribute: Attribute, way: Direction) -> np.ndarray:
         """(N,) which images to score, evenly spread among those that are edited in this direction."""
         labels = self._data.labels[:, self._data.schema.index(attribute.name)].numpy()
-        edited = np.flatnonzero((labels + 1) % len(attribute.values) == way.to)
+        edited = np.flatnonzero((labels != MISSING) & ((labels + 1) % len(attribute.values) == way.to))
         mask = np.zeros(len(labels), bool)
         mask[edited[spread(len(edited), way.most)]] = True
         return mask
@@ -131,7 +131,7 @@ class Counterfactuals:
         """(B, S, C, H, W) true counterfactuals in [0, 1]."""
         source, data = self._data.source, self._data
         assert isinstance(source, CounterfactualSource)
-        drawn = np.asarray(source.counterfactual(data.split, data.indices[rows], {name: way.to}, way.styles))
+        drawn = np.asarray(source.counterfactual(data.split, data.rows[rows], {name: way.to}, way.styles))
         shape = data.store.images.shape[1:]
         if drawn.dtype != np.uint8 or drawn.ndim != 5 or len(drawn) != len(rows) or drawn.shape[2:] != shape:
             raise PluginError(

@@ -29,8 +29,7 @@ class EvaluationData:
 
     Attributes:
         split: Which split is evaluated.
-        indices: (N,) int64 rows of `store` that are evaluated, ascending; also the numbers that
-            `CounterfactualSource.counterfactual` takes.
+        indices: (N,) int64 images of `store` that are evaluated, ascending.
         store: The evaluated split.
         train: The training split, for metrics that train something.
         schema: Every attribute of the source, of which the model edits some.
@@ -58,8 +57,13 @@ class EvaluationData:
         return len(self.indices)
 
     @property
+    def rows(self) -> np.ndarray:
+        """(N,) int64 rows of the source's split that are evaluated, as `CounterfactualSource.counterfactual` takes."""
+        return np.asarray(self.store.rows[self.indices])
+
+    @property
     def labels(self) -> Tensor:
-        """(N, n) int64 true labels of the evaluated images, columns in the order of `schema`."""
+        """(N, n) int64 true labels of the evaluated images, columns as in `schema`; `MISSING` where there is none."""
         return torch.from_numpy(np.asarray(self.store.labels[self.indices], np.int64))
 
     def images(self, indices: np.ndarray) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from attredit.attributes import Attribute
+from attredit.attributes import MISSING, Attribute
 from attredit.errors import RunError
 from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData
@@ -36,7 +36,7 @@ class Seen:
     Attributes:
         rows: (B,) positions among the evaluated images.
         images: (B, C, H, W).
-        labels: (B, n) true labels of all of the source's attributes.
+        labels: (B, n) true labels of all of the source's attributes; `MISSING` where there is none.
         code: The encoder's.
         z: The latent that edits start from.
         before: (B, A) what the decoder is told of the unedited images.
@@ -54,6 +54,23 @@ class Seen:
     reconstruction: Tensor
     judged: Reading
     judged_rec: Reading
+
+    def labelled(self, column: int) -> Tensor:
+        """(k,) rows of which the label of the attribute in this column is known."""
+        return (self.labels[:, column] != MISSING).nonzero()[:, 0]
+
+    def __getitem__(self, rows: Tensor) -> Seen:
+        return Seen(
+            self.rows[rows.cpu().numpy()],
+            self.images[rows],
+            self.labels[rows],
+            taken(self.code, rows),
+            self.z[rows],
+            self.before[rows],
+            self.reconstruction[rows],
+            self.judged[rows],
+            self.judged_rec[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -109,7 +126,7 @@ def reconstruction_scores(seen: Seen, table: Table) -> None:
 
 
 def edit_scores(editor: Editor, data: EvaluationData, seen: Seen, attribute: Attribute, table: Table) -> Edits:
-    """All that the judge says of one attribute's edits; see docs/metrics.md.
+    """All that the judge says of one attribute's edits, of images that have a label of it; see docs/metrics.md.
 
     Returns:
         The edits to another value, for what else they are compared with.
@@ -130,6 +147,14 @@ def edit_scores(editor: Editor, data: EvaluationData, seen: Seen, attribute: Att
         for name, flipped in flips.items():
             table.put(name, attribute.name, seen.rows, flipped.float().mean(1), units=len(others))
     return edits
+
+
+def without_labels(attribute: Attribute, table: Table) -> None:
+    """Note that edits of an attribute could be scored, but that no image has a label of it."""
+    names = ["judge_accuracy", *(class_metric(attribute, value) for value in range(len(attribute.values)))]
+    names += [f"{name}edit_success" for name in ("", "composite_")]
+    for name in names:
+        table.put(name, attribute.name, np.empty(0, np.int64), np.empty(0), share=True)
 
 
 def squared_error(a: Tensor, b: Tensor) -> Tensor:

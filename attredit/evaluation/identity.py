@@ -188,7 +188,7 @@ def fit(
 def _partners(store: Store, source: CounterfactualSource, rows: np.ndarray, order: np.random.Generator) -> Tensor:
     """(B, C, H, W) uint8: faces of the training split with one set of attributes, drawn at random, on all of them."""
     wanted = {a.name: int(order.integers(len(a.values))) for a in store.schema}
-    drawn = source.counterfactual("train", rows.tolist(), wanted)
+    drawn = source.counterfactual("train", store.rows[rows].tolist(), wanted)
     return torch.from_numpy(np.ascontiguousarray(drawn[:, 0])).permute(0, 3, 1, 2)
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from attredit.attributes import MISSING
 from attredit.evaluation.codes import Codes
 from attredit.evaluation.probes import KINDS, read_off
 from attredit.evaluation.table import Table
@@ -43,24 +43,29 @@ def leakage_scores(
         table: Where to put what was found.
 
     Returns:
-        Why nothing could be measured; None when it was.
+        Why nothing could be measured; None when it was. Images without a label of it take no part.
     """
+    known, rows = train_labels != MISSING, torch.arange(len(test))[test_labels != MISSING]
+    train, train_labels = train[known], train_labels[known]
+    test, test_labels = test[rows], test_labels[rows]
     counts = torch.bincount(train_labels, minlength=classes)
     if int(counts.min()) < FEWEST:
         return f"Some value of {name} has fewer than {FEWEST} examples among {len(train)} training images."
-    everything = np.arange(len(test))
+    if not len(test):
+        return f"No evaluated image has a label of {name}."
     for code, sampled in (("mean", False), ("sample", True)):
         if sampled and train.logvar is None:
             continue
         for kind in KINDS:
             read = read_off(kind, train, train_labels, test, classes, sampled=sampled)
-            table.put(f"leakage_bits_{kind}_{code}", name, everything, information(read.log_probability, test_labels))
+            bits = information(read.log_probability, test_labels)
+            table.put(f"leakage_bits_{kind}_{code}", name, rows.numpy(), bits)
             if kind == "mlp":
                 right = read.balanced == test_labels
                 for value in range(classes):
-                    rows = np.flatnonzero((test_labels == value).numpy())
+                    of_value = test_labels == value
                     columns = {"column": value, "columns": classes}
-                    table.put(f"leakage_{code}", name, rows, right[rows], share=True, **columns)
+                    table.put(f"leakage_{code}", name, rows[of_value].numpy(), right[of_value], share=True, **columns)
     return None
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from attredit.attributes import MISSING
 from attredit.errors import PluginError
 from attredit.evaluation.codes import Codes, training_codes
 from attredit.evaluation.counterfactual import NAMES, ON_NAMES, Counterfactuals
 from attredit.evaluation.data import EvaluationData
-from attredit.evaluation.editing import edit_scores, reconstruction_scores, see
+from attredit.evaluation.editing import edit_scores, reconstruction_scores, see, without_labels
 from attredit.evaluation.identity import NAMES as IDENTITY_NAMES
 from attredit.evaluation.inception import NAMES as INCEPTION_NAMES
 from attredit.evaluation.leakage import leakage_names, leakage_scores
@@ -39,7 +40,7 @@ class Measured:
     Attributes:
         table: Every image's values.
         cells: Those of the off-target matrix, by ``KIND/OTHER`` and edited attribute.
-        accuracy: The judge's, by attribute of the source.
+        accuracy: The judge's, by attribute of the source; without those that no image has a label of.
         reasons: Why something was not measured, by metric or ``metric/attribute``.
     """
 
@@ -127,6 +128,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Pro
     counterfactuals = Counterfactuals(editor, data, lambda done, total: progress("counterfactuals", done, total))
     realism = Realism(editor, data)
     right, codes = torch.zeros(len(data.schema), dtype=torch.float64), list[Code]()
+    labelled = (data.labels != MISSING).sum(0)
     with torch.inference_mode():
         for where, images in data.chunks():
             seen = see(editor, data, where, images)
@@ -134,19 +136,25 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Pro
             realism.see(seen)
             face = data.identity.see(seen, found.table) if data.identity else None
             for attribute in editor.schema:
-                edits = edit_scores(editor, data, seen, attribute, found.table)
-                counterfactuals.score(seen, attribute, edits, found.table, found.cells)
-                realism.see_edits(attribute, edits)
-                off_target(data.schema, seen, attribute, edits, found.cells)
-                sweep_scores(editor, data, seen, attribute, edits, found.table)
+                rows = seen.labelled(data.schema.index(attribute.name))
+                if not len(rows):
+                    without_labels(attribute, found.table)
+                    continue
+                own = seen if len(rows) == len(images) else seen[rows]
+                edits = edit_scores(editor, data, own, attribute, found.table)
+                counterfactuals.score(own, attribute, edits, found.table, found.cells)
+                realism.see_edits(own, attribute, edits)
+                off_target(data.schema, own, attribute, edits, found.cells)
+                sweep_scores(editor, data, own, attribute, edits, found.table)
                 if data.identity is not None and face is not None:
-                    data.identity.score(face, seen, attribute, edits, found.table)
+                    data.identity.score(face[rows], own, attribute, edits, found.table)
             right += (seen.judged.labels == seen.labels).sum(0).cpu()
             codes.append(seen.code._replace(attrs=None, skips=(), labels=None))
             progress("edits", where.stop, len(data))
         joined = Codes.of(codes)
         found.reasons.update(realism.score(found.table))
-    found.accuracy = dict(zip(data.schema.names, (right / len(data)).tolist(), strict=True))
+    shares = zip(data.schema.names, (right / labelled).tolist(), strict=True)
+    found.accuracy = {name: share for name, share in shares if not math.isnan(share)}
     # Tensors of inference mode cannot take part in training; probes train on clones.
     return Codes(joined.mean.clone(), None if joined.logvar is None else joined.logvar.clone())
 

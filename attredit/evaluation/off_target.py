@@ -92,8 +92,11 @@ def _others(schema: AttributeSchema, edited: Attribute) -> Iterator[tuple[str, i
 
 
 def _correlated(other: Tensor, own: Tensor, count: int, directions: list[tuple[int, int]]) -> float | None:
-    """Difference of P(other) among training labels between values edited to and from; edits are to the next value."""
-    if torch.bincount(own, minlength=count).min() == 0:
+    """Difference of P(other) among training labels between values edited to and from; edits are to the next value.
+
+    Of images that have both labels; None where a value has no such image.
+    """
+    shares = torch.stack([other[own == value].nanmean() for value in range(count)])
+    if shares.isnan().any():
         return None
-    shares = torch.stack([other[own == value].mean() for value in range(count)])
     return float(sum(sign * (shares[value] - shares[value - 1]) for value, sign in directions)) / len(directions)

@@ -6,14 +6,13 @@ mean over values. Samples, decoded from the prior with the evaluated images' lab
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from attredit.attributes import Attribute
+from attredit.attributes import MISSING, Attribute
 from attredit.evaluation.data import EvaluationData, spread
 from attredit.evaluation.distances import KERNEL_MOST, Distance, frechet, kernel
 from attredit.evaluation.editing import Edits, Seen
@@ -40,25 +39,28 @@ class Realism:
     def __init__(self, editor: Editor, data: EvaluationData) -> None:
         self._editor, self._data = editor, data
         self._eyes = (JUDGE,) if data.inception is None else (JUDGE, INCEPTION)
-        self._features: dict[tuple[str, str, str | None], list[Tensor]] = defaultdict(list)
-        self._asked: dict[str, list[Tensor]] = defaultdict(list)
+        # (N, D) by kind of image; zeros for what was not edited.
+        self._features: dict[tuple[str, str, str | None], Tensor] = {}
+        # (N,) what each image was edited to, by attribute; MISSING where it was not, for want of a label.
+        self._asked = {a.name: torch.full((len(data),), MISSING) for a in editor.schema}
 
     def see(self, seen: Seen) -> None:
         """Note a chunk's real images, and draw as many samples, if the encoder has a prior."""
-        self._put("real", None, seen.judged.features, seen.images)
+        self._put("real", None, seen, seen.judged.features, seen.images)
         if seen.code.logvar is None:
             return
         z = noise(_SEED, int(seen.rows[0]), "evaluate/samples", tuple(seen.code.mean.shape)).to(seen.images.device)
         columns = [self._data.schema.index(name) for name in self._editor.schema.names]
         attrs = self._editor.schema.encode(seen.labels[:, columns])
+        attrs = torch.where(attrs.isnan(), seen.before, attrs)
         samples = self._editor.decode(z, attrs, None)
-        self._put("sample_", None, self._data.judge.look(samples).features, samples)
+        self._put("sample_", None, seen, self._data.judge.look(samples).features, samples)
 
-    def see_edits(self, attribute: Attribute, edits: Edits) -> None:
+    def see_edits(self, seen: Seen, attribute: Attribute, edits: Edits) -> None:
         """Note a chunk's edits of one attribute."""
-        self._put("", attribute.name, edits.judged.features, edits.decoded)
-        self._put("composite_", attribute.name, edits.judged_composite.features, edits.composite)
-        self._asked[attribute.name].append(edits.asked.cpu())
+        self._put("", attribute.name, seen, edits.judged.features, edits.decoded)
+        self._put("composite_", attribute.name, seen, edits.judged_composite.features, edits.composite)
+        self._asked[attribute.name][torch.from_numpy(seen.rows)] = edits.asked.cpu()
 
     def score(self, table: Table) -> dict[str, str]:
         """Put all distances into a table; returns reasons for those that cannot be measured."""
@@ -78,7 +80,7 @@ class Realism:
             reasons.update(dict.fromkeys(samples, "The encoder has no prior to sample from."))
         for attribute in self._editor.schema:
             labels = self._data.labels[:, self._data.schema.index(attribute.name)]
-            asked = torch.cat(self._asked[attribute.name])
+            asked = self._asked[attribute.name]
             pairs = [(labels == value, asked == value) for value in range(len(attribute.values))]
             for prefix in ("", "composite_"):
                 for name, reason in self._score(eye, prefix, attribute.name, pairs, table).items():
@@ -94,7 +96,7 @@ class Realism:
         self, eye: str, prefix: str, attribute: str | None, pairs: list[tuple[Tensor, Tensor]], table: Table
     ) -> dict[str, str]:
         """Both distances, mean over pairs of sets; each pair is (N,) which real and which other images."""
-        real, fake = self._joined(eye, "real", None), self._joined(eye, prefix, attribute)
+        real = self._features[eye, "real", None]
         fewest = min(int(mask.sum()) for pair in pairs for mask in pair)
         reasons: dict[str, str] = {}
         for metric, distance, most, needed in (
@@ -108,19 +110,20 @@ class Realism:
                 continue
             for column, (first, second) in enumerate(pairs):
                 rows = [_some(mask, most) for mask in (first, second)]
+                fake = self._features[eye, prefix, attribute]
                 values = _values(distance(real[rows[0]], fake[rows[1]]), rows, len(self._data))
                 chosen = np.flatnonzero(~np.isnan(values))
                 table.put(prefix + name, attribute, chosen, values[chosen], column=column, columns=len(pairs))
         return reasons
 
-    def _put(self, kind: str, attribute: str | None, judged: Tensor, images: Tensor) -> None:
+    def _put(self, kind: str, attribute: str | None, seen: Seen, judged: Tensor, images: Tensor) -> None:
         """Note a chunk's features: the judge's, known already, and Inception's of the images."""
-        self._features[JUDGE, kind, attribute].append(judged.float().cpu())
+        found = {JUDGE: judged}
         if self._data.inception is not None:
-            self._features[INCEPTION, kind, attribute].append(self._data.inception.features(images).float().cpu())
-
-    def _joined(self, eye: str, kind: str, attribute: str | None) -> Tensor:
-        return torch.cat(self._features[eye, kind, attribute])
+            found[INCEPTION] = self._data.inception.features(images)
+        for eye, features in found.items():
+            of = self._features.setdefault((eye, kind, attribute), torch.zeros(len(self._data), features.shape[1]))
+            of[torch.from_numpy(seen.rows)] = features.float().cpu()
 
 
 def _some(mask: Tensor, most: int | None) -> np.ndarray:

@@ -19,7 +19,8 @@ class JudgeFacts(BaseModel):
 
     Attributes:
         hash: See `attredit.evaluation.judge.judge_hash`.
-        accuracy: Share of the evaluated, unedited images that it reads right, for all of the source's attributes.
+        accuracy: Share of the evaluated, unedited images that it reads right, for all of the source's attributes, of
+            the images that have a label; without attributes that none has a label of.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

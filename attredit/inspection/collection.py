@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from attredit.attributes import BINARY, Attribute, AttributeSchema
-from attredit.data import Store
+from attredit.data import Broken, Store
 from attredit.inspection.duplicates import MOST_BITS, MOST_DIFFERENCE, Duplicates, find_duplicates
 from attredit.inspection.statistics import Counts, associations, count
 
@@ -69,6 +69,11 @@ class Inspection:
             found.append((percent(own[value] / own.sum()) if own.any() else "–", int(own[value])))
         return found
 
+    def unlabelled(self, attribute: Attribute) -> list[tuple[str, int]]:
+        """For each split the share of the images without a label, in words, and how many; [] where all have one."""
+        found = [(counts.missing(attribute.name), counts.images) for counts in self.counts.values()]
+        return [(percent(n / images), n) for n, images in found] if any(n for n, _ in found) else []
+
     def examples(self, attribute: Attribute, value: int) -> np.ndarray:
         """Rows of up to ten images of the first split that have a value, drawn at random, the same each time."""
         store = self.stores[self.first]
@@ -80,6 +85,10 @@ class Inspection:
         splits = list(self.stores)
         pairs = [(later, earlier) for i, later in enumerate(splits) for earlier in splits[:i]]
         return [(later, earlier, self.duplicates.across(later, earlier)) for later, earlier in pairs]
+
+    def broken(self) -> list[tuple[str, Broken]]:
+        """Images that cannot be decoded, of all splits, each with its split."""
+        return [(split, image) for split, store in self.stores.items() for image in store.broken]
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and dictionaries; correlations that are no numbers are null."""
@@ -103,8 +112,10 @@ class Inspection:
         values = {a.name: dict(zip(a.values, counts.of(a.name).tolist(), strict=True)) for a in self.schema}
         return {
             "images": counts.images,
+            "broken": [image._asdict() for image in self.stores[split].broken],
             "image_size": self.stores[split].geometry.size,
             "values": values,
+            "missing": {a.name: counts.missing(a.name) for a in self.schema},
             "correlations": [[None if np.isnan(v) else round(float(v), 4) for v in row] for row in matrix],
         }
 
@@ -144,6 +155,7 @@ def warnings_of(inspection: Inspection) -> list[str]:
     """What will hurt, and what to do about it; a sentence or two each, the worst first."""
     return [
         *_leaks(inspection),
+        *_broken(inspection),
         *_one_sided(inspection),
         *_conflicts(inspection),
         *_rare(inspection),
@@ -160,6 +172,14 @@ def _leaks(inspection: Inspection) -> list[str]:
         "every picture out of one of the two."
         for later, earlier, n in inspection.leaks()
         if n
+    ]
+
+
+def _broken(inspection: Inspection) -> list[str]:
+    return [
+        f"{_images(n)} of {split} cannot be decoded, and {_are(n)} left out. Replace what is broken, or remove it."
+        for split, store in inspection.stores.items()
+        if (n := len(store.broken))
     ]
 
 
@@ -234,7 +254,7 @@ def _unlabelled(inspection: Inspection) -> list[str]:
     found = []
     for split, counts in inspection.counts.items():
         for name in inspection.schema.names:
-            if missing := counts.images - int(counts.of(name).sum()):
+            if missing := counts.missing(name):
                 found.append(f"{_images(missing)} of {split} {_have(missing)} no label of {name}.")
     return found
 

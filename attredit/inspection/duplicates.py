@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from attredit.data import Store
+from attredit.data import Images, Store
 
 MOST_BITS = 4
 """Bits of 64 that hashes of one picture may differ in."""
@@ -189,12 +189,12 @@ def _alike(stores: Mapping[str, Store], sizes: Mapping[str, int], pairs: np.ndar
     return np.concatenate([np.zeros((0, 2), np.int64), *kept])
 
 
-def _rows(images: np.ndarray) -> int:
+def _rows(images: Images | np.ndarray) -> int:
     """How many images (N, H, W, C) are looked at together: fewer of large ones."""
     return max(1, BYTES // int(np.prod(images.shape[1:])))
 
 
-def _gathered(images: list[np.ndarray], starts: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _gathered(images: list[Images | np.ndarray], starts: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """(P, H, W, C) images of any splits."""
     found = np.empty((len(rows), *images[0].shape[1:]), np.uint8)
     for split, (start, stop) in enumerate(pairwise(starts)):

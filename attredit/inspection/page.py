@@ -27,7 +27,7 @@ def page(inspection: Inspection, command: str) -> str:
         command: The command line that made it.
     """
     body = [_head(inspection), _warnings(inspection), _prevalence(inspection), _matrix(inspection)]
-    body += [_examples(inspection), _duplicates(inspection)]
+    body += [_examples(inspection), _duplicates(inspection), _broken(inspection)]
     body.append(
         f"<section><h2>Make it again</h2><pre>{escape(command)}</pre></section>"
         "<footer><p>Attribute names are labels of a data set; they say nothing of who somebody is.</p></footer>"
@@ -77,6 +77,9 @@ def _rows(inspection: Inspection, attribute: Attribute) -> str:
         )
         name = escape(attribute.name.replace("_", " ")) if place == 0 else ""
         rows += f'<tr><th scope="row">{name}</th><td>{escape(value)}</td>{cells}</tr>'
+    if unlabelled := inspection.unlabelled(attribute):
+        cells = "".join(f'<td class="number"><b>{share}</b> {n:,}</td>' for share, n in unlabelled)
+        rows += f'<tr><th scope="row"></th><td>no label, of all</td>{cells}</tr>'
     return rows
 
 
@@ -128,6 +131,14 @@ def _duplicates(inspection: Inspection) -> str:
         '<section><h2>Duplicates</h2><p class="note">The same picture, also where it was saved anew or resized.</p>'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{shown}</section>"
     )
+
+
+def _broken(inspection: Inspection) -> str:
+    cells = ((split, image.file or f"row {image.row}", image.reason) for split, image in inspection.broken())
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
+    heads = "".join(f'<th scope="col">{head}</th>' for head in ("Split", "Image", "Why"))
+    table = f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return f"<section><h2>Left out, for they cannot be decoded</h2>{table}</section>" if rows else ""
 
 
 def _member(inspection: Inspection, split: str, row: int) -> str:

@@ -32,6 +32,10 @@ class Counts:
         own = self._columns(name)
         return np.diagonal(self.joint)[own]
 
+    def missing(self, name: str) -> int:
+        """Images without a label of an attribute."""
+        return self.images - int(self.of(name).sum())
+
     def table(self, first: str, second: str) -> np.ndarray:
         """The contingency table (values of the first, values of the second) of images that have both labels."""
         return self.joint[self._columns(first), self._columns(second)]

@@ -103,7 +103,7 @@ def edits_of(editor: Editor, store: Store, source: DataSource, split: str, attri
     images = store.batch(indices).float() / 255.0
     columns = {ORIGINAL: _arrays(images), **_decoded(editor, images, attribute, after)}
     if isinstance(source, CounterfactualSource):
-        columns[TRUTH] = _truth(source, split, indices, attribute, after)
+        columns[TRUTH] = _truth(source, split, store.rows[indices], attribute, after)
         columns[MISS] = _heat(columns[EDIT], columns[TRUTH])
     columns[CHANGE] = _heat(columns[EDIT], columns[ORIGINAL])
     order = tuple(sorted(columns, key=lambda c: (c in (CHANGE, MISS), c == MISS)))
@@ -142,15 +142,15 @@ def _decoded(editor: Editor, images: Tensor, attribute: Attribute, after: np.nda
 
 
 def _truth(
-    source: CounterfactualSource, split: str, indices: np.ndarray, attribute: Attribute, after: np.ndarray
+    source: CounterfactualSource, split: str, rows: np.ndarray, attribute: Attribute, after: np.ndarray
 ) -> Pixels:
     """What the edits should have been, in the face's own style."""
     drawn: dict[int, Pixels] = {}
     for value in np.unique(after):
-        rows = np.flatnonzero(after == value)
-        images = source.counterfactual(split, indices[rows].tolist(), {attribute.name: int(value)}, styles=1)
-        drawn |= {int(row): images[i, 0] for i, row in enumerate(rows)}
-    return np.stack([drawn[row] for row in range(len(indices))])
+        own = np.flatnonzero(after == value)
+        images = source.counterfactual(split, rows[own].tolist(), {attribute.name: int(value)}, styles=1)
+        drawn |= {int(place): images[i, 0] for i, place in enumerate(own)}
+    return np.stack([drawn[place] for place in range(len(rows))])
 
 
 def _sweeps(editor: Editor, images: Tensor, attribute: Attribute) -> tuple[tuple[Pixels, ...], ...]:

@@ -16,6 +16,7 @@ from attredit.build import build_source
 from attredit.data import Geometry
 from attredit.data.decoding import Decoder, Job, as_pixels
 from attredit.data.labels import read_labels
+from attredit.data.shards import Shards
 from attredit.data.workers import decode_in_processes
 from attredit.errors import DataError, UsageError
 from attredit.interfaces import CounterfactualSource, DataSource
@@ -108,7 +109,7 @@ def counterfactuals(subject: Subject) -> str:
         found = f"{array.dtype} {array.shape} for {attribute.name}={value}"
         _expect(good, f"uint8 (N, S, H, W, {source.channels}), S 1 or 2 for styles=2, of 2 images", found)
     plain = np.stack([np.asarray(image) for image in source.open(split)[:2]["image"]]).reshape(2, *images[0].shape[2:])
-    same = np.stack([images[int(label)][i, 0] if label < 2 else plain[i] for i, label in enumerate(labels[:, 0])])
+    same = np.stack([images[int(v)][i, 0] if int(v) in images else plain[i] for i, v in enumerate(labels[:, 0])])
     _expect(bool((same == plain).all()), f"the image itself where {attribute.name} stays as it is", "another image")
     return ""
 
@@ -123,9 +124,9 @@ def workers(subject: Subject) -> str:
         decoder.decode(range(rows))
     half = max(1, rows // 2)
     ranges = [r for r in (range(half), range(half, rows)) if len(r)]
-    done = sum(decode_in_processes(there, ranges, 2))
+    done = sum(len(done.rows) for done in decode_in_processes(there, ranges, 2))
     _expect(done == rows, f"{rows} rows", str(done))
-    same = here.file.read_bytes() == there.file.read_bytes()
+    same = _content(here) == _content(there)
     _expect(same, "the same pixels from worker processes as from this one", "others")
     return ""
 
@@ -142,10 +143,15 @@ def _check_image(image: Any, channels: int, which: str) -> None:
 
 
 def _job(subject: Subject, source: Few, geometry: Geometry, rows: int, name: str) -> Job:
-    file = subject.place.home / f"{name}.bytes"
-    size = rows * geometry.size**2 * geometry.channels
-    file.write_bytes(bytes(size))
-    return Job(source, "train", subject.it.id, geometry, file, 0, size)
+    folder = subject.place.home / name
+    folder.mkdir()
+    shards = Shards.of(folder, (rows, geometry.size, geometry.size, geometry.channels))
+    shards.create()
+    return Job(source, "train", subject.it.id, geometry, shards, rows * shards.image_bytes)
+
+
+def _content(job: Job) -> list[bytes]:
+    return [file.read_bytes() for file in job.shards.files]
 
 
 def _in_a_process(subject: Subject, size: int) -> Mapping[str, str]:

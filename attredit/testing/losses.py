@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attredit.attributes import AttributeSchema
+from attredit.attributes import MISSING, AttributeSchema
 from attredit.build import Built
 from attredit.errors import UsageError
 from attredit.recipe import Recipe
@@ -36,6 +36,7 @@ class Scene:
         schema: The attributes.
         role: Which part, or which term of which player, the component is.
         images: Their size and channels.
+        missing: Whether some labels are missing.
     """
 
     subject: Subject
@@ -44,6 +45,7 @@ class Scene:
     schema: AttributeSchema
     role: str
     images: tuple[int, int]
+    missing: bool = False
 
     def view(self, step: int = 0) -> BatchView:
         """The step's tensors."""
@@ -53,7 +55,7 @@ class Scene:
             self.built.parts,  # type: ignore[arg-type]
             self.schema,
             make.images(of, BATCH, seed=step),
-            _labels(self.schema),
+            _labels(self.schema, self.missing),
             rows=Slice(0, BATCH, BATCH),
             seed=_SEED,
             step=step,
@@ -99,21 +101,24 @@ def scene(
     schema: AttributeSchema = make.ONE,
     channels: int = 3,
     seed: int = 0,
+    missing: bool = False,
 ) -> Scene:
     """A method with the component in it; the first that it trains in, unless another is named."""
     outcome = hosts.home(subject) if host is None else hosts.outcome(subject, host)
     recipe = outcome.host.recipe(subject.registry)
     built = make.whole(subject, recipe, outcome.size, schema, channels, seed)
-    return Scene(subject, recipe, built, schema, outcome.host.role, (outcome.size, channels))
+    return Scene(subject, recipe, built, schema, outcome.host.role, (outcome.size, channels), missing)
 
 
 def shapes(subject: Subject) -> str:
-    """One finite number, for one attribute, for several, for those of more than two values, and for grey images."""
+    """One finite number: for one attribute, several, those of more than two values, missing labels, and grey images."""
     refused = []
     cases: list[dict[str, Any]] = [{"schema": s} for s in (make.ONE, make.THREE, make.MIXED)] + [{"channels": 1}]
+    cases += [{"schema": s, "missing": True} for s in (make.ONE, make.MIXED)]
     for case in cases:
         made = scene(subject, **case)
         where = f"{', '.join(f'{a.name} of {len(a.values)} values' for a in made.schema)}, {made.images[1]} channels"
+        where += ", some labels missing" if made.missing else ""
         try:
             values = made.values()
         except UsageError as error:
@@ -227,9 +232,12 @@ def _reached(loss: Tensor, weights: dict[str, nn.Parameter]) -> set[str]:
     return {name for name, grad in zip(weights, found, strict=True) if grad is not None and bool(grad.any())}
 
 
-def _labels(schema: AttributeSchema) -> Tensor:
-    """(B, n) labels: at least two images of each value of each attribute."""
-    return torch.stack([torch.arange(BATCH) // (i + 1) % len(a.values) for i, a in enumerate(schema)], 1)
+def _labels(schema: AttributeSchema, missing: bool) -> Tensor:
+    """(B, n) labels: at least two images of each value of each attribute; or one image without any, one without one."""
+    labels = torch.stack([torch.arange(BATCH) // (i + 1) % len(a.values) for i, a in enumerate(schema)], 1)
+    if missing:
+        labels[0], labels[1, -1] = MISSING, MISSING
+    return labels
 
 
 def _expect_equal(first: dict[str, Tensor], second: dict[str, Tensor], expected: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
 import numpy as np
 
@@ -99,6 +100,10 @@ class Official:
         attributes, partition, images = pieces.values()
         if attributes and partition and images:
             return cls(attributes, images, partition)
+        for archive in (root / f"{IMAGES}.zip", root / "Img" / f"{IMAGES}.zip"):
+            if not images and archive.is_file() and not is_zipfile(archive):
+                hint = "A page that says that too many people want it may be in its place: download it again."
+                raise DataError(f"{archive} is no archive, or cut short.", hint)
         _require_none(root, pieces, "Put all three into one folder; the images come as img_align_celeba.zip.")
         return None
 

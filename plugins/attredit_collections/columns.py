@@ -1,6 +1,7 @@
 """From the columns of a table to attributes: which are labels, and what their values mean.
 
-A label is what was written, or there is none: whatever is not certain is left out, and the mapping says why.
+A label is what was written, or it is missing: columns of which it is not certain what they mean are left out, and the
+mapping says why.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attredit.attributes import BINARY, Attribute, AttributeSchema
-from attredit.data import BOX
+from attredit.attributes import BINARY, MISSING, Attribute, AttributeSchema
+from attredit.data import BOX, nullable
 from attredit.errors import DataError, UsageError, nearest
 from attredit.interfaces import MappedColumn
 
@@ -36,13 +37,21 @@ class Labels:
 
     Attributes:
         schema: The attributes.
-        values: (N, n) int16, the index of each row's value.
+        values: (N, n) int16, the index of each row's value; `MISSING` where the table has nothing.
         mapping: What became of each column.
     """
 
     schema: AttributeSchema
     values: np.ndarray
     mapping: tuple[MappedColumn, ...]
+
+    def columns(self, rows: np.ndarray) -> dict[str, Any]:
+        """Some rows' labels, as `datasets.Dataset.from_dict` takes them: None where one is missing."""
+        return {a.name: nullable(self.values[rows, j]) for j, a in enumerate(self.schema)}
+
+    def without_label(self) -> np.ndarray:
+        """Rows (k,) of which a label is missing."""
+        return np.flatnonzero((self.values == MISSING).any(1))
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,8 @@ def read_columns(
         meaning, labels = found
         attributes.append(Attribute(column, meaning.values))
         columns.append(labels)
-        mapping.append(MappedColumn(column, column, meaning.written))
+        missing = int((labels == MISSING).sum())
+        mapping.append(MappedColumn(column, column, meaning.written, missing=missing))
     if not attributes:
         said = "; ".join(f"{row.column}: {row.reason}" for row in mapping) or "it has none"
         raise DataError(f"No column of {where} is an attribute ({said}).", "Name some with --data-option columns=A,B.")
@@ -127,16 +137,22 @@ def _read(column: pd.Series[Any], names: Sequence[str] | None, wanted: bool) -> 
     # Texts that differ in spaces around them are one.
     merged, distinct = _merged([_plain(value) for value in uniques])
     codes = np.append(merged, -1)[codes]
-    empty = [i for i, value in enumerate(distinct) if value == ""]
-    missing = int(np.isin(codes, [-1, *empty]).sum())
-    if missing == len(column):
+    written = [i for i, value in enumerate(distinct) if not _says_nothing(value, names)]
+    if not written:
         return "empty"
-    if missing:
-        return f"{missing:,} of {len(column):,} labels are missing"
-    meaning = meaning_of(distinct, len(column), names=names, wanted=wanted)
+    known = int(np.isin(codes, written).sum())
+    meaning = meaning_of([distinct[i] for i in written], known, names=names, wanted=wanted)
     if isinstance(meaning, str):
-        return meaning
-    return meaning, np.array(meaning.label, np.int16)[codes]
+        missing = len(column) - known
+        return f"{meaning}, with {missing:,} of {len(column):,} labels missing" if missing else meaning
+    labels = np.full(len(distinct) + 1, MISSING, np.int16)
+    labels[written] = meaning.label
+    return meaning, labels[codes]
+
+
+def _says_nothing(value: Any, names: Sequence[str] | None) -> bool:
+    """Whether it is no label: an empty text or, of classes, -1, which is what `datasets` has where there is none."""
+    return bool(value == "" or (names is not None and value == -1))
 
 
 def meaning_of(
@@ -146,7 +162,7 @@ def meaning_of(
 
     Args:
         distinct: Booleans, numbers, or texts without spaces around them; none is missing.
-        rows: How many images they are of.
+        rows: How many images have one of them.
         names: Of classes, when the values are their indices.
         wanted: Take any values for those of a categorical attribute.
     """
@@ -155,7 +171,7 @@ def meaning_of(
     if names is not None:
         return _of_classes(distinct, names)
     if len(distinct) == 1:
-        return f"the same in all images: {_short(distinct[0])}"
+        return f"one value only: {_short(distinct[0])}"
     numbers = [_number(value) for value in distinct]
     if all(number is not None for number in numbers):
         for pair in ((0, 1), (-1, 1)):

@@ -18,7 +18,7 @@ from attredit.interfaces import MappedColumn
 from attredit_collections.boxes import box_columns, read_boxes
 from attredit_collections.columns import Labels, listed, read_columns
 from attredit_collections.layouts import Rows, read_layout
-from attredit_collections.problems import Problems
+from attredit_collections.problems import WITHOUT_LABEL, Problems
 from attredit_collections.scan import Found, scan
 from attredit_collections.splits import rows_by_split
 
@@ -36,7 +36,6 @@ class Folder:
         files: The column that names files; when None, file_name in metadata, else the one whose values name images.
         columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
         channels: 1 to read the images as grey, 3 as RGB.
-        strict: Make an error of everything that is otherwise left out with a warning.
         boxes: Take columns of the table for boxes.
 
     Raises:
@@ -55,19 +54,19 @@ class Folder:
         files: str | None = None,
         columns: str | Sequence[str] | None = None,
         channels: Literal[1, 3] = 3,
-        strict: bool = False,
         boxes: bool = False,
     ) -> None:
         if data_dir is None:
             raise DataError("No folder of images is named.", "Write --dataset folder:PATH, or add --data-dir PATH.")
         self.root, self.channels = data_dir, channels
-        self._problems = Problems(str(data_dir), strict)
+        self._problems = Problems(str(data_dir))
         found = scan(data_dir)
         self._rows = _usable(read_layout(data_dir, found, table, files, self._problems), found, self._problems)
         self._boxes: np.ndarray | None = None
         if boxes:
             self._rows, self._boxes = _with_boxes(self._rows, self._problems)
         self._labels = _labels(self._rows, columns, data_dir)
+        self._problems.add(WITHOUT_LABEL, [self._rows.files[row] for row in self._labels.without_label()])
         options = [table, files, columns, *(["boxes"] if boxes else [])]
         # Now: later the tables might say something else than the labels that were read from them.
         self._identity = _digest(data_dir, found, self._rows.tables, options)
@@ -114,7 +113,7 @@ class Folder:
         columns: dict[str, Any] = {"image": [f"{self.root}/{self._rows.files[row]}" for row in rows]}
         if self._boxes is not None:
             columns[BOX] = self._boxes[rows].tolist()
-        columns |= {a.name: self._labels.values[rows, j] for j, a in enumerate(self.schema)}
+        columns |= self._labels.columns(rows)
         # Cast afterwards: with features given at once, each path is encoded by itself, which takes seconds.
         return Dataset.from_dict(columns).cast_column("image", Image())
 

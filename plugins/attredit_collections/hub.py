@@ -18,7 +18,7 @@ from attredit.errors import DataError, UsageError, nearest
 from attredit.interfaces import MappedColumn
 from attredit_collections.boxes import box_columns, read_boxes
 from attredit_collections.columns import Labels, listed, read_columns
-from attredit_collections.problems import Problems
+from attredit_collections.problems import WITHOUT_LABEL, Problems
 from attredit_collections.splits import rows_by_split
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ class HuggingFace:
         image: The column of images; when None, ``image``, or the only one.
         columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
         channels: 1 to read the images as grey, 3 as RGB.
-        strict: Make an error of everything that is otherwise left out with a warning.
         boxes: Take columns for boxes.
 
     Raises:
@@ -58,7 +57,6 @@ class HuggingFace:
         image: str | None = None,
         columns: str | Sequence[str] | None = None,
         channels: Literal[1, 3] = 3,
-        strict: bool = False,
         boxes: bool = False,
     ) -> None:
         if name is None and data_dir is None:
@@ -68,7 +66,7 @@ class HuggingFace:
         self.channels = channels
         self._config, self._image, self._columns = config, image, columns
         self._has_boxes = boxes
-        self._problems = Problems(self.name, strict)
+        self._problems = Problems(self.name)
 
     @property
     def schema(self) -> AttributeSchema:
@@ -117,7 +115,7 @@ class HuggingFace:
         images = self._all.select_columns([self._image_column])
         if self._image_column != "image":
             images = images.rename_column(self._image_column, "image")
-        columns: dict[str, Any] = {a.name: self._labels.values[:, j] for j, a in enumerate(self.schema)}
+        columns = self._labels.columns(np.arange(len(self._labels.values)))
         if self._has_boxes:
             columns[BOX] = self._boxes[1].tolist()
         # Selected last: of rows that are selected already, `datasets` would copy all images.
@@ -167,6 +165,7 @@ class HuggingFace:
     def _rows(self) -> dict[str, np.ndarray]:
         assigned = [split for name, split in self._used.items() for _ in range(len(self._loaded[name]))]
         self._problems.add("splits that are not used", [name for name in self._loaded if name not in self._used])
+        self._problems.add(WITHOUT_LABEL, map(str, self._labels.without_label()))
         used = self._boxes[0]
         found = rows_by_split([assigned[i] for i in used], map(str, used), self._labels.values[used], self._problems)
         return {split: used[rows] for split, rows in found.items()}

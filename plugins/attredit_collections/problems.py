@@ -1,10 +1,10 @@
-"""What is wrong with a collection but need not stop anyone: counted, listed, or in strict mode an error."""
+"""What is wrong with a collection but need not stop anyone: counted and listed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attredit.errors import DataError
+WITHOUT_LABEL = "images of which a label is missing"
 
 _SHOWN = 5
 
@@ -14,11 +14,10 @@ class Problems:
 
     Args:
         where: What they are of, for messages.
-        strict: Make each an error.
     """
 
-    def __init__(self, where: str, strict: bool) -> None:
-        self.where, self.strict = where, strict
+    def __init__(self, where: str) -> None:
+        self.where = where
         self.sentences: list[str] = []
 
     def add(self, what: str, names: Iterable[str]) -> None:
@@ -27,15 +26,9 @@ class Problems:
         Args:
             what: What they are and what was done about them, such as "images without a label, left out".
             names: Of all of them.
-
-        Raises:
-            DataError: in strict mode.
         """
         found = list(names)
         if not found:
             return
         listing = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
-        sentence = f"{self.where}: {what} ({len(found):,}): {listing}."
-        if self.strict:
-            raise DataError(sentence, "Mend this, or do without strict=true.")
-        self.sentences.append(sentence)
+        self.sentences.append(f"{self.where}: {what} ({len(found):,}): {listing}.")

@@ -51,8 +51,8 @@ class LatentDiscriminator(nn.Module):
 
     def fit(self, view: BatchView) -> Tensor:
         """Equation 1: cross-entropy with the true labels."""
-        return view.schema.loss(self.logits(view), view.targets)
+        return view.loss(self.logits(view), view.targets)
 
     def penalty(self, view: BatchView) -> Tensor:
         """Equation 2: cross-entropy with the opposite labels."""
-        return view.schema.loss(self.logits(view), view.schema.opposite(view.targets))
+        return view.loss(self.logits(view), view.schema.opposite(view.targets))

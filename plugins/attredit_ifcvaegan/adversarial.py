@@ -41,7 +41,7 @@ class Minimax(nn.Module):
 
     def fit(self, view: BatchView) -> Tensor:
         """Equation 7: A's cross-entropy with the true labels."""
-        return view.schema.loss(self.logits(view), view.targets)
+        return view.loss(self.logits(view), view.targets)
 
     def penalty(self, view: BatchView) -> Tensor:
         """Minus equation 7."""
@@ -60,8 +60,8 @@ class Confusion(Minimax):
     """The same optimum, bounded: the encoder minimises the cross-entropy with the uninformative target (1/2)."""
 
     def penalty(self, view: BatchView) -> Tensor:
-        """Cross-entropy with 1/2; least when A is undecided."""
-        return view.schema.loss(self.logits(view), view.schema.uniform(view.targets))
+        """Cross-entropy with 1/2, of images with a label; least when A is undecided."""
+        return view.loss(self.logits(view), view.schema.uniform(view.targets))
 
 
 class Flip(Minimax):
@@ -69,4 +69,4 @@ class Flip(Minimax):
 
     def penalty(self, view: BatchView) -> Tensor:
         """Cross-entropy with 1 - y."""
-        return view.schema.loss(self.logits(view), view.schema.opposite(view.targets))
+        return view.loss(self.logits(view), view.schema.opposite(view.targets))

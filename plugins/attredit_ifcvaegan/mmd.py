@@ -12,7 +12,7 @@ class KernelMMD(nn.Module):
     """Squared maximum mean discrepancy between z given a label and z without it (Gretton et al. 2012, equation 3).
 
     Summed over several bandwidths and averaged over the columns of the conditioning vector. The unbiased estimate needs
-    two images on either side; columns of a batch that lack them do not count.
+    two images on either side; columns of a batch that lack them do not count. An image without a label is on neither.
 
     Args:
         bandwidths: Kernel widths as multiples of Z, the expected scale of squared distances under the prior is 2 Z.
@@ -42,9 +42,9 @@ class KernelMMD(nn.Module):
 
 
 def mmd(gram: Tensor, labels: Tensor) -> Tensor:
-    """Unbiased MMD^2 from a kernel matrix (B, B) and indicator columns (B, A), mean over columns."""
+    """Unbiased MMD^2 from a kernel matrix (B, B) and indicator columns (B, A), NaN if unknown; mean over columns."""
     gram = gram - torch.diag(gram.diagonal())
-    on, off = labels, 1.0 - labels
+    on, off = labels.nan_to_num(nan=0.0), (1.0 - labels).nan_to_num(nan=0.0)
     n_on, n_off = on.sum(0), off.sum(0)
     within_on = (on * (gram @ on)).sum(0) / (n_on * (n_on - 1)).clamp(min=1.0)
     within_off = (off * (gram @ off)).sum(0) / (n_off * (n_off - 1)).clamp(min=1.0)

@@ -31,7 +31,7 @@ DEFAULT = Recipe(
     steps=2100,
 )
 
-# The same with networks that begin with principal components: a sharper latent costs nothing then, so its KL weighs less.
+# With networks that begin with principal components: a sharper latent costs nothing then, so its KL weighs less.
 _COMPONENTS = Part(use="principal", options={"width": 16})
 PRINCIPAL = Recipe(
     extends="naive-cvaegan",

@@ -36,7 +36,10 @@ class AttributeVectors(nn.Module):
             raise UsageError("The decoder has no attribute vectors.", "Use the decoder vae-gan/attribute-vectors.")
         members, targets = view.gather(view.schema.indicators(view.labels)), view.gather(view.targets)
         vectors = view.schema.contrasts(self.means(view.gather(view.code().mean), members))
+        known = (~targets.isnan()).float()
+        # Each attribute's own mean, over the images that have a label of it.
+        rates = torch.diag(self.rates(targets.nan_to_num(nan=0.0), known))
         # Assigned, not written into: this step's graph may hold the old ones.
-        decoder.vectors, decoder.rates = vectors, self.rates(targets, torch.ones_like(targets[:, :1]))[0]
+        decoder.vectors, decoder.rates = vectors, rates
         length: Tensor = vectors.norm(dim=1).mean()
         return length

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,11 +73,11 @@ def test_prepared_listed_verified_removed(attredit: Any, listed: Any, stores: Pa
 def test_a_changed_byte_is_told_with_what_to_type(attredit: Any, listed: Any, stores: Path) -> None:
     attredit("datasets", "prepare", *SYNTHFACES)
     (valid,) = (s for s in listed() if s["split"] == "valid")
-    file = Path(valid["path"]) / "images.npy"
+    file = Path(valid["path"]) / "images-000.npy"
     file.write_bytes(file.read_bytes()[:-1] + b"\x7f")
     result = attredit("datasets", "verify")
     assert result.exit_code == 1
-    assert f"{file.parent.name}: images.npy is not what was written." in result.stdout
+    assert f"{file.parent.name}: images-000.npy is not what was written." in result.stdout
     last = result.stderr.splitlines()[-1]
     assert last.startswith("Error: 1 of 3 prepared splits is damaged. Remove them")
     command = last.partition(": attredit ")[2].split()
@@ -179,3 +180,75 @@ def test_a_folder_is_inspected_by_the_name_that_trains_on_it(attredit: Any, stor
     found = json.loads(attredit("datasets", "ls", "--json").stdout)
     assert {store["dataset"] for store in found} == {"folder"}
     assert sum(store["images"] for store in found) == 12
+
+
+@pytest.fixture
+def partly_broken(tmp_path: Path) -> Path:
+    """Ten images for training, of which the third is a web page, and two for tests."""
+    folder = tmp_path / "from the web"
+    folder.mkdir()
+    for i in range(12):
+        pixels = np.random.default_rng(i).integers(0, 256, (20, 20, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    (folder / "2.png").write_text("<!DOCTYPE html><title>Quota exceeded</title>")
+    rows = "".join(f"{i}.png,{i % 2},{'train' if i < 10 else 'test'}\n" for i in range(12))
+    (folder / "metadata.csv").write_text(f"file_name,Hat,split\n{rows}")
+    return folder
+
+
+@pytest.mark.filterwarnings("default::attredit.errors.DataWarning", "ignore:unclosed file:ResourceWarning")
+def test_broken_images_are_told_by_every_command(attredit: Any, listed: Any, stores: Path, partly_broken: Path) -> None:
+    source = [f"folder:{partly_broken}", "--image-size", 16]
+    prepared = attredit("datasets", "prepare", *source)
+    assert prepared.exit_code == 0
+    said = (
+        f"Warning: 1 of 10 images of split train of folder cannot be decoded: {partly_broken}/2.png (it is no image)."
+    )
+    (line,) = (line for line in prepared.stderr.splitlines() if line.startswith("Warning"))
+    assert line.startswith(said)
+    assert re.search(r"train +9 +1 ", prepared.stdout)
+    assert {s["split"]: (s["images"], s["broken"], s["whole"]) for s in listed()} == {
+        "train": (9, 1, True),
+        "test": (2, 0, True),
+    }
+    assert "whole, 1 broken left out" in attredit("datasets", "ls").stdout
+    assert attredit("datasets", "verify").stdout.count("as it was written.") == 2
+    inspected = attredit("datasets", "inspect", *source, "-o", partly_broken / "page.html")
+    assert said in inspected.stderr
+    assert "! 1 image of train cannot be decoded, and is left out." in inspected.stdout
+    assert re.search(r"2\.png +train +it is no image", inspected.stdout)
+    assert "2.png</td><td>it is no image" in (partly_broken / "page.html").read_text()
+    plain = json.loads(attredit("datasets", "inspect", *source, "--json").stdout)
+    assert plain["splits"]["train"]["broken"] == [
+        {"row": 2, "file": f"{partly_broken}/2.png", "reason": "it is no image"}
+    ]
+    assert plain["splits"]["test"]["broken"] == []
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.parametrize("command", ["prepare", "inspect"])
+def test_strict_makes_errors_of_them(command: str, attredit: Any, stores: Path, partly_broken: Path) -> None:
+    refused = attredit("datasets", command, f"folder:{partly_broken}", "--image-size", 16, "--strict")
+    assert refused.exit_code == 2
+    line = refused.stderr.splitlines()[-1]
+    assert line.startswith("Error: 1 of 10 images of split train of folder cannot be decoded: ")
+    assert line.endswith("Replace or remove them, or do without --strict.")
+
+
+def test_strict_is_typed_again_in_what_to_do_next(attredit: Any, stores: Path) -> None:
+    assert "--image-size 32 --strict --attr" in attredit("datasets", "prepare", *SYNTHFACES, "--strict").stdout
+
+
+def test_what_is_unfinished_is_listed_and_can_be_removed(attredit: Any, listed: Any, stores: Path) -> None:
+    attredit("datasets", "prepare", *SYNTHFACES)
+    (valid,) = (Path(store["path"]) for store in listed() if store["split"] == "valid")
+    part = valid.with_name(f".{valid.name}.part")
+    valid.rename(part)
+    (part / "done.jsonl").touch()
+    found = {store["split"]: store["unfinished"] for store in listed()}
+    assert found == {"train": False, "valid": True, "test": False}
+    assert "unfinished: goes on when it is needed" in attredit("datasets", "ls").stdout
+    verified = attredit("datasets", "verify")
+    assert (verified.exit_code, verified.stdout.count("as it was written.")) == (0, 2)
+    assert attredit("datasets", "rm", "--to", "1", "--yes").exit_code == 0
+    assert {path.suffix for path in stores.iterdir()} == {".lock"}

@@ -6,10 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from attredit.files import read_tensors
+
+PLAYERS = {
+    "ifcvaegan": ("autoencoder", "auxiliary"),
+    "cvae-gan": ("classifier", "discriminator", "generator", "encoder"),
+}
 
 
 @pytest.mark.parametrize("factorizer", ["mmd", "confusion"])
@@ -34,6 +41,36 @@ def test_two_processes_equal_one(tmp_path: Path, train_command: Any, run_process
     logs = [[json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (one, two)]
     assert [line["step"] for line in logs[0]] == [line["step"] for line in logs[1]] == [2, 4, 6, 8]
     assert logs[0][-1]["autoencoder/rec"] == pytest.approx(logs[1][-1]["autoencoder/rec"], rel=1e-4)
+
+
+@pytest.mark.parametrize("method", list(PLAYERS))
+def test_two_processes_equal_one_where_labels_are_missing(
+    tmp_path: Path, train_command: Any, run_process: Any, method: str
+) -> None:
+    """Of batches of 8, of which the two halves know unequally many labels, or none."""
+    random, rows = np.random.default_rng(0), ["file_name,split,Left,Hair"]
+    for i in range(40):
+        pixels = random.integers(0, 120, (32, 32, 3), np.uint8)
+        pixels[:, : 16 * (i % 2)] += 100
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+        labels = [word if random.random() < 0.4 else "" for word in (str(i % 2), "abc"[i % 3])]
+        rows.append(",".join([f"{i}.png", "test" if i == 39 else "train", *labels]))
+    (tmp_path / "metadata.csv").write_text("\n".join(rows))
+    one, two = tmp_path / "one", tmp_path / "two"
+    use = [f"--method={method}", f"--dataset=folder:{tmp_path}", "--attr=Left", "--attr=Hair"]
+    use += [f"--set=players.{player}.optimizer.options.eps=0.001" for player in PLAYERS[method]]
+    if method == "ifcvaegan":
+        use += ["--set=parts.factorizer.use=confusion", "--set=parts.factorizer.options.width=16"]
+    for run, processes in ((one, 0), (two, 2)):
+        command = train_command(run, *use, processes=processes)
+        run_process([word for word in command if not word.startswith("--data-option") and word != "--attr=Smiling"])
+    single, double = (read_tensors(run / "training.safetensors")[0] for run in (one, two))
+    for name, tensor in single.items():
+        if name.startswith(("parts", "terms")):
+            torch.testing.assert_close(double[name], tensor, rtol=1e-3, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
+    last = [json.loads((run / "metrics.jsonl").read_text().splitlines()[-1]) for run in (one, two)]
+    for name in last[0].keys() - {"images_per_second"}:
+        assert last[0][name] == pytest.approx(last[1][name], rel=1e-3, abs=1e-5), name
 
 
 WRITES = """

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from attredit import load
+from attredit.errors import RunError
 from attredit.files import below, read_tensors
 from attredit.launch import resume, train
 from attredit.observer import Observer
@@ -50,6 +51,16 @@ def test_bf16_computes_otherwise_keeps_its_weights_in_fp32_and_resumes_exactly(
     assert other["autoencoder/rec"] == pytest.approx(one["autoencoder/rec"], rel=0.02)
     assert json.loads((half / "config.json").read_text())["precision"] == "bf16"
     assert load(half).sample(1)[0].size == (32, 32)
+
+
+@pytest.mark.parametrize("fact, value", [("images", 77), ("fingerprint", "0" * 16)])
+def test_a_run_is_not_continued_on_other_data(fact: str, value: Any, request_for: Any, tmp_path: Path) -> None:
+    run = train(request_for(run_dir=str(tmp_path / "run"), steps=1))
+    config = json.loads((run / "config.json").read_text())
+    config["data"][fact] = value
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RunError, match="have changed since it was started"):
+        resume(run, steps=2, device="cpu")
 
 
 class Checkpoints(Observer):

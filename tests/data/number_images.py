@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ class Numbers:
         tag: Makes another fingerprint.
         slow: Seconds that an image takes.
         labels: Instead of the parity.
-        broken: A row whose image cannot be drawn.
+        broken: Rows whose images cannot be drawn.
         deadly: A row that ends the process, unless it is the one that made this source.
         endless: A row that takes minutes, except there.
     """
@@ -36,12 +37,13 @@ class Numbers:
         tag: str = "",
         slow: float = 0.0,
         labels: list[Any] | None = None,
-        broken: int | None = None,
+        broken: Collection[int] = (),
         deadly: int | None = None,
         endless: int | None = None,
     ) -> None:
         self.n, self.tag, self.slow = n, tag, slow
         self.broken, self.deadly, self.endless = broken, deadly, endless
+        self.drawn: list[int] = []
         self.schema = AttributeSchema.of_binary(["odd"])
         self.values = [i % 2 for i in range(n)] if labels is None else labels
         self.process = os.getpid()
@@ -57,7 +59,8 @@ class Numbers:
     def draw(self, rows: dict[str, list[int]]) -> dict[str, Any]:
         print("a source may print")
         time.sleep(self.slow * len(rows["index"]))
-        if self.broken in rows["index"]:
+        self.drawn += rows["index"]
+        if not set(self.broken).isdisjoint(rows["index"]):
             raise ValueError("the pen broke.")
         if os.getpid() != self.process:
             if self.deadly in rows["index"]:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attredit.attributes import Attribute, AttributeSchema
-from attredit.data import Geometry, Order, Store, groups_of, prevalence_of
-from attredit.errors import UsageError
+from attredit.attributes import MISSING, Attribute, AttributeSchema
+from attredit.data import Geometry, Order, Store, groups_of, missing_of, prevalence_of
+from attredit.errors import DataError, UsageError
 
 SIZES = {"n": st.integers(1, 40), "batch": st.integers(1, 50), "seed": st.integers(0, 2**40)}
 LABELS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2)), min_size=1, max_size=40).map(np.array)
@@ -120,6 +120,28 @@ def test_prevalence_worked_out_by_hand(store: Store) -> None:
     assert both["Hair"]["a"] == (0.2, 0.5)
     with pytest.raises(UsageError, match="Unknown attribute 'Ha'"):
         prevalence_of(store, ["Hat"], ["Ha"])
+
+
+def test_missing_labels_are_counted_and_never_drawn_to_be_balanced(store: Store) -> None:
+    store.labels[[1, 2], 0] = MISSING
+    store.labels[9, 1] = MISSING
+    assert missing_of(store, ["Hat", "Hair"]) == {"Hat": 2, "Hair": 1}
+    plain = prevalence_of(store, ["Hat", "Hair"])
+    # Of eight images that have a label one has a hat; of nine, two have a, and seven have b.
+    assert plain["Hat"]["1"] == pytest.approx((1 / 8, 1 / 8))
+    assert plain["Hat"]["0"] == pytest.approx((7 / 8, 7 / 8))
+    assert plain["Hair"]["a"] == pytest.approx((2 / 9, 2 / 9))
+    groups = groups_of(store.label_columns(["Hat"]))
+    assert [rows.tolist() for rows in groups] == [[3, 4, 5, 6, 7, 8, 9], [0]]
+    drawn = np.concatenate([Order(groups, 8, seed=0).indices(step) for step in range(20)])
+    assert set(drawn) == {0, *range(3, 10)}
+    # With a hat: a. Without: six of seven have b, and nobody knows of one.
+    balanced = prevalence_of(store, ["Hair"], ["Hat"])["Hair"]
+    assert [seen for _, seen in balanced.values()] == pytest.approx([7 / 13, 6 / 13, 0])
+    assert sorted(len(rows) for rows in groups_of(store.label_columns(["Hat", "Hair"]))) == [1, 6]
+    store.labels[:, 1] = np.where(store.labels[:, 0] == MISSING, store.labels[:, 1], MISSING)
+    with pytest.raises(DataError, match="No image has a label of every attribute to balance"):
+        groups_of(store.label_columns(["Hat", "Hair"]))
 
 
 @given(LABELS, st.integers(0, 2**40))

@@ -13,8 +13,8 @@ import pytest
 import torch
 from number_images import SIZE, Numbers
 
-from attredit.attributes import Attribute, AttributeSchema
-from attredit.data import Geometry, Store, decoding, prepare, require_classes, store, workers
+from attredit.attributes import MISSING, Attribute, AttributeSchema
+from attredit.data import Geometry, Store, decoding, making, prepare, require_classes, store, workers
 from attredit.errors import DataError, RunError, UsageError
 
 Left = Callable[[], list[str]]
@@ -44,8 +44,9 @@ def test_prepared_once_and_found_again(processes: int) -> None:
     assert seen[0] == (256, 600)
     assert seen[-1] == (600, 600)
     assert len(seen) == 3
-    np.testing.assert_array_equal(first.images[:, 0, 0, 0], np.arange(600) % 256)
-    assert (first.images == first.images[:, :1, :1, :1]).all()
+    images = np.asarray(first.images)
+    np.testing.assert_array_equal(images[:, 0, 0, 0], np.arange(600) % 256)
+    assert (images == images[:, :1, :1, :1]).all()
     source.open = None  # type: ignore[method-assign, assignment]
     again = made(source, progress=lambda a, b: pytest.fail("prepared twice"))
     assert again.path == first.path
@@ -60,21 +61,22 @@ def test_many_or_slow_images_do(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     monkeypatch.setattr(workers, "WORTH_WORKERS", 0.0)
     monkeypatch.setattr(workers, "cores", lambda: 64)
-    monkeypatch.setattr(workers, "decode_in_processes", lambda job, ranges, n: asked.append(n) or [])
-    made(workers=None)
-    assert asked == [16]
+    monkeypatch.setattr(workers, "decode_in_processes", lambda job, ranges, n, here: asked.append(n) or [])
+    with pytest.raises(AssertionError):  # nobody decoded the rest
+        made(workers=None)
+    assert asked == [15]  # and this process
 
 
-META = "meta.json"
+META, IMAGES, BROKEN = "meta.json", "images-000.npy", "broken.json"
 
 
 @pytest.mark.parametrize(
     "file, damage",
     [
-        ("images.npy", lambda content: content[:999]),
-        ("images.npy", lambda content: b""),
+        (IMAGES, lambda content: content[:999]),
+        (IMAGES, lambda content: b""),
         ("labels.npy", lambda content: b""),
-        ("images.npy", lambda content: content.replace(b"}", b"(")),
+        (IMAGES, lambda content: content.replace(b"}", b"(")),
         ("labels.npy", lambda content: b"PK\x03\x04"),
         ("labels.npy", lambda content: content.replace(b"<i2", b"<u2")),
         ("labels.npy", lambda content: content.replace(b"(600, 1)", b"(300, 2)")),
@@ -88,6 +90,11 @@ META = "meta.json"
         (META, lambda content: content.replace(b'"checksums"', b'"x"')),
         (META, lambda content: content.replace(b'"labels.npy"', b'"x"')),
         (META, lambda content: content.replace(b'"size": 8', b'"size": "8"')),
+        (META, lambda content: content.replace(b'"files": 1', b'"files": 2')),
+        (BROKEN, lambda content: b""),
+        (BROKEN, lambda content: b"[[]]"),
+        (BROKEN, lambda content: b'[{"row": 1, "file": "", "reason": ""}]'),
+        (BROKEN, lambda content: b'[{"row": 600, "file": "", "reason": ""}]'),
         (META, lambda content: content.replace(b'"fingerprint": "', b'"fingerprint": "x')),
     ],
 )
@@ -95,12 +102,12 @@ def test_a_damaged_store_is_made_again(file: str, damage: Callable[[bytes], byte
     path = made().path
     whole = (path / file).read_bytes()
     (path / file).write_bytes(damage(whole))
-    assert made().images[599, 0, 0, 0] == 599 % 256
+    assert made().images[599][0, 0, 0] == 599 % 256
     assert (path / file).read_bytes() == whole
     assert left() == [path.name]
 
 
-@pytest.mark.parametrize("file", ["images.npy", "labels.npy", META])
+@pytest.mark.parametrize("file", [IMAGES, "labels.npy", META, BROKEN])
 def test_a_missing_file_is_made_again(file: str) -> None:
     (made().path / file).unlink()
     assert len(made()) == 600
@@ -110,7 +117,7 @@ def test_another_fingerprint_size_or_format_is_another_store(monkeypatch: pytest
     paths = {made().path, made(Numbers(tag="x")).path}
     paths.add(prepare(Numbers(), "train", Geometry(16), name="numbers", workers=1).path)
     paths.add(prepare(Numbers(), "train", Geometry(SIZE, 1), name="numbers", workers=1).path)
-    monkeypatch.setattr(store, "FORMAT", 3)
+    monkeypatch.setattr(store, "FORMAT", 4)
     paths.add(made().path)
     assert len(paths) == 5
 
@@ -125,7 +132,6 @@ def test_a_full_id_may_be_the_name(stores: Path) -> None:
     [
         ([0, 7], r"Row 1 of split train of numbers has 7 for odd\. Labels are whole numbers from 0 to 1"),
         ([-1, 1], r"Row 0 of split train of numbers has -1 for odd"),
-        ([0, None], r"Row 1 of split train of numbers has None for odd"),
         (["0", "1"], r"Row 0 of split train of numbers has '0' for odd"),
         ([1.0, 0.5], r"Row 1 of split train of numbers has 0\.5 for odd"),
         ([], r"There are no images in split train of numbers"),
@@ -135,6 +141,15 @@ def test_labels_are_checked(labels: list[Any], message: str, left: Left) -> None
     with pytest.raises(DataError, match=message):
         made(Numbers(len(labels), labels=labels))
     assert left() == []
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_missing_labels_are_minus_one_in_the_store(missing: Any) -> None:
+    assert made(Numbers(3, labels=[1, missing, 0])).labels.tolist() == [[1], [MISSING], [0]]
+    nowhere = made(Numbers(4, labels=[missing] * 4))
+    assert nowhere.labels.tolist() == [[MISSING]] * 4
+    with pytest.raises(DataError, match="Attribute odd has no example with value 0 among 3 images"):
+        require_classes(nowhere, ["odd"])
 
 
 def test_booleans_are_labels() -> None:
@@ -181,7 +196,8 @@ def test_images_may_be_lists_or_grey_or_of_any_size() -> None:
 )
 def test_what_is_no_image_is_named(image: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Numbers, "draw", lambda self, rows: {"image": [image for _ in rows["index"]]})
-    with pytest.raises(DataError, match=rf"Image 0 of split train of numbers cannot be read: {message}.*\. Replace or"):
+    said = rf"2 of 2 images of split train of numbers cannot be decoded: row 0 \({message}.*Look at the first of them"
+    with pytest.raises(DataError, match=said):
         made(Numbers(2))
 
 
@@ -219,7 +235,7 @@ def test_space_is_reserved_before_anything_is_decoded(monkeypatch: pytest.Monkey
 
 
 def test_too_little_space_is_said_at_once(monkeypatch: pytest.MonkeyPatch, left: Left) -> None:
-    monkeypatch.setattr(store.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10})())
+    monkeypatch.setattr(making.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10})())
     with pytest.raises(RunError, match=r"only 0\.0 MB are free; 0\.1 MB are needed"):
         made()
     assert left() == []

@@ -122,7 +122,7 @@ def test_what_is_half_removed_is_no_store_and_goes_with_the_next(left: Left, mon
     assert left() == [other.path.name]
 
 
-@pytest.mark.parametrize("file", ["images.npy", "labels.npy"])
+@pytest.mark.parametrize("file", ["images-000.npy", "labels.npy"])
 def test_one_changed_byte_is_found(file: str) -> None:
     path = made().path / file
     seen: list[tuple[int, int]] = []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import quadrants as q
 
+from attredit.data import Broken
 from attredit.errors import PluginError
 from attredit.evaluation.counterfactual import NAMES
 from attredit.evaluation.measure import measure
@@ -74,6 +77,19 @@ def test_the_source_is_asked_for_rows_of_the_split_and_no_more_than_needed():
     assert labels[on, 0].max() == 0
     assert max(off) > 2900
     assert {a[3] for a in source.asked if a[2] == {"Smiling": 0}} == {1}
+
+
+def test_rows_are_those_of_the_source_where_images_are_left_out():
+    labels = q.labels_of(100)
+    source, whole = q.DrawingSource(labels), q.data_of(labels)
+    broken = tuple(Broken(row, "", "") for row in (0, 41, 42, 99))
+    kept = np.delete(np.arange(100), [0, 41, 42, 99])
+    store = replace(q.store_of(labels[kept]), broken=broken)
+    data = replace(whole, store=store, indices=np.arange(96), source=source)
+    got = measure(q.Quadrants(), data, lambda stage, done, total: None).table.metrics()
+    assert got["counterfactual_mse"].value == pytest.approx(0, abs=1e-9)
+    off = sorted(i for a in source.asked if a[2] == {"Smiling": 0} for i in a[1])
+    assert off == [row for row in kept if labels[row, 0] == 1]
 
 
 def test_rows_are_those_of_the_store_under_a_limit():

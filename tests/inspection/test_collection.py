@@ -99,6 +99,9 @@ def test_what_is_said_is_what_json_says(bad: Inspection) -> None:
     assert (train["images"], train["image_size"]) == (180, 32)
     assert train["correlations"][0][1] == 1
     assert plain["splits"]["test"]["correlations"][0][2] is None
+    assert train["missing"] == {"Hat": 0, "Coat<b>": 0, "Hair": 1}
+    assert bad.unlabelled(SCHEMA.attributes[0]) == []
+    assert bad.unlabelled(SCHEMA.attributes[2]) == [("0.56 %", 1), ("1.67 %", 1)]
     assert plain["duplicates"]["within"] == {"train": 1, "test": 0}
     assert plain["duplicates"]["across"] == {"test in train": 1}
     assert plain["duplicates"]["groups"] == [[("train", 5), ("train", 6)], [("train", 7), ("test", 10)]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +10,28 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
-from attredit.build import Built, build
-from attredit.recipe import Recipe, resolve
+from attredit.build import Built, build, kind_of_part
+from attredit.recipe import Recipe, presets_of, resolve
 from attredit.registry import installed
 from attredit.view import BatchView, Slice
 
 B, SIZE, Z, SEED = 6, 32, 8, 7
+METHODS = [(c.name, preset) for c in installed().components("method") for preset in presets_of(c)]
+NARROW = {"width": 4, "hidden": 16}
 SCHEMA = AttributeSchema.of_binary(["Smiling", "Male"])
+
+
+def narrow(method: str, preset: str) -> dict[str, Any]:
+    """Overrides that make every part of a method as small as its options allow."""
+    recipe, found = resolve(installed(), method, preset), {"latent_dim": 8}
+    for name, part in recipe.parts.items():
+        known = inspect.signature(installed().load(kind_of_part(name), part.use)).parameters
+        found |= {
+            f"parts.{name}.options.{k}": v
+            for k, v in NARROW.items()
+            if k in known and (k != "hidden" or part.options.get(k))
+        }
+    return found
 
 
 def recipe_of(method: str, preset: str, **widths: Any) -> Recipe:

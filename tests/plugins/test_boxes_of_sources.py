@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attredit.data import Box, Geometry, fingerprint_of, prepare
-from attredit.errors import DataError
+from attredit.data import Box, Geometry, fingerprint_of, prepare, require_nothing_left_out
+from attredit.errors import DataError, DataWarning
 from attredit_celeba.official import ATTRIBUTES, BOXES, PARTITION, WILD_IMAGES
 from attredit_celeba.source import CelebA
 from attredit_collections.folder import Folder
@@ -132,12 +132,15 @@ def test_copies_without_boxes() -> None:
         CelebA(image_size=32, hub="some/celeba", boxes=True)
 
 
-def test_a_box_outside_names_its_image(tmp_path: Path) -> None:
+def test_an_image_that_has_not_half_of_its_box_is_left_out(tmp_path: Path) -> None:
     folder = copies.wild(tmp_path / "x")
     copies.damage(folder / BOXES, lambda x: [*x[:3], "000002.jpg 180 10 100 100", *x[4:]])
-    message = r"Image 1 of split train of celeba \(.*000002\.jpg\) .*Most of the box 180,10,100,100 lies outside"
-    with pytest.raises(DataError, match=message):
-        prepare(wild(folder), "train", BOX, name="celeba", workers=1)
+    with pytest.warns(DataWarning, match=r"000002\.jpg .*Most of the box 180,10,100,100 lies outside"):
+        store = prepare(wild(folder), "train", BOX, name="celeba", workers=1)
+    assert 1 not in store.rows
+    assert len(store.rows) > 0
+    with pytest.raises(DataError, match=r"Most of the box 180,10,100,100 lies outside .*strict"):
+        prepare(wild(folder), "train", BOX, name="celeba", workers=1, strict=True)
 
 
 def test_other_boxes_are_another_store(tmp_path: Path) -> None:
@@ -160,7 +163,7 @@ def test_other_boxes_are_another_store(tmp_path: Path) -> None:
     ],
 )
 def test_tables_with_boxes(make: Callable[[Path], Path], source_of: Callable[..., Any], tmp_path: Path) -> None:
-    source = pickle.loads(pickle.dumps(source_of(make(tmp_path / "x"), strict=True)))
+    source = pickle.loads(pickle.dumps(source_of(make(tmp_path / "x"))))
     assert set(source.schema.names) == {"Smiling", "Hair"}
     hair = source.schema.index("Hair")
     for grey, labels in (found := greys(source)).items():
@@ -195,7 +198,7 @@ def test_bad_boxes_are_counted_and_listed_and_no_other_moves(written: str, tmp_p
     assert source.warnings == (f"{folder}: {PROBLEMS[written]}",)
     assert sorted(greys(source)) == [20 * i for i in range(made.N) if i != 2]
     with pytest.raises(DataError, match="strict"):
-        of(folder, strict=True)
+        require_nothing_left_out(source)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +211,7 @@ def test_bad_boxes_of_the_hub(box: list[int | None] | None, problem: str, tmp_pa
     assert source.warnings == (f"{folder}: images with {problem}, left out (1): row 2.",)
     assert sorted(greys(source)) == [20 * i for i in range(made.N) if i != 2]
     with pytest.raises(DataError, match="strict"):
-        of_hub(folder, strict=True).splits  # noqa: B018
+        require_nothing_left_out(source)
 
 
 def test_a_table_of_bad_boxes_alone_is_an_error(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from celeba_copies import (
     parquet,
     picture,
 )
+from PIL import Image
 
 from attredit.data import Geometry, prepare
-from attredit.errors import DataError
+from attredit.errors import DataError, DataWarning
 from attredit_celeba.copies import match
 from attredit_celeba.source import NAMES, CelebA
 
@@ -60,18 +62,28 @@ def test_a_parquet_file_that_was_cut_short(keep: int, tmp_path: Path) -> None:
             ask()
 
 
-def test_a_broken_image_in_parquet_is_named(tmp_path: Path) -> None:
+def png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_broken_image_in_parquet_is_left_out_and_named(tmp_path: Path) -> None:
     from datasets import Dataset, Features, Value
     from datasets import Image as Column
 
-    rows = [{"bytes": b"no image", "path": "000018.jpg"}]
+    good = {"bytes": png(picture(0)), "path": "000017.jpg"}
+    rows = [good, {"bytes": b"no image", "path": "000018.jpg"}, good]
     features = Features({"image": Column(), "Male": Value("bool")})
-    Dataset.from_dict({"image": rows, "Male": [True]}, features).to_parquet(tmp_path / "x" / "train.parquet")
+    Dataset.from_dict({"image": rows, "Male": [True, True, False]}, features).to_parquet(
+        tmp_path / "x" / "train.parquet"
+    )
     source = CelebA(image_size=32, data_dir=tmp_path / "x")
     assert source.schema.names == ("Male",)
-    message = r"Image 0 of split train of celeba \(000018\.jpg\) cannot be read: it is no image\."
-    with pytest.raises(DataError, match=message):
-        prepare(source, "train", Geometry(32), name="celeba", workers=1)
+    message = r"1 of 3 images of split train of celeba cannot be decoded: 000018\.jpg \(it is no image\)\."
+    with pytest.warns(DataWarning, match=message):
+        store = prepare(source, "train", Geometry(32), name="celeba", workers=1)
+    assert store.labels.tolist() == [[1], [0]]
 
 
 def test_several_columns_of_images_are_ambiguous(tmp_path: Path) -> None:

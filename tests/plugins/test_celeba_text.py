@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from celeba_copies import (
@@ -19,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attredit.data import Geometry, prepare
-from attredit.errors import DataError
+from attredit.errors import DataError, DataWarning
 from attredit_celeba.official import ATTRIBUTES, IMAGES, PARTITION
 from attredit_celeba.source import NAMES, CelebA
 from attredit_celeba.tables import read_attributes, read_names, read_partition
@@ -117,13 +118,30 @@ def test_labels_without_image_and_image_without_labels(tmp_path: Path) -> None:
         (lambda b: b"", "it is no image"),
     ],
 )
-def test_a_broken_image_is_named(content: Callable[[bytes], bytes], reason: str, tmp_path: Path) -> None:
+def test_a_broken_image_is_left_out_and_named(content: Callable[[bytes], bytes], reason: str, tmp_path: Path) -> None:
     folder = official(tmp_path / "x")
+    whole = prepare(CelebA(image_size=32, data_dir=folder), "train", Geometry(32), name="celeba", workers=1)
     image = folder / IMAGES / FILES[1]
     image.write_bytes(content(image.read_bytes()))
-    message = rf"Image 1 of split train of celeba \(.*000002\.jpg\) cannot be read: .*{reason}.*\. Replace or remove it"
-    with pytest.raises(DataError, match=message):
-        prepare(CelebA(image_size=32, data_dir=folder), "train", Geometry(32), name="celeba", workers=1)
+    message = rf"1 of {len(whole)} images of split train of celeba cannot be decoded: .*000002\.jpg \(.*{reason}"
+    with pytest.warns(DataWarning, match=message):
+        store = prepare(CelebA(image_size=32, data_dir=folder), "train", Geometry(32), name="celeba", workers=1)
+    assert store.labels.tolist() == [labels for row, labels in enumerate(whole.labels.tolist()) if row != 1]
+
+
+@pytest.mark.parametrize("place", [".", "Img"])
+def test_a_page_in_place_of_the_archive_is_told(place: str, tmp_path: Path) -> None:
+    folder = official(tmp_path / "x")
+    shutil.rmtree(folder / IMAGES)
+    (folder / place).mkdir(exist_ok=True)
+    archive = folder / place / f"{IMAGES}.zip"
+    archive.write_text("<!DOCTYPE html><title>Google Drive - Quota exceeded</title>")
+    with pytest.raises(DataError, match=r"img_align_celeba\.zip is no archive, or cut short\. .*download it again"):
+        CelebA(image_size=32, data_dir=folder)
+    with ZipFile(archive, "w") as file:
+        file.writestr("000001.jpg", b"")
+    with pytest.raises(DataError, match=r"no img_align_celeba\."):
+        CelebA(image_size=32, data_dir=folder)
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attredit.attributes import MISSING
 from attredit.errors import DataError, UsageError
 from attredit_collections.columns import Labels, read_columns
 from attredit_collections.tables import read_table
@@ -23,21 +25,28 @@ ENCODINGS: tuple[tuple[Any, Any], ...] = (
 TEXT = st.text(st.characters(categories=("L", "N", "P", "Zs")), max_size=12)
 WORD = TEXT.map("a {}".format)  # neither a number nor a yes or no
 ROWS = st.lists(st.tuples(TEXT, st.booleans()), min_size=1, max_size=20)
-ANYTHING = st.one_of(st.none(), st.booleans(), st.integers(-2, 2), st.floats(), st.sampled_from(["1", " 0", "a", "B "]))
+ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(-2, 2), st.floats(), st.sampled_from(["1", " 0", "a", "B ", "", " "])
+)
 
 
 def read(**columns: Any) -> Labels:
     return read_columns(pd.DataFrame(columns), where="a table")
 
 
-def mapped(values: Any, **options: Any) -> tuple[str, ...] | str:
-    """Names of the values of each row; or why there are none."""
+def mapped(values: Any, **options: Any) -> tuple[str | None, ...] | str:
+    """Names of the values of each row, None where it is missing; or why there are none."""
     try:
         labels = read_columns(pd.DataFrame({"it": values}), where="a table", **options)
     except DataError as error:
         return error.message
     names = labels.schema.attributes[0].values
-    return tuple(names[label] for label in labels.values[:, 0])
+    missing = labels.values[:, 0] == MISSING
+    assert (labels.mapping[0].missing, labels.without_label().tolist()) == (
+        missing.sum(),
+        np.flatnonzero(missing).tolist(),
+    )
+    return tuple(None if label == MISSING else names[label] for label in labels.values[:, 0])
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=40).filter(lambda v: len(set(v)) == 2), st.sampled_from(ENCODINGS))
@@ -68,15 +77,16 @@ def test_the_same_label_means_the_same_was_written(values: list[Any], asked_for:
     if isinstance(found, str):
         return
     meant = [_meant(value) for value in values]
-    assert None not in meant
-    assert len(set(zip(found, meant, strict=True))) == len(set(found)) == len(set(meant)) > 1
+    assert [name is None for name in found] == [meaning is None for meaning in meant]
+    pairs = {(name, meaning) for name, meaning in zip(found, meant, strict=True) if name is not None}
+    assert len(pairs) == len({name for name, _ in pairs}) == len({meaning for _, meaning in pairs}) > 1
 
 
 def _meant(value: Any) -> Any:
     """A number for what is one; None for what says nothing."""
     if not isinstance(value, str):
         return None if value is None or value != value else float(value)
-    return float(value) if value.strip() in ("0", "1") else value.strip()
+    return float(value) if value.strip() in ("0", "1") else value.strip() or None
 
 
 @given(ROWS, st.sampled_from(["\n", "\r\n"]), st.booleans())
@@ -100,11 +110,12 @@ def test_csv_files_are_read_as_they_are_written(
         ([1, 0, 2, 1], "numbers other than 0 and 1"),
         ([-1, 0, 1, 1], "numbers other than 0 and 1"),
         ([0.5, 0.25, 0.5], "numbers other than 0 and 1"),
-        (["a"] * 4, "the same in all images: a"),
-        ([1, 1, 1], "the same in all images: 1"),
-        (["yes", "no", None, ""], "2 of 4 labels are missing"),
-        ([1.0, float("nan"), 0.0], "1 of 3 labels are missing"),
+        (["a"] * 4, "one value only: a"),
+        ([1, 1, 1], "one value only: 1"),
+        (["yes", "yes", None, ""], "one value only: yes, with 2 of 4 labels missing"),
         ([None, None], "empty"),
+        ([None, float("nan"), " "], "empty"),
+        (["a", "b", None, ""], "text that differs between images: 2 in 2, with 2 of 4 labels missing"),
         ([f"person {i}" for i in range(30)], "30 different texts"),
         (["a", "b", "c"], "text that differs between images"),
         (["a", "a", 1, 1], "text and numbers mixed"),
@@ -121,9 +132,26 @@ def test_what_is_no_label_is_left_out_and_said_why(values: list[Any], reason: st
 
 
 def test_classes_that_cannot_be_named_are_left_out() -> None:
-    assert "-1 is the index of no class" in mapped([0, -1], class_names={"it": ["a", "b"]})
+    assert "2 is the index of no class" in mapped([0, 2], class_names={"it": ["a", "b"]})
+    assert "-2 is the index of no class" in mapped([0, -2], class_names={"it": ["a", "b"]})
     assert "one class" in mapped([0, 0], class_names={"it": ["a"]})
     assert "same name" in mapped([0, 1], class_names={"it": ["a", "a"]})
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  ", float("nan")])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_what_is_empty_is_missing_and_no_value(nothing: Any, encoding: tuple[Any, Any]) -> None:
+    values = pd.Series([encoding[1], nothing, encoding[0], nothing], dtype=object)
+    labels = read_columns(pd.DataFrame({"it": values}), where="a table")
+    assert labels.values[:, 0].tolist() == [1, MISSING, 0, MISSING]
+    assert labels.schema.attributes[0].binary
+    assert labels.mapping[0].missing == 2
+
+
+def test_minus_one_is_a_value_unless_datasets_says_that_it_is_none() -> None:
+    assert read(it=[-1, 1, -1]).values[:, 0].tolist() == [0, 1, 0]
+    assert read(it=pd.array([-1, None, 1], "Int64")).values[:, 0].tolist() == [0, MISSING, 1]
+    assert mapped([0, -1, 1], class_names={"it": ["a", "b"]}) == ("a", None, "b")
 
 
 def test_columns_that_are_asked_for_may_have_any_values() -> None:
@@ -163,7 +191,7 @@ def test_semicolons_and_short_rows(tmp_path: Path) -> None:
     table = read_table(path)
     assert table.columns.tolist() == ["name", "a"]
     assert table["name"].tolist() == ["x.png", "y.png"]
-    assert "it: 1 of 2 labels are missing" in mapped(table["a"])
+    assert "it: one value only: 1, with 1 of 2 labels missing" in mapped(table["a"])
 
 
 @pytest.mark.parametrize("content", ["{", '{"a": 1}\n{"a": "x"}\n', "<html>"])

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attredit.data import Geometry, prepare
-from attredit.errors import DataError
+from attredit.data import Geometry, prepare, require_nothing_left_out
+from attredit.errors import DataError, DataWarning
 from attredit_collections.folder import Folder
 
 
@@ -97,15 +97,17 @@ def test_what_is_wrong_is_counted_and_listed_and_no_label_moves(
     harm: Callable[[Path], None], sentences: list[str], lost: set[int], tmp_path: Path
 ) -> None:
     folder = made.bare_csv(tmp_path / "x")
-    whole = labels_of(of(folder, strict=True))
+    whole = labels_of(of(folder))
+    require_nothing_left_out(of(folder))
     harm(folder)
     source = of(folder)
     assert len(source.warnings) == len(sentences)
     for warning, sentence in zip(source.warnings, sentences, strict=True):
         assert sentence in warning
     assert labels_of(source) == {i: labels for i, labels in whole.items() if i not in lost}
-    with pytest.raises(DataError, match="strict"):
-        of(folder, strict=True)
+    with pytest.raises(DataError, match=r"Mend this, or do without --strict\.$") as raised:
+        require_nothing_left_out(source)
+    assert all(warning in raised.value.message for warning in source.warnings)
 
 
 def test_warnings_are_shown(tmp_path: Path, attredit_command: Any) -> None:
@@ -123,7 +125,8 @@ def test_tables_of_spreadsheets(tmp_path: Path) -> None:
     table = folder / "labels.csv"
     text = table.read_text().replace(",", " ; ").replace("\n", " \r\n")
     table.write_bytes(b"\xef\xbb\xbf" + text.encode())
-    assert labels_of(of(folder, strict=True)) == whole
+    assert labels_of(of(folder)) == whole
+    require_nothing_left_out(of(folder))
 
 
 def odd_images() -> dict[str, Callable[[Path], None]]:
@@ -151,10 +154,11 @@ def test_odd_images_are_read(tmp_path: Path) -> None:
     folder = made.classes(tmp_path / "x")
     for name, save in odd_images().items():
         save(folder / "red" / name)
-    source = of(folder, strict=True)
+    source = of(folder)
+    require_nothing_left_out(source)
     seen = 0
     for split in source.splits:
-        store = prepare(source, split, Geometry(16), name="odd", workers=1)
+        store = prepare(source, split, Geometry(16), name="odd", workers=1, strict=True)
         files = [Path(image["path"]).name for image in paths(source, split)]
         for file, pixels, label in zip(files, store.images, store.labels[:, 0], strict=True):
             if file in odd_images():
@@ -184,14 +188,29 @@ def bomb(path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # nor does it close what it could not read
-@pytest.mark.parametrize("harm", [cut_short, page, bomb])
-def test_an_image_that_cannot_be_decoded_is_an_error_that_names_it(
-    harm: Callable[[Path], None], tmp_path: Path
-) -> None:
+def test_images_that_cannot_be_decoded_are_left_out_and_named(tmp_path: Path) -> None:
+    folder = made.metadata_jsonl(tmp_path / "x")
+    whole = labels_of(of(folder))
+    for row, harm in zip((2, 5, 7), (cut_short, page, bomb), strict=True):
+        harm(folder / "train" / made.FILES[row])
+    names = r"im02\.png \(.*truncated.*im05\.png \(it is no image\).*im07\.png \(Decomp"
+    with pytest.warns(DataWarning, match=rf"^3 of 8 images of split train of mess cannot be decoded: .*{names}"):
+        assert labels_of(of(folder)) == {row: labels for row, labels in whole.items() if row not in (2, 5, 7)}
+
+
+def test_strict_is_one_option_for_tables_and_images(tmp_path: Path, attredit_command: Any) -> None:
     folder = made.classes_below_splits(tmp_path / "x")
-    harm(folder / "train" / "red" / "broken.jpg")
-    with pytest.raises(DataError, match=r"Image \d+ of split train of mess \(.*broken\.jpg\) cannot be read: "):
-        prepare(of(folder), "train", Geometry(16), name="mess", workers=1)
+    command = ["train", "--dataset", f"folder:{folder}", "--attr", "label", "--image-size", "16", "--strict"]
+    (folder / "train" / "stray.png").write_bytes((folder / "train" / made.HAIR[0] / made.FILES[0]).read_bytes())
+    printed = attredit_command(*command, exit_code=2).stderr
+    assert "images beside the folders of the classes, left out (1): train/stray.png. Mend this" in printed
+    (folder / "train" / "stray.png").unlink()
+    page(folder / "train" / made.HAIR[0] / made.FILES[0])
+    printed = attredit_command(*command, exit_code=2).stderr
+    assert (
+        f"1 of 8 images of split train of folder cannot be decoded: {folder}/train/blond/im00.png (it is no im"
+        in printed
+    )
 
 
 def test_splits_of_one_row_or_none(tmp_path: Path) -> None:

@@ -175,7 +175,8 @@ def test_an_encoder_that_reads_the_class_cannot_predict_it(request_for: Any) -> 
     built = built_of(recipe_of("cvae-gan", "default", predictor="encoder"))
     with pytest.raises(UsageError, match="reads the class, and cannot be the part that predicts it"):
         built.parts["encoder"](torch.rand(1, 3, 32, 32), None)
-    with pytest.raises(UsageError, match="The encoder should predict attributes, but has no label head"):
+    # Nor is it told the class in training, where editing could not tell it.
+    with pytest.raises(UsageError, match="reads the class, and cannot be the part that predicts it"):
         train(
             request_for(
                 method="cvae-gan", overrides={**NARROW, "parts.classifier.options.hidden": 0, "predictor": "encoder"}

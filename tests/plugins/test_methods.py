@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from one_step import METHODS, narrow
 
 from attredit import load
-from attredit.build import kind_of_part
 from attredit.checkpoint import RunDirectory
 from attredit.errors import UsageError
 from attredit.evaluation import judge as judging
@@ -20,12 +19,8 @@ from attredit.evaluation.judge_training import JudgeSettings
 from attredit.files import read_tensors
 from attredit.launch import resume, train
 from attredit.observer import Observer
-from attredit.recipe import presets_of, resolve
-from attredit.registry import installed
 
-METHODS = [(c.name, preset) for c in installed().components("method") for preset in presets_of(c)]
 SHIPPED = {"ifcvaegan", "naive-cvaegan", "ifcvae", "cvae", "cvae-gan", "vae-gan", "fader"}
-NARROW = {"width": 4, "hidden": 16}
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 36, 3), np.uint8)
 
 
@@ -36,19 +31,6 @@ class Killed(Exception):
 class KillAfterSaving(Observer):
     def on_save(self, step: int) -> None:
         raise Killed
-
-
-def narrow(method: str, preset: str) -> dict[str, Any]:
-    """Overrides that make every part of a method as small as its options allow."""
-    recipe, found = resolve(installed(), method, preset), {"latent_dim": 8}
-    for name, part in recipe.parts.items():
-        known = inspect.signature(installed().load(kind_of_part(name), part.use)).parameters
-        found |= {
-            f"parts.{name}.options.{k}": v
-            for k, v in NARROW.items()
-            if k in known and (k != "hidden" or part.options.get(k))
-        }
-    return found
 
 
 def test_everything_that_ships_is_here() -> None:

@@ -173,3 +173,16 @@ def test_is_caught_by_that_promise_alone(promise: str, install: Callable[..., st
     for check in report.failed:
         assert f"{promise}: {check.kind} {check.component} failed\n  expected: {check.expected}\n" in text
         assert f"  found:    {check.found}\n  see:      docs/conformance.md#{promise}" in text
+
+
+def test_a_loss_that_knows_of_no_missing_labels_is_caught(install: Callable[..., str]) -> None:
+    asked = "return view.loss(self.logits(view), view.targets)"
+    careless = {asked: "return (self.logits(view).sigmoid() - view.targets).square().mean()"}
+    with pytest.raises(BrokenPromises) as raised:
+        check_plugin(install({}, careless, NETWORKS), only=("shapes",))
+    (failed,) = raised.value.report.failed
+    assert (failed.promise, failed.kind) == ("shapes", "factorizer")
+    assert (failed.expected, failed.found) == (
+        "fit as a finite number",
+        "nan (Left of 2 values, 3 channels, some labels missing)",
+    )

@@ -20,14 +20,18 @@ class HSIC(nn.Module):
 
 
 def hsic(z: Tensor, y: Tensor) -> Tensor:
-    """The criterion from samples z (n, Z) and y (n, A), n > 1; the kernel's variance is z's median squared distance."""
+    """The criterion from samples z (n, Z) and y (n, A), n > 1; the kernel's variance is z's median squared distance.
+
+    With a linear kernel it is a sum over attributes, each of the images that have a label of it; others are NaN.
+    """
     norms = z.square().sum(1)
     squared = (norms[:, None] + norms[None, :] - 2.0 * z @ z.T).clamp(min=0.0)  # rounding may leave tiny negatives
     one, other = torch.triu_indices(len(z), len(z), offset=1)
     variance = squared.detach()[one, other].median().clamp(min=1e-12)
     kernel = (-squared / (2.0 * variance)).exp()
-    centred = y - y.mean(0)  # H L H of the linear kernel is this times its transpose
-    return (centred * (kernel @ centred)).sum() / (len(z) - 1) ** 2
+    centred = (y - y.nanmean(0)).nan_to_num(nan=0.0)  # H L H of the linear kernel is this times its transpose
+    others = (~y.isnan()).sum(0) - 1
+    return ((centred * (kernel @ centred)).sum(0) / others.clamp(min=1) ** 2).sum()
 
 
 RECIPE = Recipe(

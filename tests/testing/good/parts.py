@@ -56,10 +56,10 @@ class Factorizer(nn.Module):
         return view.once("small/logits", lambda: view.part("factorizer").layer(view.z()))
 
     def fit(self, view):
-        return view.schema.loss(self.logits(view), view.targets)
+        return view.loss(self.logits(view), view.targets)
 
     def penalty(self, view):
-        return view.schema.loss(self.logits(view), view.schema.uniform(view.targets))
+        return view.loss(self.logits(view), view.schema.uniform(view.targets))
 
 
 def centred(view):
