@@ -179,7 +179,7 @@ class Images:
         if not all(alike) or any((a.shape[1:], a.dtype) != (self.shape[1:], self.dtype) for a in arrays):
             raise ValueError("files of different stores")
         self._offsets = [array.offset for array in arrays]
-        self._opened = [os.open(file, os.O_RDONLY) for file in files]
+        self._opened = [os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0)) for file in files]
         weakref.finalize(self, _close, self._opened)
 
     def __len__(self) -> int:
@@ -192,7 +192,7 @@ class Images:
         for start, place in zip(range(0, found.size, size), np.ravel(places).tolist(), strict=True):
             number, row = divmod(place, self._each)
             into = flat[start : start + size].data
-            if os.preadv(self._opened[number], [into], self._offsets[number] + row * size) != size:
+            if _read_at(self._opened[number], into, self._offsets[number] + row * size) != size:
                 raise RunError(
                     f"{self._files[number]} was cut short while it was in use.", "Start again: it is made anew."
                 )
@@ -205,6 +205,17 @@ class Images:
         if copy is False:
             raise ValueError("Images in files cannot be an array without being copied.")
         return np.asarray(self[:], dtype)
+
+
+def _read_at(descriptor: int, into: memoryview, offset: int) -> int:
+    """Fill a buffer from a place in a file; returns how many bytes there were."""
+    if hasattr(os, "preadv"):
+        return os.preadv(descriptor, [into], offset)
+    # Windows. Moving to the place first is safe there: no forked process shares it.
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    found = os.read(descriptor, len(into))
+    into[: len(found)] = found
+    return len(found)
 
 
 def _close(opened_files: Sequence[int]) -> None:

@@ -9,11 +9,11 @@ ALPHA, BETA, GAMMA = 0.2, 0.0, 1.0  # the paper's best model (Table 1, first row
 _AUXILIARY = Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="rmsprop", lr=2e-4))
 
 
-def _edits(obey: float, keep: float) -> dict[str, Term]:
+def _edits(obey: float, keep: float, every: int) -> dict[str, Term]:
     """The decoder alone answers for its edits: they show what was asked for, and little else."""
     return {
-        "class_edit": Term(weight=obey, only=("decoder",), every=2),
-        "residual": Term(weight=keep, only=("decoder",), every=2),
+        "class_edit": Term(weight=obey, only=("decoder",), every=every),
+        "residual": Term(weight=keep, only=("decoder",), every=every),
     }
 
 
@@ -23,7 +23,7 @@ DEFAULT = Recipe(
     players={
         "autoencoder": Player(
             trains=("encoder", "decoder"),
-            terms={"penalty": Term(weight=0.0015), **_edits(obey=0.003, keep=0.05)},
+            terms={"penalty": Term(weight=0.0015), **_edits(obey=0.015, keep=0.01, every=4)},
         ),
         # A weak adversary is fooled without any information being removed: it learns several times a step.
         "auxiliary": Player(
@@ -33,6 +33,7 @@ DEFAULT = Recipe(
             repeats=4,
         ),
     },
+    steps=2600,
 )
 
 # On the networks that most other methods have by default.
@@ -42,7 +43,7 @@ CONV = Recipe(
     players={
         "autoencoder": Player(
             trains=("encoder", "decoder"),
-            terms={"penalty": Term(weight=0.1), **_edits(obey=0.01, keep=0.05)},
+            terms={"penalty": Term(weight=0.1), **_edits(obey=0.01, keep=0.05, every=2)},
         ),
         "auxiliary": Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="adam", lr=1e-3)),
     },

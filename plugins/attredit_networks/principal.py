@@ -73,7 +73,9 @@ class PrincipalComponents(nn.Module):
         return (coordinates * self.scale) @ self.basis
 
     def _flat(self, images: Tensor) -> Tensor:
-        return F.adaptive_avg_pool2d(images, self.size).flatten(1)
+        if images.shape[-1] != self.size:
+            images = F.adaptive_avg_pool2d(images, self.size)
+        return images.flatten(1)
 
 
 class PrincipalEncoder(nn.Module):

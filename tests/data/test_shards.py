@@ -98,6 +98,12 @@ def test_beyond_the_end_is_an_error(index: Any, images: Images) -> None:
         images[index]
 
 
+def test_they_are_read_where_there_is_no_preadv(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = np.asarray(images)
+    monkeypatch.delattr(os, "preadv")
+    np.testing.assert_array_equal(images[np.arange(len(images))[::-1]], whole[::-1])
+
+
 def test_what_is_read_is_a_copy(images: Images) -> None:
     images[:][:] = 77
     assert images[0].item() == 0
