@@ -17,7 +17,7 @@ from torch import Tensor
 from attredit.data.geometry import beyond
 
 # Found on drawn faces at 64x64; lengths are in pixels there and scale with the image size.
-GAIN = 20.0
+GAIN = 10.0
 FLOOR = 0.08
 _DILATE = 5
 _BLUR = 1.0

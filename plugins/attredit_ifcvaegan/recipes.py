@@ -9,27 +9,23 @@ ALPHA, BETA, GAMMA = 0.2, 0.0, 1.0  # the paper's best model (Table 1, first row
 _AUXILIARY = Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="rmsprop", lr=2e-4))
 
 
-def _edits(obey: float, keep: float, every: int) -> dict[str, Term]:
-    """The decoder alone answers for its edits: they show what was asked for, and little else."""
-    return {
-        "class_edit": Term(weight=obey, only=("decoder",), every=every),
-        "residual": Term(weight=keep, only=("decoder",), every=every),
-    }
-
-
 DEFAULT = Recipe(
     extends="naive-cvaegan:principal",
     parts={"factorizer": Part(use="confusion", options={"normalize": True, "width": 256})},
     players={
         "autoencoder": Player(
             trains=("encoder", "decoder"),
-            terms={"penalty": Term(weight=0.0015), **_edits(obey=0.015, keep=0.01, every=4)},
+            terms={
+                "penalty": Term(weight=0.0015),
+                # The decoder alone answers for its edits.
+                "class_edit": Term(weight=0.015, only=("decoder",), every=4),
+            },
         ),
         # A weak adversary is fooled without any information being removed: it learns several times a step.
         "auxiliary": Player(
             trains=("factorizer",),
             terms={"fit": Term()},
-            optimizer=Optimizer(name="adam", lr=1e-3, options={"betas": (0.5, 0.99)}),
+            optimizer=Optimizer(name="adam", lr=1e-3, options={"betas": [0.5, 0.99]}),
             repeats=4,
         ),
     },
@@ -43,7 +39,12 @@ CONV = Recipe(
     players={
         "autoencoder": Player(
             trains=("encoder", "decoder"),
-            terms={"penalty": Term(weight=0.1), **_edits(obey=0.01, keep=0.05, every=2)},
+            terms={
+                "penalty": Term(weight=0.1),
+                # The decoder alone answers for its edits: they show what was asked for, and little else.
+                "class_edit": Term(weight=0.01, only=("decoder",), every=2),
+                "residual": Term(weight=0.05, only=("decoder",), every=2),
+            },
         ),
         "auxiliary": Player(trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="adam", lr=1e-3)),
     },
@@ -67,7 +68,7 @@ ADVERSARIAL = Recipe(
         "discriminator": Player(
             trains=("discriminator",),
             terms={"gan": Term(every=2)},
-            optimizer=Optimizer(name="adam", lr=2e-4, options={"betas": (0.5, 0.999)}),
+            optimizer=Optimizer(name="adam", lr=2e-4, options={"betas": [0.5, 0.999]}),
             start=_JOINS,
         ),
     },
