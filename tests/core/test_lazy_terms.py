@@ -24,7 +24,7 @@ TINY = {
 
 
 def test_a_lazy_term_weighs_as_many_times_as_it_is_skipped() -> None:
-    built = build(installed(), resolve(installed(), "ifcvaegan", "default", TINY), SCHEMA, channels=3, image_size=16)
+    built = build(installed(), resolve(installed(), "ifcvaegan", "conv", TINY), SCHEMA, channels=3, image_size=16)
     player = next(p for p in built.players if p.name == "autoencoder")
     weights = [
         {n: w for _, terms in player.groups(step, 100) for n, w in terms.items()}.get("class_edit") for step in range(8)
@@ -40,7 +40,7 @@ def test_no_term_is_computed_less_than_never() -> None:
 
 def test_residual_is_the_mean_absolute_change_summed_over_channels() -> None:
     torch.manual_seed(0)
-    built = build(installed(), resolve(installed(), "ifcvaegan", "default", TINY), SCHEMA, channels=3, image_size=16)
+    built = build(installed(), resolve(installed(), "ifcvaegan", "conv", TINY), SCHEMA, channels=3, image_size=16)
     view = BatchView(
         dict(built.parts.items()),
         SCHEMA,

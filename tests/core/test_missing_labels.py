@@ -256,7 +256,6 @@ def test_where_all_is_known_nobody_asks_the_predictor() -> None:
     whole.images("reconstruction"), whole.images("edited")
     assert not whole.missing
     assert whole.told(whole.targets) is whole.targets
-    assert ("predicted",) not in whole._memo
     with pytest.raises(UsageError, match="asks for the part 'nobody'"):
         view("nobody").images("reconstruction")
 

@@ -17,7 +17,7 @@ from attredit.view import BatchView, Slice
 
 B, SIZE, Z, SEED = 6, 32, 8, 7
 METHODS = [(c.name, preset) for c in installed().components("method") for preset in presets_of(c)]
-NARROW = {"width": 4, "hidden": 16}
+NARROW = {"width": 4, "hidden": 16, "components": 8}
 SCHEMA = AttributeSchema.of_binary(["Smiling", "Male"])
 
 
