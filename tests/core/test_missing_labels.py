@@ -253,7 +253,10 @@ def test_an_unknown_attribute_is_not_edited() -> None:
 
 def test_where_all_is_known_nobody_asks_the_predictor() -> None:
     whole = view("classifier", LABELS.clamp(min=0))
-    whole.images("reconstruction"), whole.images("edited")
+    asked: list[Any] = []
+    whole.part("classifier").register_forward_hook(lambda *called: asked.append(called))
+    whole.images("reconstruction"), whole.images("edited"), whole.images("prior")
+    assert not asked
     assert not whole.missing
     assert whole.told(whole.targets) is whole.targets
     with pytest.raises(UsageError, match="asks for the part 'nobody'"):

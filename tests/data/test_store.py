@@ -148,7 +148,7 @@ def test_missing_labels_are_minus_one_in_the_store(missing: Any) -> None:
     assert made(Numbers(3, labels=[1, missing, 0])).labels.tolist() == [[1], [MISSING], [0]]
     nowhere = made(Numbers(4, labels=[missing] * 4))
     assert nowhere.labels.tolist() == [[MISSING]] * 4
-    with pytest.raises(DataError, match="Attribute odd has no example with value 0 among 3 images"):
+    with pytest.raises(DataError, match="Attribute odd has no example with value 0 among 4 images"):
         require_classes(nowhere, ["odd"])
 
 
