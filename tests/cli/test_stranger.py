@@ -62,7 +62,8 @@ class Plain(ConvEncoder):
     pass
 """
 TRAIN = [
-    "train", "--dataset", "tiles", "--attr", "colour", "--attr", "large", "--image-size", "32", "--preset", "conv", "--steps", "150",
+    "train", "--dataset", "tiles", "--attr", "colour", "--attr", "large", "--image-size", "32", "--steps", "150",
+    "--preset", "conv",
     "--batch-size", "16", "--data-option", "count=96", "--device", "cpu", "--set", "parts.encoder.use=strange/plain",
     "--set", "parts.encoder.options.width=8", "--set", "parts.decoder.options.width=8", "--set", "latent_dim=8",
     # Of the recipe as little as can be: it may change, and this is no test of how good it is.
