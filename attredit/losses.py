@@ -21,17 +21,22 @@ from attredit.view import BatchView, Of
 
 Batch = Literal["mean", "sum"]
 Reduction = Literal["mean", "sum"]
+Likelihood = Literal["bernoulli", "gaussian"]
 
 
-def rec_(view: BatchView, batch: Batch = "mean", likelihood: Literal["bernoulli", "gaussian"] = "bernoulli") -> Tensor:
+def rec_(view: BatchView, batch: Batch = "mean", likelihood: Likelihood = "bernoulli") -> Tensor:
     """Equation 3: BCE of the reconstruction (or half its squared error), summed over pixels, divided by H*W."""
-    logits, images = view.logits("reconstruction"), view.real
-    if likelihood == "bernoulli":
-        mean = F.binary_cross_entropy_with_logits(logits, images)
-    else:
-        mean = 0.5 * F.mse_loss(view.images("reconstruction"), images)
     # A mean over channels and pixels, times C, is a sum over both divided by H*W.
-    return mean * images.shape[1] * _times(view, batch)
+    return _unlike(view, likelihood).mean() * view.real.shape[1] * _times(view, batch)
+
+
+def rec_edited_(view: BatchView, likelihood: Likelihood = "bernoulli") -> Tensor:
+    """Equation 3 where edits change the image: `rec`, its pixels weighted by `BatchView.mask`.
+
+    What an edit shows is drawn there, and a mean over all pixels hardly sees it. Give it ``only=("decoder",)``: an
+    encoder that hears of it writes the attribute into the latent.
+    """
+    return (_unlike(view, likelihood) * view.mask).mean() * view.real.shape[1]
 
 
 def kl_(view: BatchView, batch: Batch = "mean", reduction: Reduction = "mean") -> Tensor:
@@ -105,12 +110,18 @@ def class_rec_(view: BatchView, target: Literal["true", "predicted"] = "true") -
     return view.loss(view.attrs("reconstruction"), wanted)
 
 
-def class_edit_(view: BatchView) -> Tensor:
+def class_edit_(view: BatchView, of: Literal["edited", "blended"] = "edited") -> Tensor:
     """The label head on the edit, against the labels asked for (AttGAN's attribute classification constraint).
 
-    Give it ``only=("decoder",)``: the head judges, the decoder obeys.
+    Summed over attributes: each is edited as well as if it were the only one. Give it ``only=("decoder",)``: the head
+    judges, the decoder obeys.
+
+    Args:
+        view: The step.
+        of: The decoded edit, or that blended into the image. The second looks like what the head knows, and what the
+            decoder misses of an image is no reason to exaggerate.
     """
-    return view.loss(view.attrs("edited"), view.edited_targets)
+    return view.loss(view.attrs(of), view.edited_targets) * len(view.schema)
 
 
 def residual_(view: BatchView) -> Tensor:
@@ -123,14 +134,25 @@ def residual_(view: BatchView) -> Tensor:
 
 
 def penalty_(view: BatchView, part: str = "factorizer") -> Tensor:
-    """What the factorization strategy asks of the encoder (the encoder's side of equation 11)."""
-    return view.part(part).penalty(view)  # type: ignore[operator, no-any-return]
+    """What the factorization strategy asks of the encoder (the encoder's side of equation 11).
+
+    Strategies answer with a mean over attributes; here it is their sum, so that each is kept out of the latent as well
+    as if it were the only one.
+    """
+    return view.part(part).penalty(view) * len(view.schema)  # type: ignore[operator, no-any-return]
 
 
 def fit_(view: BatchView, part: str = "factorizer") -> Tensor:
     """What the strategy's own network minimises (equation 7); 0 for one that has none."""
     loss = view.part(part).fit(view)  # type: ignore[operator]
     return view.real.new_zeros(()) if loss is None else torch.as_tensor(loss)
+
+
+def _unlike(view: BatchView, likelihood: Likelihood) -> Tensor:
+    """(B, C, H, W) minus the log-likelihood of every pixel in the reconstruction, up to a constant."""
+    if likelihood == "bernoulli":
+        return F.binary_cross_entropy_with_logits(view.logits("reconstruction"), view.real, reduction="none")
+    return 0.5 * (view.images("reconstruction") - view.real).square()
 
 
 _FAKES: tuple[Of, ...] = ("reconstruction", "prior")

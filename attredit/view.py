@@ -8,6 +8,7 @@ Terms ask a `BatchView` for images, codes and verdicts *of* something:
 | `reconstruction` | decoded from the batch's latent, with true or predicted labels as the recipe says |
 | `prior` | decoded from N(0, I) with the batch's labels |
 | `edited` | decoded from the batch's latent with other labels |
+| `blended` | the edit, within `mask`, in the batch's own images: a composite edit without the fit of colours |
 | `cycle` | the edit, encoded and decoded back with the batch's labels |
 
 A label may be missing. Its columns of `targets` are then NaN, which `loss` leaves out; networks are never told NaN, but
@@ -29,11 +30,12 @@ import torch.distributed
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING, AttributeSchema
+from attredit.composite import edit_mask
 from attredit.errors import UsageError, nearest
 from attredit.interfaces import Code, Verdict, latent_shape
 
 T = TypeVar("T")
-Of = Literal["real", "reconstruction", "prior", "edited", "cycle"]
+Of = Literal["real", "reconstruction", "prior", "edited", "blended", "cycle"]
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class BatchView:
 
     @property
     def edited_labels(self) -> Tensor:
-        """(B, n) other labels: a single attribute takes another value; of several, each does with probability 1/2.
+        """(B, n) other labels: one attribute, drawn at random, takes another value, and so do half of the others.
 
         A missing label stays missing, so that attribute of that image is not edited.
         """
@@ -173,12 +175,26 @@ class BatchView:
         return self.once("z", lambda: self._sample(of, draw), of, draw)
 
     def logits(self, of: Of) -> Tensor:
-        """(B, C, H, W) what the decoder says before the sigmoid."""
+        """(B, C, H, W) what the decoder says before the sigmoid.
+
+        Raises:
+            UsageError: for images that it does not draw.
+        """
+        if of in ("real", "blended"):
+            raise UsageError(f"A term asks for logits of the {of} images, which are not decoded.", "Ask for images.")
         return self.once("logits", lambda: self._decode(of), of)
 
     def images(self, of: Of) -> Tensor:
         """(B, C, H, W) in [0, 1]."""
-        return self.real if of == "real" else self.once("images", lambda: self.logits(of).sigmoid(), of)
+        return self.real if of == "real" else self.once("images", lambda: self._draw(of), of)
+
+    @property
+    def mask(self) -> Tensor:
+        """(B, 1, H, W) in [0, 1]: where the edit differs from the reconstruction, as composite edits see it; constant.
+
+        Without a gradient: an edit must not shrink in order to be seen less.
+        """
+        return self.once("mask", lambda: edit_mask(self.images("reconstruction"), self.images("edited")).detach())
 
     def verdict(self, part: str, of: Of) -> Verdict:
         """What a discriminator or classifier says of some images."""
@@ -250,15 +266,20 @@ class BatchView:
     def _draw_edit(self) -> Tensor:
         n = len(self.schema)
         uniform = torch.special.ndtr(self.noise("edit/value", (n,))).clamp(max=1 - 1e-6)
-        other = self.schema.other(self.labels, uniform)
-        if n == 1:
-            return other
-        return torch.where(self.noise("edit/which", (n,)) > 0, other, self.labels)
+        change = self.noise("edit/which", (n,)) > 0
+        # Where nothing changed, there would be nothing to learn from.
+        change.scatter_(1, self.noise("edit/one", (n,)).argmax(1, keepdim=True), True)
+        return torch.where(change, self.schema.other(self.labels, uniform), self.labels)
+
+    def _draw(self, of: Of) -> Tensor:
+        if of == "blended":
+            return self.real + self.mask * (self.images("edited") - self.real)
+        return self.logits(of).sigmoid()
 
     def _encode(self, of: Of) -> Code:
         labels = None
         if self.predictor != "encoder":
-            labels = self.told(self.edited_targets if of == "edited" else self.targets)
+            labels = self.told(self.edited_targets if of in ("edited", "blended") else self.targets)
         code: Code = _floats(self.part("encoder")(self.images(of), labels))
         return code
 

@@ -17,8 +17,9 @@ DEFAULT = Recipe(
             trains=("encoder", "decoder"),
             terms={
                 "penalty": Term(weight=0.0015),
-                # The decoder alone answers for its edits.
-                "class_edit": Term(weight=0.015, only=("decoder",), every=4),
+                # The decoder alone answers for its edits: they read as asked for, and are drawn as well as anything.
+                "class_edit": Term(weight=0.03, only=("decoder",), every=4, options={"of": "blended"}),
+                "rec_edited": Term(weight=10.0, only=("decoder",), every=4),
             },
         ),
         # A weak adversary is fooled without any information being removed: it learns several times a step.

@@ -6,7 +6,9 @@ attributes change, and adds what convolutions say beside them. So training start
 its steps are spent on what that model lacks: taking the attributes out of the latent, and what is not linear.
 
 Convolutions tell the labels and how sure the code is, but do not write into its mean. They know the labels, because the
-label head trains them; a mean that they write into leaks them sooner than a factorizer can take them out.
+label head trains them; a mean that they write into leaks them sooner than a factorizer can take them out. What the
+label head says may only shift the mean: so the difference between images with and without an attribute that any
+adversary sees first, that of their means, is taken out without giving up a direction.
 """
 
 from __future__ import annotations
@@ -108,9 +110,10 @@ class PrincipalEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.noise = noise
+        count = max(components, latent_dim)
         self.trunk, features = convolutions(channels, image_size, width, norm)
-        self.components = PrincipalComponents(channels, min(linear_size, image_size), max(components, latent_dim))
-        self.mean = _identity(nn.Linear(max(components, latent_dim), latent_dim, bias=False), latent_dim)
+        self.components = PrincipalComponents(channels, min(linear_size, image_size), count)
+        self.mean = _identity(nn.Linear(count + attr_dim, latent_dim, bias=False), latent_dim)
         self.logvar, self.head = nn.Linear(features, latent_dim), nn.Linear(features, attr_dim)
         nn.init.normal_(self.logvar.weight, std=1e-3)
 
@@ -123,7 +126,10 @@ class PrincipalEncoder(nn.Module):
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Code:
         """Encode; `labels` are not read."""
         flat = self.trunk(2.0 * images - 1.0)  # centred: the label head learns several times sooner
-        return Code(self.mean(self.components.read(images)), self.logvar(flat), self.head(flat))
+        attrs = self.head(flat)
+        # What the head says is the labels' business alone; the latent only uses it.
+        told = 2.0 * attrs.detach().sigmoid() - 1.0
+        return Code(self.mean(torch.cat([self.components.read(images), told], 1)), self.logvar(flat), attrs)
 
 
 class PrincipalDecoder(nn.Module):

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from attredit import AttributeSchema, Code, Editor, Recipe, Verdict, load
 from attredit.build import build
 from attredit.checkpoint import RunDirectory
+from attredit.composite import edit_mask
 from attredit.errors import PluginError, RunError, UsageError
 from attredit.files import read_tensors
 from attredit.launch import train
-from attredit.losses import class_edit_, kl_, match_
+from attredit.losses import class_edit_, kl_, match_, rec_edited_
 from attredit.recipe import resolve
 from attredit.registry import Registry, installed
 from attredit.report.commands import train_command
@@ -36,10 +37,11 @@ class Told(nn.Module):
     """An encoder that remembers what it was told, and whose own label head says that all is absent."""
 
     labels: Tensor | None = None
+    count = 2
 
     def forward(self, images: Tensor, labels: Tensor | None) -> Code:
         self.labels = labels
-        return Code(images.flatten(1)[:, :3], None, -torch.ones(len(images), 2))
+        return Code(images.flatten(1)[:, :3], None, -torch.ones(len(images), self.count))
 
 
 class Difference(nn.Module):
@@ -67,7 +69,7 @@ def view(**options: Any) -> tuple[BatchView, Told]:
 def test_terms_ask_the_predictor() -> None:
     ours, _ = view(predictor="classifier")
     assert torch.equal(ours.attrs("real"), torch.ones(3, 2))
-    torch.testing.assert_close(class_edit_(ours), SCHEMA.loss(torch.ones(3, 2), ours.edited_targets))
+    torch.testing.assert_close(class_edit_(ours), 2 * SCHEMA.loss(torch.ones(3, 2), ours.edited_targets))  # their sum
     theirs, _ = view()
     assert torch.equal(theirs.attrs("edited"), -torch.ones(3, 2))
 
@@ -86,6 +88,72 @@ def test_the_decoder_knows_what_the_image_has(decode_with: str) -> None:
     torch.testing.assert_close(back, (ours.targets - ours.edited_targets).sum(1))
     assert torch.equal(encoder.labels, ours.edited_targets)
     assert torch.equal(ours.logits("prior")[:, 0, 0, 0], ours.targets.sum(1))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_every_image_is_edited_in_one_attribute_or_more(count: int) -> None:
+    labels = torch.randint(2, (4000, count), generator=torch.Generator().manual_seed(0))
+    schema = AttributeSchema.of_binary(["a", "b", "c"][:count])
+    images = torch.zeros(4000, 3, 1, 1)
+    ours = BatchView({}, schema, images, labels, rows=Slice(0, 4000, 4000), seed=0, step=0, latent_dim=1)
+    changed = ours.edited_labels != labels
+    assert changed.any(1).all()
+    # The one that is drawn, or not drawn and changed all the same.
+    expected = 1 / count + (1 - 1 / count) / 2
+    assert changed.float().mean(0).tolist() == pytest.approx([expected] * count, abs=0.03)
+
+
+def test_a_blended_edit_changes_the_image_where_the_decoder_does() -> None:
+    encoder, labels = Told(), torch.tensor([[0], [1]])
+    schema, base = AttributeSchema.of_binary(["a"]), nn.Parameter(torch.tensor(0.3))
+    encoder.count = 1
+
+    class Half(nn.Module):
+        """Draws the attribute into the left half: half a logit or three."""
+
+        def forward(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor:
+            left = (torch.arange(64) < 32).float().expand(64, 64)
+            return base + 3.0 * attrs[:, :, None, None] * left.expand(len(z), 3, 64, 64)
+
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    ours = BatchView(
+        {"encoder": encoder, "decoder": Half()},
+        schema,
+        images,
+        labels,
+        rows=Slice(0, 2, 2),
+        seed=0,
+        step=0,
+        latent_dim=3,
+    )
+    mask = edit_mask(ours.images("reconstruction"), ours.images("edited")).detach()
+    assert not ours.mask.requires_grad
+    torch.testing.assert_close(ours.mask, mask)
+    assert (mask[..., :28] > 0.999).all()
+    assert (mask[..., 40:] == 0).all()
+    edited, blended = ours.images("edited"), ours.images("blended")
+    torch.testing.assert_close(blended, images * (1 - mask) + edited * mask)
+    assert torch.equal(blended[..., 40:], images[..., 40:])
+    # The head reads that image, with a gradient that reaches the decoder.
+    ours.attrs("blended")
+    (gradient,) = torch.autograd.grad(blended.sum(), base)
+    assert gradient != 0
+
+    # Equation 3 with weights, term by term.
+    p = ours.images("reconstruction")
+    entropy = -(images * p.log() + (1 - images) * (1 - p).log())
+    by_hand = sum((mask[b, 0] * entropy[b, c]).sum() / 64**2 for b in range(2) for c in range(3)) / 2
+    torch.testing.assert_close(rec_edited_(ours), by_hand)
+    squares = (mask * 0.5 * (images - p).square()).sum() / 64**2 / 2
+    torch.testing.assert_close(rec_edited_(ours, likelihood="gaussian"), squares)
+    torch.testing.assert_close(class_edit_(ours, of="blended"), schema.loss(ours.attrs("blended"), 1.0 - ours.targets))
+
+
+@pytest.mark.parametrize("of", ["real", "blended"])
+def test_images_that_are_not_decoded_have_no_logits(of: Any) -> None:
+    ours, _ = view()
+    with pytest.raises(UsageError, match=f"{of} images"):
+        ours.logits(of)
 
 
 @pytest.mark.parametrize("decode_with", ["true", "predicted"])

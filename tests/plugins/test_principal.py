@@ -80,13 +80,22 @@ def test_the_latents_noise_begins_with_the_same_squared_error_each() -> None:
     torch.testing.assert_close(logvar[0].exp(), (0.05 / variance).clamp(max=0.9))
 
 
-def test_only_the_components_decide_the_mean() -> None:
+def test_the_mean_is_linear_in_the_components_and_shifted_by_what_the_label_head_says() -> None:
     encoder, _ = networks()
     images = torch.rand(2, 3, 8, 8)
     before = encoder(images).mean
     for parameter in encoder.trunk.parameters():
         parameter.data.normal_()
-    assert torch.equal(encoder(images).mean, before)
+    assert torch.equal(encoder(images).mean, before)  # training begins without a shift
+    encoder.mean.weight.data.normal_()
+    of_components, of_labels = encoder.mean.weight.split((5, 2), dim=1)
+    code = encoder(images)
+    assert code.attrs is not None
+    signs = 2.0 * code.attrs.sigmoid() - 1.0
+    torch.testing.assert_close(code.mean, encoder.components.read(images) @ of_components.T + signs @ of_labels.T)
+    # The head learns labels, not what would suit the latent.
+    code.mean.sum().backward()
+    assert encoder.head.weight.grad is None
 
 
 def test_attributes_change_what_the_latent_draws() -> None:
