@@ -18,7 +18,7 @@ DEFAULT = Recipe(
             terms={
                 "penalty": Term(weight=0.0015),
                 # The decoder alone answers for its edits: they read as asked for, and are drawn as well as anything.
-                "class_edit": Term(weight=0.03, only=("decoder",), every=4, options={"of": "blended"}),
+                "class_edit": Term(weight=0.04, only=("decoder",), every=4, options={"of": "blended"}),
                 "rec_edited": Term(weight=10.0, only=("decoder",), every=4),
             },
         ),
@@ -30,7 +30,7 @@ DEFAULT = Recipe(
             repeats=4,
         ),
     },
-    steps=2600,
+    steps=2200,
 )
 
 # On the networks that most other methods have by default.
