@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)
 	rm -rf $(DEMO)
-	$(BIN)/attredit train --attr Smiling --attr Eyeglasses --run-dir $(DEMO)
+	$(BIN)/attredit train --attr Smiling --attr Eyeglasses --steps 3000 --run-dir $(DEMO)
 	$(BIN)/attredit evaluate $(DEMO)
 	$(BIN)/attredit report $(DEMO)
 
