@@ -40,6 +40,8 @@ COLLAPSED, RUNAWAY = 0.01, 50.0
 # that it gets wrong: with nothing against it, it stays near a tenth. Guessing a rare attribute costs less than ln 2;
 # where one image in 45 has it (CelebA's rarest) .11 nats, which is just above .15 of ln 2.
 WON, SATURATED = 0.1, 0.15
+# A weight of mmd's penalty that takes effect; that of an adversary may be a hundred times less.
+MATCHING = 0.1
 # Change of the judge's probability of another attribute that should not have changed: of one image in ten, all of it.
 MOVED = 0.1
 # The last part of training, whose mean says how it ended.
@@ -210,7 +212,8 @@ def _factorize(config: RunConfig) -> str:
         return "Use a method that factorizes: --method ifcvaegan"
     heavier = "; ".join(_weigh(p, n, t, 10) for p, _, n, t in terms)
     matched = config.recipe.parts["factorizer"].use == "mmd"
-    other = "" if matched else ", or use one without an adversary: --set parts.factorizer.use=mmd"
+    enough = " ".join(f"--set players.{p}.terms.{n}={MATCHING:g}" for p, _, n, _ in terms)
+    other = "" if matched else f", or use one without an adversary: --set parts.factorizer.use=mmd {enough}"
     return f"Give the factorizer more weight ({heavier}){other}"
 
 
