@@ -58,7 +58,7 @@ class Request:
         preset: One of its presets.
         overrides: Dotted recipe keys and their values.
         dataset: Registered data set, or ``NAME:ARGUMENT`` for one that takes an argument.
-        attributes: Names of the attributes to edit.
+        attributes: Names of the attributes to edit; a data set's only one needs no naming.
         data_dir: Where the data lie, for data sets that are not embedded.
         data_options: Options of the data set.
         strict: Make an error of whatever is left out of the data set with a warning.
@@ -145,8 +145,10 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
         observer.on_source(source)
     if request.strict:
         require_nothing_left_out(source)
-    if not request.attributes:
-        raise UsageError("No attribute to edit.", f"Name one or more with --attr: {', '.join(source.schema.names)}.")
+    names = source.schema.names
+    if not request.attributes and len(names) > 1:
+        raise UsageError("No attribute to edit.", f"Name one or more with --attr: {', '.join(names)}.")
+    request = replace(request, attributes=request.attributes or names)
     schema, balanced = source.schema.select(request.attributes), source.schema.select(request.balance).names
     geometry = Geometry(size=request.image_size, channels=source.channels, crop=request.crop)
     whole = geometry.crop != "box" and geometry.keeps(request.image_size, request.image_size)

@@ -21,7 +21,7 @@ SUMMARIES = {
 @click.group(cls=LazyGroup, commands=SUMMARIES, prefix="datasets_", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """List data sets, for `attredit train --dataset NAME`; without --attr, that command lists the set's attributes."""
+    """List data sets, for `attredit train --dataset NAME`; without --attr, that lists the attributes it could edit."""
     if ctx.invoked_subcommand is not None:
         return
     rows = table("Data set", "Summary", "Plugin")

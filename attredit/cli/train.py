@@ -39,7 +39,13 @@ _PANELS = {
 @click.option("--method", metavar="NAME", help="Registered method; see `attredit methods`. [default: ifcvaegan]")
 @click.option("--preset", metavar="NAME", help="One of the method's presets. [default: default]")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Replace a recipe key; repeatable.")
-@click.option("--attr", "attributes", multiple=True, metavar="NAME", help="An attribute to edit; repeatable.")
+@click.option(
+    "--attr",
+    "attributes",
+    multiple=True,
+    metavar="NAME",
+    help="An attribute to edit; repeatable. [default: the only one]",
+)
 @click.option(
     "--dataset", metavar="NAME", help="A data set of `attredit datasets`, or NAME:ARGUMENT. [default: synthfaces]"
 )

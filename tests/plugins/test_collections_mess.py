@@ -13,6 +13,7 @@ from PIL import Image
 
 from attredit.data import Geometry, prepare, require_nothing_left_out
 from attredit.errors import DataError, DataWarning
+from attredit.launch import Request, trainer_of
 from attredit_collections.folder import Folder
 
 
@@ -283,3 +284,13 @@ def test_metadata_files_that_do_not_fit_together(tmp_path: Path) -> None:
     (folder / "test" / "metadata.jsonl").write_text('{"file_name": "im10.png", "Smiling": true}\n')
     with pytest.raises(DataError, match="have different columns: Hair"):
         of(folder)
+
+
+def test_a_choice_of_one_is_none(tmp_path: Path) -> None:
+    """The only attribute is the one to edit; the run is named after it."""
+    made.classes(tmp_path / "species")
+    narrow = {"parts.encoder.options.width": 2, "parts.decoder.options.width": 2}
+    species = f"folder:{tmp_path / 'species'}"
+    trainer = trainer_of(Request("naive-cvaegan", dataset=species, image_size=16, overrides=narrow, device="cpu"))
+    assert [a.name for a in trainer.config.attributes] == ["label"]
+    assert trainer.run_directory.path.name.endswith("-label")
