@@ -110,18 +110,18 @@ def class_rec_(view: BatchView, target: Literal["true", "predicted"] = "true") -
     return view.loss(view.attrs("reconstruction"), wanted)
 
 
-def class_edit_(view: BatchView, of: Literal["edited", "blended"] = "edited") -> Tensor:
+def class_edit_(view: BatchView, of: Literal["edited", "blended"] = "edited", attributes: Reduction = "mean") -> Tensor:
     """The label head on the edit, against the labels asked for (AttGAN's attribute classification constraint).
 
-    Summed over attributes: each is edited as well as if it were the only one. Give it ``only=("decoder",)``: the head
-    judges, the decoder obeys.
+    Give it ``only=("decoder",)``: the head judges, the decoder obeys.
 
     Args:
         view: The step.
         of: The decoded edit, or that blended into the image. The second looks like what the head knows, and what the
             decoder misses of an image is no reason to exaggerate.
+        attributes: Their mean, or their sum: then each is edited as well as if it were the only one.
     """
-    return view.loss(view.attrs(of), view.edited_targets) * len(view.schema)
+    return view.loss(view.attrs(of), view.edited_targets) * _of_each(view, attributes)
 
 
 def residual_(view: BatchView) -> Tensor:
@@ -133,13 +133,15 @@ def residual_(view: BatchView) -> Tensor:
     return change.mean() * view.real.shape[1]
 
 
-def penalty_(view: BatchView, part: str = "factorizer") -> Tensor:
+def penalty_(view: BatchView, part: str = "factorizer", attributes: Reduction = "mean") -> Tensor:
     """What the factorization strategy asks of the encoder (the encoder's side of equation 11).
 
-    Strategies answer with a mean over attributes; here it is their sum, so that each is kept out of the latent as well
-    as if it were the only one.
+    Args:
+        view: The step.
+        part: The strategy; it answers with a mean over attributes.
+        attributes: That mean, or their sum: then each is kept out of the latent as well as if it were the only one.
     """
-    return view.part(part).penalty(view) * len(view.schema)  # type: ignore[operator, no-any-return]
+    return view.part(part).penalty(view) * _of_each(view, attributes)  # type: ignore[operator, no-any-return]
 
 
 def fit_(view: BatchView, part: str = "factorizer") -> Tensor:
@@ -165,6 +167,11 @@ def _bce(logits: Tensor, target: float) -> Tensor:
 def _reduced(values: Tensor, reduction: Reduction) -> Tensor:
     """(B, ...) to the batch's mean of each image's mean or sum."""
     return values.mean() if reduction == "mean" else values.flatten(1).sum(1).mean()
+
+
+def _of_each(view: BatchView, attributes: Reduction) -> float:
+    """What turns a mean over attributes into what was asked for."""
+    return float(len(view.schema)) if attributes == "sum" else 1.0
 
 
 def _times(view: BatchView, batch: Batch) -> float:

@@ -16,9 +16,11 @@ DEFAULT = Recipe(
         "autoencoder": Player(
             trains=("encoder", "decoder"),
             terms={
-                "penalty": Term(weight=0.0015),
+                "penalty": Term(weight=0.0015, options={"attributes": "sum"}),
                 # The decoder alone answers for its edits: they read as asked for, and are drawn as well as anything.
-                "class_edit": Term(weight=0.04, only=("decoder",), every=4, options={"of": "blended"}),
+                "class_edit": Term(
+                    weight=0.04, only=("decoder",), every=4, options={"of": "blended", "attributes": "sum"}
+                ),
                 "rec_edited": Term(weight=10.0, only=("decoder",), every=4),
             },
         ),

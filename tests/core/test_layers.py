@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 LAYERS = [
     {"errors", "hookspecs", ""},
     {"attributes", "recipe", "registry", "loading", "discovery", "isolation", "plugin_files", "builtin"},
-    {"interfaces", "losses", "view", "images", "faces", "data", "devices", "files", "toolkit"},
+    {"interfaces", "losses", "view", "images", "faces", "data", "composite", "devices", "files", "toolkit"},
     {"build", "checkpoint", "observer", "scaffold"},
-    {"composite", "health", "trainer", "editor"},
+    {"health", "trainer", "editor"},
     {"launch", "card"},
     {"evaluation", "report", "inspection", "doctor"},
     {"benchmark"},

@@ -69,7 +69,9 @@ def view(**options: Any) -> tuple[BatchView, Told]:
 def test_terms_ask_the_predictor() -> None:
     ours, _ = view(predictor="classifier")
     assert torch.equal(ours.attrs("real"), torch.ones(3, 2))
-    torch.testing.assert_close(class_edit_(ours), 2 * SCHEMA.loss(torch.ones(3, 2), ours.edited_targets))  # their sum
+    mean = SCHEMA.loss(torch.ones(3, 2), ours.edited_targets)
+    torch.testing.assert_close(class_edit_(ours), mean)
+    torch.testing.assert_close(class_edit_(ours, attributes="sum"), 2 * mean)
     theirs, _ = view()
     assert torch.equal(theirs.attrs("edited"), -torch.ones(3, 2))
 

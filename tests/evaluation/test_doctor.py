@@ -42,7 +42,7 @@ IGNORED: dict[str, Any] = {
     "steps": 200,
     "overrides": {"parts.decoder.options.gated": False, f"{AUTOENCODER}.terms.kl": 0.0003, "latent_dim": 32},
 }
-MOVED: dict[str, Any] = {"attributes": ("Smiling",), "steps": 200}
+MOVED: dict[str, Any] = {"preset": "conv", "attributes": ("Smiling",), "steps": 200}
 # A fast discriminator against a decoder that hardly moves.
 WON: dict[str, Any] = {
     "preset": "adversarial",
