@@ -111,7 +111,7 @@ def test_a_blended_edit_changes_the_image_where_the_decoder_does() -> None:
     encoder.count = 1
 
     class Half(nn.Module):
-        """Draws the attribute into the left half: half a logit or three."""
+        """Draws the attribute into the left half, three logits brighter."""
 
         def forward(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor:
             left = (torch.arange(64) < 32).float().expand(64, 64)
