@@ -19,7 +19,7 @@ demo: $(STAMP)
 	$(BIN)/attredit report $(DEMO)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import signal
 import subprocess
@@ -17,6 +18,10 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["ATTREDIT_STRICT_PLUGINS"] = "1"
+# What is printed is as wide as where nobody looks, whatever the terminal.
+os.environ.pop("COLUMNS", None)
+# Networks this small lose to several threads more than they gain, and the tests share the cores already.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Where a shell started the tests in the background, Ctrl-C is ignored, and so it would be by every process they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -26,6 +31,11 @@ TINY = {
     "parts.decoder.options.width": 4,
     "latent_dim": 8,
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked as long first, the others in their order."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,8 +53,8 @@ def tiny() -> tuple[dict[str, int], dict[str, object]]:
     return FACES, TINY
 
 
-@pytest.fixture
-def request_for(tmp_path: Path) -> Any:
+@pytest.fixture(scope="session")
+def tiny_request() -> Any:
     """Make training requests of seconds: 32x32, width 4, batches of 8."""
     from attredit.launch import Request
 
@@ -56,8 +66,6 @@ def request_for(tmp_path: Path) -> Any:
         log_every=2,
         save_every=4,
         data_options=FACES,
-        overrides=TINY,
-        run_dir=str(tmp_path / "run"),
         device="cpu",
     )
 
@@ -66,6 +74,12 @@ def request_for(tmp_path: Path) -> Any:
         return dataclasses.replace(base, **changes)
 
     return make
+
+
+@pytest.fixture
+def request_for(tmp_path: Path, tiny_request: Any) -> Any:
+    """The same, in a directory of the test's own unless another is named."""
+    return functools.partial(tiny_request, run_dir=str(tmp_path / "run"))
 
 
 @pytest.fixture
@@ -102,13 +116,12 @@ def fresh_python(tmp_path: Path) -> Path:
     return python
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_process() -> Any:
-    """Run a command with one thread; fails the test with its output when it fails."""
+    """Run a command; fails the test with its output when it fails."""
 
-    def run(command: list[str], check: bool = True) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    def run(command: list[str], check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r'^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.M | re.S)
@@ -38,6 +40,7 @@ def alike(text: str) -> str:
     return " ".join(re.sub(r"\d+(\.\d+)?", "0", text).split())
 
 
+@pytest.mark.long
 def test_the_tutorial(tmp_path: Path, fresh_python: Path) -> None:
     environment = {
         **os.environ,

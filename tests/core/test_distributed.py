@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,66 +14,94 @@ import pytest
 import torch
 from PIL import Image
 
+from attredit.checkpoint import RunDirectory
 from attredit.files import read_tensors
+from attredit.launch import Request, train
 
+CONFUSION = {"parts.factorizer.use": "confusion", "parts.factorizer.options.width": 16}
+NETWORKS = {"parts.classifier.options.width": 4, "parts.discriminator.options.width": 4}
 PLAYERS = {
     "ifcvaegan": ("autoencoder", "auxiliary"),
     "cvae-gan": ("classifier", "discriminator", "generator", "encoder"),
 }
+CASES: dict[str, dict[str, Any]] = {
+    "mmd": {"overrides": {"parts.factorizer.use": "mmd"}},
+    "confusion": {
+        "overrides": {**CONFUSION, "parts.factorizer.options.normalize": True, "players.auxiliary.repeats": 2},
+        "balance": ("Eyeglasses",),
+        "augment": ("flip", "jitter"),
+    },
+    "cvae-gan": {"method": "cvae-gan", "overrides": NETWORKS},
+    "labels are missing, ifcvaegan": {"overrides": CONFUSION},
+    "labels are missing, cvae-gan": {"method": "cvae-gan"},
+}
+Pair = tuple[RunDirectory, RunDirectory]
 
 
-@pytest.mark.parametrize("factorizer", ["mmd", "confusion"])
-def test_two_processes_equal_one(tmp_path: Path, train_command: Any, run_process: Any, factorizer: str) -> None:
-    use = [f"--set=parts.factorizer.use={factorizer}"]
-    if factorizer == "confusion":
-        use += ["--set=parts.factorizer.options.width=16", "--set=parts.factorizer.options.normalize=true"]
-        use += ["--set=players.auxiliary.repeats=2", "--balance=Eyeglasses", "--augment=flip", "--augment=jitter"]
-    # With its usual epsilon, Adam turns the rounding noise of vanishing gradients into whole steps.
-    use += ["--set=players.autoencoder.optimizer.options.eps=0.001"]
-    one, two = tmp_path / "one", tmp_path / "two"
-    run_process(train_command(one, *use))
-    run_process(train_command(two, *use, processes=2))
-    single, _ = read_tensors(one / "model.safetensors")
-    double, _ = read_tensors(two / "model.safetensors")
-    assert single.keys() == double.keys()
-    for name, tensor in single.items():
-        torch.testing.assert_close(double[name], tensor, rtol=1e-3, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
-    # Not by standing still: the same comparison against the initial weights fails by far.
-    moved = [abs(tensor).max() for tensor in single.values()]
-    assert max(moved) > 0.1
-    logs = [[json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (one, two)]
-    assert [line["step"] for line in logs[0]] == [line["step"] for line in logs[1]] == [2, 4, 6, 8]
-    assert logs[0][-1]["autoencoder/rec"] == pytest.approx(logs[1][-1]["autoencoder/rec"], rel=1e-4)
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, tiny_request: Any, run_process: Any) -> Callable[[str], Pair]:
+    """The runs of a case, trained by one process and by two, which all cases share."""
+    place = tmp_path_factory.mktemp("pairs")
+    some_labels_missing(place / "images")
+
+    def request(name: str, run: Path) -> Request:
+        asked = CASES[name]
+        if name.startswith("labels are missing"):
+            asked = {
+                **asked,
+                "dataset": f"folder:{place / 'images'}",
+                "data_options": {},
+                "attributes": ("Left", "Hair"),
+            }
+        # With its usual epsilon, Adam turns the rounding noise of vanishing gradients into whole steps.
+        players = PLAYERS[asked.get("method", "ifcvaegan")]
+        epsilon = {f"players.{player}.optimizer.options.eps": 1e-3 for player in players}
+        made: Request = tiny_request(
+            run_dir=str(run), **{**asked, "overrides": {**asked.get("overrides", {}), **epsilon}}
+        )
+        return made
+
+    files = []
+    for name in CASES:
+        files.append(place / f"{name}.json")
+        files[-1].write_text(json.dumps(dataclasses.asdict(request(name, place / name / "two"))))
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    run_process([sys.executable, *launcher, "-m", "attredit.testing.launched", *map(str, files)])
+
+    def trained(name: str) -> Pair:
+        return RunDirectory(train(request(name, place / name / "one"))), RunDirectory(place / name / "two")
+
+    return trained
 
 
-@pytest.mark.parametrize("method", list(PLAYERS))
-def test_two_processes_equal_one_where_labels_are_missing(
-    tmp_path: Path, train_command: Any, run_process: Any, method: str
-) -> None:
-    """Of batches of 8, of which the two halves know unequally many labels, or none."""
+def some_labels_missing(folder: Path) -> None:
+    """Write images, of which the two halves of a batch of 8 know unequally many labels, or none."""
+    folder.mkdir()
     random, rows = np.random.default_rng(0), ["file_name,split,Left,Hair"]
     for i in range(40):
         pixels = random.integers(0, 120, (32, 32, 3), np.uint8)
         pixels[:, : 16 * (i % 2)] += 100
-        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+        Image.fromarray(pixels).save(folder / f"{i}.png")
         labels = [word if random.random() < 0.4 else "" for word in (str(i % 2), "abc"[i % 3])]
         rows.append(",".join([f"{i}.png", "test" if i == 39 else "train", *labels]))
-    (tmp_path / "metadata.csv").write_text("\n".join(rows))
-    one, two = tmp_path / "one", tmp_path / "two"
-    use = [f"--method={method}", f"--dataset=folder:{tmp_path}", "--attr=Left", "--attr=Hair"]
-    use += [f"--set=players.{player}.optimizer.options.eps=0.001" for player in PLAYERS[method]]
-    if method == "ifcvaegan":
-        use += ["--set=parts.factorizer.use=confusion", "--set=parts.factorizer.options.width=16"]
-    for run, processes in ((one, 0), (two, 2)):
-        command = train_command(run, *use, processes=processes)
-        run_process([word for word in command if not word.startswith("--data-option") and word != "--attr=Smiling"])
-    single, double = (read_tensors(run / "training.safetensors")[0] for run in (one, two))
-    for name, tensor in single.items():
-        if name.startswith(("parts", "terms")):
-            torch.testing.assert_close(double[name], tensor, rtol=1e-3, atol=2e-5, msg=lambda m, n=name: f"{n}: {m}")
-    last = [json.loads((run / "metrics.jsonl").read_text().splitlines()[-1]) for run in (one, two)]
-    for name in last[0].keys() - {"images_per_second"}:
-        assert last[0][name] == pytest.approx(last[1][name], rel=1e-3, abs=1e-5), name
+    (folder / "metadata.csv").write_text("\n".join(rows))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_two_processes_equal_one(name: str, pair: Callable[[str], Pair]) -> None:
+    one, two = pair(name)
+    for file in ("model_file", "training_file"):
+        single, double = (read_tensors(getattr(run, file))[0] for run in (one, two))
+        assert single.keys() == double.keys()
+        names = [n for n in single if file == "model_file" or n.startswith(("parts.", "terms."))]
+        for n in names:
+            torch.testing.assert_close(double[n], single[n], rtol=1e-3, atol=2e-5, msg=lambda m, n=n: f"{n}: {m}")
+        # Not by standing still: the same comparison against the initial weights fails by far.
+        assert max(single[n].abs().max() for n in names) > 0.1
+    logs = [run.metrics() for run in (one, two)]
+    assert [line["step"] for line in logs[0]] == [line["step"] for line in logs[1]] == [2, 4, 6, 8]
+    for told in logs[0][-1].keys() - {"images_per_second"}:
+        assert logs[0][-1][told] == pytest.approx(logs[1][-1][told], rel=1e-3, abs=1e-5), told
 
 
 WRITES = """

@@ -32,19 +32,19 @@ def kill_after(command: list[str], run: Path, step: int) -> None:
 def test_killed_and_resumed_gives_the_same_bytes(tmp_path: Path, train_command: Any, run_process: Any) -> None:
     # An adversary with its own optimiser and repeats, an averaged model: everything that has state.
     more = [
-        "--steps=400", "--save-every=40", "--set=parts.factorizer.use=confusion", "--set=ema=0.9",
+        "--steps=120", "--save-every=20", "--set=parts.factorizer.use=confusion", "--set=ema=0.9",
         "--set=parts.factorizer.options.width=16", "--set=players.auxiliary.repeats=2",
     ]  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run_process(train_command(whole, *more))
-    kill_after(train_command(killed, *more), killed, 102)
+    kill_after(train_command(killed, *more), killed, 52)
     command = train_command(killed)
     again = [*command[: command.index("train") + 1], "--resume", str(killed), "--device=cpu"]
     run_process(again)
     for name in ("model.safetensors", "training.safetensors"):
         assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
     steps = [line.split(",")[0] for line in (killed / "metrics.jsonl").read_text().splitlines()]
-    assert steps == [f'{{"step": {s}' for s in range(2, 401, 2)]
+    assert steps == [f'{{"step": {s}' for s in range(2, 121, 2)]
 
 
 def test_every_checkpoint_resumes_exactly(request_for: Any, tmp_path: Path) -> None:

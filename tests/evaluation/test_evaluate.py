@@ -33,7 +33,8 @@ def metric(name):
     return Component("metric", name, "quadrants", f"quadrants:{name}")
 
 
-def test_a_run(run):
+def test_a_run(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTREDIT_CACHE", str(tmp_path / "cache"))  # where no other test has left a judge like ours
     told = []
     found = evaluate(run.path, limit=20, device="cpu", progress=lambda *what: told.append(what))
     written = json.loads((run.path / "evaluation.json").read_text())
