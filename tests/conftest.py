@@ -40,11 +40,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache directory for the session, so that no test reads or writes the user's."""
-    path = tmp_path_factory.mktemp("cache")
+    """A cache directory for the session, so that no test reads or writes the user's; processes of xdist share it."""
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
     os.environ["ATTREDIT_CACHE"] = str(path)
     yield path
     del os.environ["ATTREDIT_CACHE"]
+
+
+@pytest.fixture(autouse=True)
+def no_modules_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test imported from its own folder or from examples/ is forgotten: another has files of the same names."""
+    before = set(sys.modules)
+    yield
+    passing = (str(tmp_path_factory.getbasetemp()), str(Path(__file__).parents[1] / "examples"))
+    for name in sys.modules.keys() - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(passing):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

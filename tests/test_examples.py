@@ -54,7 +54,6 @@ def run(run_process: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         monkeypatch.syspath_prepend(FOLDER)  # as Python does
         with using_plugins([]):
             runpy.run_path(words[0], run_name="__main__")
-            sys.modules.pop(name, None)
         return capsys.readouterr().out
 
     return script

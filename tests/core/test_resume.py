@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
@@ -16,7 +15,7 @@ from attredit.launch import resume, train
 
 def kill_after(command: list[str], run: Path, step: int) -> None:
     """Start a training and SIGKILL it once it has logged a step."""
-    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     metrics, deadline = run / "metrics.jsonl", time.monotonic() + 120
     while time.monotonic() < deadline:
         if metrics.exists() and f'"step": {step},' in metrics.read_text():
@@ -29,18 +28,17 @@ def kill_after(command: list[str], run: Path, step: int) -> None:
     pytest.fail("the step was never reached")
 
 
-def test_killed_and_resumed_gives_the_same_bytes(tmp_path: Path, train_command: Any, run_process: Any) -> None:
+def test_killed_and_resumed_gives_the_same_bytes(tmp_path: Path, train_command: Any, tiny_request: Any) -> None:
     # An adversary with its own optimiser and repeats, an averaged model: everything that has state.
-    more = [
-        "--steps=120", "--save-every=20", "--set=parts.factorizer.use=confusion", "--set=ema=0.9",
-        "--set=parts.factorizer.options.width=16", "--set=players.auxiliary.repeats=2",
-    ]  # fmt: skip
+    overrides = {
+        "parts.factorizer.use": "confusion", "parts.factorizer.options.width": 16,
+        "players.auxiliary.repeats": 2, "ema": 0.9,
+    }  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    run_process(train_command(whole, *more))
+    train(tiny_request(run_dir=str(whole), steps=120, save_every=20, overrides=overrides))
+    more = ["--steps=120", "--save-every=20", *(f"--set={key}={value}" for key, value in overrides.items())]
     kill_after(train_command(killed, *more), killed, 52)
-    command = train_command(killed)
-    again = [*command[: command.index("train") + 1], "--resume", str(killed), "--device=cpu"]
-    run_process(again)
+    resume(killed, device="cpu")
     for name in ("model.safetensors", "training.safetensors"):
         assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
     steps = [line.split(",")[0] for line in (killed / "metrics.jsonl").read_text().splitlines()]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import itertools
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -48,8 +47,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.setenv("ATTREDIT_STRICT_PLUGINS", "0")
     yield make
     registry.installed.cache_clear()
-    for module in [m for m in sys.modules if m.startswith("made")]:
-        del sys.modules[module]
 
 
 def only(hooks: str, kinds: list[str]) -> str:
