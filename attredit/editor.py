@@ -23,7 +23,7 @@ from attredit.files import below, load_into, read_tensors
 from attredit.images import Output, Picture, as_dtype, as_float, read, to_bytes, write
 from attredit.interfaces import Code, latent_shape
 from attredit.registry import installed
-from attredit.view import noise
+from attredit.rows import noise
 
 Mode = Literal["composite", "decoded"]
 

@@ -28,7 +28,8 @@ from attredit.files import below, load_into, prefixed, read_tensors
 from attredit.health import Health
 from attredit.observer import Observer
 from attredit.recipe import at_step
-from attredit.view import BatchView, Slice
+from attredit.rows import Slice
+from attredit.view import BatchView
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

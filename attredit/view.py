@@ -20,41 +20,21 @@ step recompute only what depends on its own parameters (`renewed`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 import torch
-import torch.distributed
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING, AttributeSchema
 from attredit.composite import edit_mask
 from attredit.errors import UsageError, nearest
 from attredit.interfaces import Code, Verdict, latent_shape
+from attredit.rows import Slice, gathered, noise_of
 
 T = TypeVar("T")
 Of = Literal["real", "reconstruction", "prior", "edited", "blended", "cycle"]
-
-
-@dataclass(frozen=True)
-class Slice:
-    """This process's place in the global batch: rows `start` to `stop` of `total`."""
-
-    start: int
-    stop: int
-    total: int
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-
-def noise(seed: int, step: int, name: str, shape: tuple[int, ...]) -> Tensor:
-    """Standard normal noise (on the CPU) that is a pure function of its arguments, on any machine and process."""
-    digest = hashlib.blake2b(f"{seed}/{step}/{name}".encode(), digest_size=8).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
-    return torch.randn(shape, generator=generator)
 
 
 class BatchView:
@@ -208,8 +188,7 @@ class BatchView:
             name: Distinguishes several draws of one step.
             shape: Of one sample, without the batch.
         """
-        whole = noise(self.seed, self.step, name, (self.rows.total, *shape))
-        return whole[self.rows.start : self.rows.stop].to(self.real.device)
+        return noise_of(self.rows, self.seed, self.step, name, shape).to(self.real.device)
 
     def part(self, name: str) -> nn.Module:
         """A network of the recipe; what `once` computes with it is tied to it.
@@ -241,10 +220,7 @@ class BatchView:
 
     def gather(self, tensor: Tensor) -> Tensor:
         """Rows of all processes, in order, with gradients to all: for statistics over the global batch."""
-        if len(self.rows) == self.rows.total:
-            return tensor
-        gathered: Tensor = _Gather.apply(tensor)
-        return gathered
+        return gathered(tensor, self.rows)
 
     # --- what the trainer asks ------------------------------------------------------------------------------------
 
@@ -306,24 +282,6 @@ class BatchView:
             code = self.code(origin)._replace(labels=own)
         logits: Tensor = _floats(self.part("decoder")(self.z(origin), attrs, code))
         return logits
-
-
-class _Gather(torch.autograd.Function):
-    """Concatenate rows of all processes; each gets back the sum of all processes' gradients to its own rows."""
-
-    @staticmethod
-    def forward(ctx: Any, tensor: Tensor) -> Tensor:
-        ctx.rows = len(tensor)
-        parts = [torch.empty_like(tensor) for _ in range(torch.distributed.get_world_size())]
-        torch.distributed.all_gather(parts, tensor.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        whole = gradient.contiguous().clone()
-        torch.distributed.all_reduce(whole)
-        first = torch.distributed.get_rank() * ctx.rows
-        return whole[first : first + ctx.rows]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from attredit.attributes import AttributeSchema
 from attredit.build import Built, build
 from attredit.recipe import Recipe, resolve
 from attredit.registry import installed
-from attredit.view import BatchView, Slice
+from attredit.rows import Slice
+from attredit.view import BatchView
 
 SCHEMA = AttributeSchema.of_binary(["Smiling"])
 

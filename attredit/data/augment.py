@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from attredit.view import Slice
+    from attredit.rows import Slice
 
 Augmentation = Literal["flip", "jitter"]
 
@@ -44,10 +44,10 @@ def _uniform(name: str, count: int, rows: Slice, seed: int, step: int) -> Tensor
     """(B, count) numbers in [0, 1) of this share's rows, drawn for the global batch."""
     import torch
 
-    from attredit.view import noise
+    from attredit.rows import noise_of
 
-    drawn: Tensor = torch.special.ndtr(noise(seed, step, f"augment/{name}", (rows.total, count)))
-    return drawn[rows.start : rows.stop]
+    drawn: Tensor = torch.special.ndtr(noise_of(rows, seed, step, f"augment/{name}", (count,)))
+    return drawn
 
 
 def _flipped(images: Tensor, chosen: Tensor) -> Tensor:

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 STYLES = 16
 # Drawing takes milliseconds an image, and 16 styles are 16 images.
 MOST, MOST_ON = 500, 200
-_ERRORS = ("counterfactual_mse", "counterfactual_floor", "copy_mse", "composite_counterfactual_mse")
+_ERRORS = (
+    "counterfactual_mse", "counterfactual_floor", "copy_mse",
+    "composite_counterfactual_mse", "composite_counterfactual_floor",
+)  # fmt: skip
 _PERCEPTUAL = ("counterfactual_perceptual_judge", "composite_counterfactual_perceptual_judge", "copy_perceptual_judge")
 ON_NAMES = tuple(name + "_on" for name in _ERRORS)
 NAMES = (*_ERRORS, *ON_NAMES, *_PERCEPTUAL)
@@ -83,11 +86,14 @@ class Counterfactuals:
             places = np.flatnonzero(self._chosen[attribute.name, way.to][seen.rows])
             for part in _parts(places):
                 truths = self._draw(seen.rows[part], attribute.name, way).to(seen.images.device)
+                drawn = self._reconstructed(truths[:, 0])
+                blended = self._editor.composite(seen.images[part], seen.reconstruction[part], drawn)
                 scores = {
                     "counterfactual_mse": nearest(edits.decoded[part], truths),
-                    "counterfactual_floor": self._floor(truths[:, 0]),
+                    "counterfactual_floor": squared_error(drawn, truths[:, 0]),
                     "copy_mse": nearest(seen.images[part], truths),
                     "composite_counterfactual_mse": nearest(edits.composite[part], truths),
+                    "composite_counterfactual_floor": squared_error(blended, truths[:, 0]),
                 }
                 for name, values in scores.items():
                     table.put(name + way.suffix, attribute.name, seen.rows[part], values)
@@ -140,11 +146,10 @@ class Counterfactuals:
             )
         return torch.from_numpy(drawn).permute(0, 1, 4, 2, 3).float() / 255.0
 
-    def _floor(self, truths: Tensor) -> Tensor:
-        """(B,) what the model loses by encoding and decoding the truth (B, C, H, W) itself."""
-        editor = self._editor
-        code = editor.encode(truths)
-        return squared_error(editor.decode(editor.latent(code), editor.attributes_of(code), code), truths)
+    def _reconstructed(self, truths: Tensor) -> Tensor:
+        """(B, C, H, W) what the model makes of the truths themselves: the edit of a latent that lacks nothing."""
+        code = self._editor.encode(truths)
+        return self._editor.decode(self._editor.latent(code), self._editor.attributes_of(code), code)
 
 
 def directions(attribute: Attribute) -> tuple[Direction, ...]:

@@ -17,7 +17,7 @@ from attredit.evaluation.data import EvaluationData, spread
 from attredit.evaluation.distances import KERNEL_MOST, Distance, frechet, kernel
 from attredit.evaluation.editing import Edits, Seen
 from attredit.evaluation.table import Table
-from attredit.view import noise
+from attredit.rows import noise
 
 if TYPE_CHECKING:
     from attredit.editor import Editor

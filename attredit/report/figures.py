@@ -81,10 +81,12 @@ MEANINGS = {
     "counterfactual_mse": Meaning(_TRUTH, "off or exchanged, decoded: squared error", "lower", "error"),
     "composite_counterfactual_mse": Meaning(_TRUTH, "off or exchanged, composite: squared error", "lower", "error"),
     "counterfactual_floor": Meaning(_TRUTH, "for comparison, truth reconstructed", "", "error"),
+    "composite_counterfactual_floor": Meaning(_TRUTH, "for comparison, that blended in", "", "error"),
     "copy_mse": Meaning(_TRUTH, "for comparison, unedited image", "", "error"),
     "counterfactual_mse_on": Meaning(_TRUTH, "put on, decoded: squared error", "lower", "error"),
     "composite_counterfactual_mse_on": Meaning(_TRUTH, "put on, composite: squared error", "lower", "error"),
     "counterfactual_floor_on": Meaning(_TRUTH, "for comparison, truth reconstructed", "", "error"),
+    "composite_counterfactual_floor_on": Meaning(_TRUTH, "for comparison, that blended in", "", "error"),
     "copy_mse_on": Meaning(_TRUTH, "for comparison, unedited image", "", "error"),
     "counterfactual_perceptual_judge": Meaning(_TRUTH, "off or exchanged, decoded: judge’s features", "lower", ""),
     "composite_counterfactual_perceptual_judge": Meaning(

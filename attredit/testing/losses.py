@@ -13,11 +13,12 @@ from attredit.attributes import MISSING, AttributeSchema
 from attredit.build import Built
 from attredit.errors import UsageError
 from attredit.recipe import Recipe
+from attredit.rows import Slice
 from attredit.testing import hosts, make
 from attredit.testing.parts import through_file
 from attredit.testing.report import Broken, Skipped
 from attredit.testing.workshop import Subject
-from attredit.view import BatchView, Slice
+from attredit.view import BatchView
 
 BATCH = 6
 _SEED = 5

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 LAYERS = [
     {"errors", "hookspecs", ""},
     {"attributes", "recipe", "registry", "loading", "discovery", "isolation", "plugin_files", "builtin"},
-    {"interfaces", "losses", "view", "images", "faces", "data", "composite", "devices", "files", "toolkit"},
+    {"interfaces", "losses", "view", "rows", "images", "faces", "data", "composite", "devices", "files", "toolkit"},
     {"build", "checkpoint", "observer", "scaffold"},
     {"health", "trainer", "editor"},
     {"launch", "card"},

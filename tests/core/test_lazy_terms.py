@@ -11,7 +11,8 @@ from attredit.errors import UsageError
 from attredit.losses import residual_
 from attredit.recipe import resolve
 from attredit.registry import installed
-from attredit.view import BatchView, Slice
+from attredit.rows import Slice
+from attredit.view import BatchView
 
 SCHEMA = AttributeSchema.of_binary(["Smiling"])
 TINY = {

@@ -20,8 +20,9 @@ from attredit.attributes import MISSING, Attribute, AttributeSchema
 from attredit.errors import UsageError
 from attredit.interfaces import Code
 from attredit.losses import class_, class_edit_, class_rec_
+from attredit.rows import Slice
 from attredit.toolkit import ClassMeans
-from attredit.view import BatchView, Slice
+from attredit.view import BatchView
 
 MIXED = AttributeSchema((Attribute("a"), Attribute("hair", ("x", "y", "z")), Attribute("b")))
 BINARY = AttributeSchema.of_binary("abc")

@@ -14,7 +14,7 @@ from torch import nn
 from attredit import AttributeSchema, BatchView, Part, Player, Recipe, Registry, Term
 from attredit.build import Built, Geometry, build, build_parts
 from attredit.interfaces import latent_shape
-from attredit.view import Slice
+from attredit.rows import Slice
 
 MODULE = """
 import torch

@@ -23,7 +23,8 @@ from attredit.losses import class_edit_, kl_, match_, rec_edited_
 from attredit.recipe import resolve
 from attredit.registry import Registry, installed
 from attredit.report.commands import train_command
-from attredit.view import BatchView, Slice
+from attredit.rows import Slice
+from attredit.view import BatchView
 
 SCHEMA = AttributeSchema.of_binary(["a", "b"])
 CLASSIFIER = {

@@ -9,7 +9,8 @@ from torch import nn
 from attredit import AttributeSchema, Code
 from attredit.errors import UsageError
 from attredit.losses import kl_
-from attredit.view import BatchView, Slice
+from attredit.rows import Slice
+from attredit.view import BatchView
 
 
 class Deterministic(nn.Module):

@@ -12,7 +12,7 @@ from torch import Tensor
 from attredit.checkpoint import RunDirectory
 from attredit.data.augment import JITTER, augmented
 from attredit.launch import train
-from attredit.view import Slice, noise
+from attredit.rows import Slice, noise
 
 B = 64
 WHOLE = Slice(0, B, B)

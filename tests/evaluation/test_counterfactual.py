@@ -14,6 +14,7 @@ from attredit.evaluation.counterfactual import NAMES
 from attredit.evaluation.measure import measure
 
 QUADRANT = 0.25  # of the pixels
+COMPOSITE = ("composite_counterfactual_mse", "composite_counterfactual_floor")
 
 
 def figures(editor, labels, source=None, limit=None, schema=q.BINARY):
@@ -26,7 +27,7 @@ def test_a_perfect_editor():
     labels = q.labels_of(100)
     got, _ = figures(q.Quadrants(), labels)
     copied = QUADRANT * (127 / 255) ** 2
-    for name in ("counterfactual_mse", "counterfactual_floor", "composite_counterfactual_mse"):
+    for name in ("counterfactual_mse", "counterfactual_floor", *COMPOSITE):
         assert got[name].value == pytest.approx(0, abs=1e-9)
     assert got["copy_mse"].value == pytest.approx(copied, rel=1e-4)
     assert got["copy_mse"].n == labels[:, 0].sum()
@@ -46,7 +47,8 @@ def test_every_score_has_its_own_nearest_style():
     # The unedited 64 is nearest to the darkest of 16 styles, 191 - 75 = 116.
     assert got["copy_mse_on"].value == pytest.approx(QUADRANT * (52 / 255) ** 2, rel=1e-4)
     # The truth of the first style, 191, is reconstructed as 181.
-    assert got["counterfactual_floor_on"].value == pytest.approx(QUADRANT * (10 / 255) ** 2, rel=1e-4)
+    for name in ("counterfactual_floor_on", "composite_counterfactual_floor_on"):
+        assert got[name].value == pytest.approx(QUADRANT * (10 / 255) ** 2, rel=1e-4)
 
 
 def test_a_decoder_that_is_off_everywhere():
@@ -56,7 +58,24 @@ def test_a_decoder_that_is_off_everywhere():
     assert got["counterfactual_mse"].value == pytest.approx(0.01, rel=1e-3)
     assert got["counterfactual_floor"].value == pytest.approx(0.01, rel=1e-3)
     # A composite takes the decoder's word only around the edited quadrant, and there the constant error is fitted out.
-    assert got["composite_counterfactual_mse"].value == pytest.approx(0, abs=1e-9)
+    assert all(got[name].value == pytest.approx(0, abs=1e-9) for name in COMPOSITE)
+
+
+def test_the_composite_floor_is_free_of_what_the_latent_does_wrong():
+    """Latents of images with the attribute draw its absence too bright; those of images without it as it should be."""
+    editor = q.Quadrants()
+
+    def decoding(images, attrs):
+        told = editor.perfect(images.clone(), attrs)
+        wrong = (images[:, 0, *q.PLACES[0]].mean((1, 2)) > 0.5) & (attrs[:, 0] < 0.5)
+        told[wrong, 0, *q.PLACES[0]] += 20 / 255
+        return told
+
+    editor.decoding = decoding
+    got, _ = figures(editor, q.labels_of(100))
+    wrong = QUADRANT * (20 / 255) ** 2
+    assert got["composite_counterfactual_mse"].value == pytest.approx(wrong, rel=0.05)
+    assert got["composite_counterfactual_floor"].value == pytest.approx(0, abs=1e-9)
 
 
 def test_an_editor_that_does_nothing_is_a_copy():

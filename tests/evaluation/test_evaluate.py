@@ -61,6 +61,7 @@ def test_a_run(run, tmp_path, monkeypatch):
             assert figure["low"] - 1e-9 <= figure["value"] <= figure["high"] + 1e-9
     expected = {"mse", "psnr", "ssim", "class0", "class1", "edit_success", "edit_success_off", "edit_success_on"}
     expected |= {"off_target", "counterfactual_mse", "counterfactual_floor", "copy_mse", "counterfactual_mse_on"}
+    expected |= {"composite_counterfactual_floor", "composite_counterfactual_floor_on"}
     expected |= {"counterfactual_floor_on", "copy_mse_on", "composite_counterfactual_mse", "judge_accuracy"}
     expected |= {"composite_counterfactual_mse_on", "composite_edit_success", "composite_edit_success_off"}
     expected |= {"composite_edit_success_on", "composite_off_target", "leakage_mean", "leakage_sample"}

@@ -13,7 +13,8 @@ from attredit.attributes import AttributeSchema
 from attredit.build import Built, build, kind_of_part
 from attredit.recipe import Recipe, presets_of, resolve
 from attredit.registry import installed
-from attredit.view import BatchView, Slice
+from attredit.rows import Slice
+from attredit.view import BatchView
 
 B, SIZE, Z, SEED = 6, 32, 8, 7
 METHODS = [(c.name, preset) for c in installed().components("method") for preset in presets_of(c)]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from attredit.recipe import resolve
 from attredit.registry import installed
-from attredit.view import noise
+from attredit.rows import noise
 
 NARROW = {f"parts.{p}.options.width": 2 for p in ("encoder", "decoder")}
 

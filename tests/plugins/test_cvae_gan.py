@@ -15,8 +15,8 @@ from attredit.checkpoint import RunDirectory
 from attredit.errors import UsageError
 from attredit.files import below, read_tensors
 from attredit.launch import resume, train
+from attredit.rows import noise
 from attredit.toolkit import ClassMeans
-from attredit.view import noise
 
 LAMBDA = (3.0, 1.0, 1e-3, 1e-3)
 NARROW = {f"parts.{p}.options.width": 2 for p in ("encoder", "decoder", "discriminator", "classifier")}

@@ -15,7 +15,8 @@ from attredit.attributes import MISSING, Attribute, AttributeSchema
 from attredit.build import ActivePlayer, Built, build
 from attredit.recipe import Recipe, resolve
 from attredit.registry import installed
-from attredit.view import BatchView, Slice, noise
+from attredit.rows import Slice, noise
+from attredit.view import BatchView
 
 B = 6
 ONE = AttributeSchema.of_binary(["Smiling"])

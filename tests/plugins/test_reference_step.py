@@ -13,7 +13,7 @@ from one_step import SEED, SIZE, B, Z, batch, built_of, compare, play, recipe_of
 from attredit.build import Built
 from attredit.recipe import Recipe, resolve
 from attredit.registry import installed
-from attredit.view import noise
+from attredit.rows import noise
 
 STEP = 3
 WIDTHS = {f"parts.{part}.options.width": 4 for part in ("encoder", "decoder", "discriminator", "factorizer")}

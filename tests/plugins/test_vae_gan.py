@@ -13,7 +13,7 @@ from attredit import AttributeSchema, Code, load
 from attredit.attributes import Attribute
 from attredit.errors import UsageError
 from attredit.launch import train
-from attredit.view import noise
+from attredit.rows import noise
 from attredit_vae_gan.networks import AttributeVectorDecoder
 from attredit_vae_gan.vectors import AttributeVectors
 

@@ -9,8 +9,8 @@ from attredit_hsic.independence import HSIC, hsic
 from torch import Tensor, nn
 
 from attredit import AttributeSchema, BatchView, Code
+from attredit.rows import Slice
 from attredit.testing import check_plugin
-from attredit.view import Slice
 
 
 def literal(z: Tensor, y: Tensor) -> float:
