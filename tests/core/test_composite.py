@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from attredit.composite import blend, blend_batch, edit_mask, fitted
+from attredit.composite import blend, blend_batch, blurred, edit_mask, fitted
 
 SIZE = 64
 SPOT = (slice(28, 36), slice(24, 40))
@@ -145,3 +148,16 @@ def test_a_box_that_reaches_beyond_the_image_sees_its_edge_repeated(height: int,
     got = blend(original, old, new, (-aside, -above, width + aside, height + above))
     np.testing.assert_array_equal(got, whole[above : above + height, aside : aside + width])
     assert (got != original).any()
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0, 3.7])
+def test_the_blur_is_that_of_torchvision(sigma: float) -> None:
+    from torchvision.transforms.v2.functional import gaussian_blur
+
+    images, side = torch.cat([smooth(0), smooth(1)]), 2 * max(1, round(2 * sigma)) + 1
+    assert torch.equal(blurred(images, sigma), gaussian_blur(images, [side, side], [sigma, sigma]))
+
+
+def test_an_edit_does_without_torchvision(run_process: Any) -> None:
+    code = "import sys, torch\nfrom attredit.composite import blend_batch\nblend_batch(*torch.rand(3, 1, 3, 32, 32))\n"
+    run_process([sys.executable, "-c", f"{code}assert 'torchvision' not in sys.modules"])
