@@ -77,7 +77,7 @@ def test_two_processes_at_once_make_one_store(tmp_path: Path, left: Left) -> Non
 
 
 def test_whoever_waits_goes_on_where_the_other_was_killed(tmp_path: Path) -> None:
-    first = start(tmp_path, slow=0.01)
+    first = start(tmp_path, slow=0.003)
     wait_for(first, "done 256")
     second = start(tmp_path)
     first.send_signal(signal.SIGKILL)
@@ -87,7 +87,7 @@ def test_whoever_waits_goes_on_where_the_other_was_killed(tmp_path: Path) -> Non
 
 def killed(tmp_path: Path) -> None:
     """Leave a store of which the first 256 rows are done, and something of the next ones."""
-    process = start(tmp_path, slow=0.01)
+    process = start(tmp_path, slow=0.003)
     wait_for(process, "done 256")
     process.send_signal(signal.SIGKILL)
     process.communicate()
