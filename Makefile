@@ -19,7 +19,7 @@ demo: $(STAMP)
 	$(BIN)/attredit report $(DEMO)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses logical --dist worksteal
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
