@@ -21,7 +21,7 @@ os.environ["ATTREDIT_STRICT_PLUGINS"] = "1"
 # What is printed is as wide as where nobody looks, whatever the terminal.
 os.environ.pop("COLUMNS", None)
 # Networks this small lose to several threads more than they gain, and the tests share the cores already.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 # Where a shell started the tests in the background, Ctrl-C is ignored, and so it would be by every process they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

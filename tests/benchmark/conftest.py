@@ -40,12 +40,6 @@ name = "ifcvaegan"
 """
 
 
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the machine has."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
 @pytest.fixture(scope="session")
 def suite_text(tiny: Any) -> Callable[..., str]:
     """A tiny suite as TOML, of another budget or with more methods."""
@@ -123,8 +117,6 @@ def suite(tmp_path_factory: pytest.TempPathFactory, suite_text: Any) -> Path:
 def whole(suite: Path, tmp_path_factory: pytest.TempPathFactory, benchmark: Any, cache: Path) -> tuple[Path, Result]:
     """A benchmark that nothing stopped, and what it printed."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        done = benchmark(suite, out)
+    done = benchmark(suite, out)
     assert done.exit_code == 0, done.output
     return out, done

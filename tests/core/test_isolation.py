@@ -84,7 +84,7 @@ def run_with() -> Any:
 
     def run(site: Path | None, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         paths = [str(site)] if site is not None else []
-        env = {**os.environ, "ATTREDIT_STRICT_PLUGINS": "0", "OMP_NUM_THREADS": "1", "COLUMNS": "1000", **environment}
+        env = {**os.environ, "ATTREDIT_STRICT_PLUGINS": "0", "COLUMNS": "1000", **environment}
         env["PYTHONPATH"] = os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])
         return subprocess.run(
             [sys.executable, "-m", "attredit", *arguments], capture_output=True, text=True, env=env, timeout=120
