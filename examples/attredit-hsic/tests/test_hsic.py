@@ -57,7 +57,8 @@ def test_a_latent_that_tells_the_label_has_much_more_even_if_no_mean_differs() -
 
 
 def test_latents_that_are_all_the_same_are_no_division_by_zero() -> None:
-    assert hsic(torch.ones(6, 3), torch.eye(6)[:, :1]).item() == 0.0
+    # Not always 0: sums are rounded as the processor pleases.
+    assert hsic(torch.ones(6, 3), torch.eye(6)[:, :1]).item() == pytest.approx(0, abs=1e-6)
 
 
 class Linear(nn.Module):
