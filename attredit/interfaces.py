@@ -170,7 +170,8 @@ class DataSource(Protocol):
 class CounterfactualSource(Protocol):
     """A data source that can also draw what an edited image should have been.
 
-    `indices` are rows of the data set that `open` gives for the split.
+    `indices` are rows of the data set that `open` gives for the split. What is drawn is kept, as prepared images are:
+    the split's `fingerprint` changes whenever it could.
     """
 
     def counterfactual(

@@ -48,6 +48,7 @@ class Store:
 
     Attributes:
         path: Its directory.
+        name: The data set's.
         schema: Every attribute of the source.
         geometry: How its images were cropped and resized.
         fingerprint: Identifies images, labels and geometry.
@@ -57,6 +58,7 @@ class Store:
     """
 
     path: Path
+    name: str
     schema: AttributeSchema
     geometry: Geometry
     fingerprint: str
@@ -183,7 +185,7 @@ def read_store(path: Path, fingerprint: str) -> Store | None:
         broken, labels = read_broken(path / BROKEN), opened(path / LABELS)
         kept = np.delete(np.arange(len(labels)), [image.row for image in broken])
         images = Images([path / name for name in names_of(meta["files"])], kept)
-        n, known_as, recorded = meta["images"], meta["fingerprint"], set(meta["checksums"])
+        n, name, known_as, recorded = meta["images"], meta["name"], meta["fingerprint"], set(meta["checksums"])
     except (OSError, ValueError, KeyError, TypeError, IndexError, TokenError, SyntaxError, AttrEditError):
         return None
     shape = (n, geometry.size, geometry.size, geometry.channels)
@@ -191,4 +193,4 @@ def read_store(path: Path, fingerprint: str) -> Store | None:
         return None
     if (labels.shape[1:], labels.dtype) != ((len(schema),), np.int16) or recorded != set(parts_of(meta["files"])):
         return None
-    return Store(path, schema, geometry, fingerprint, images, np.array(labels)[kept], broken)
+    return Store(path, name, schema, geometry, fingerprint, images, np.array(labels)[kept], broken)

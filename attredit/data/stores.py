@@ -75,7 +75,7 @@ def _stored(path: Path, name: re.Match[str]) -> StoredSplit | None:
     try:
         return StoredSplit(
             path.with_name(name["name"]),
-            name["dataset"] if store is None else json.loads((path / META).read_text("utf-8"))["name"],
+            name["dataset"] if store is None else store.name,
             name["split"],
             int(name["size"]),
             name["fingerprint"],

@@ -7,6 +7,7 @@ with the nearest of several, each score with its own nearest. So is one of a cat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,19 +15,19 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import MISSING, Attribute
-from attredit.errors import PluginError
 from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData, spread
 from attredit.evaluation.editing import Edits, Seen, squared_error
 from attredit.evaluation.off_target import TRUE, note
 from attredit.evaluation.table import Table
+from attredit.evaluation.truths import Truths, truths_of
 from attredit.interfaces import CounterfactualSource
 
 if TYPE_CHECKING:
     from attredit.editor import Editor
 
 STYLES = 16
-# Drawing takes milliseconds an image, and 16 styles are 16 images.
+# Drawing takes milliseconds an image, and 16 styles are 16 images, which are kept.
 MOST, MOST_ON = 500, 200
 _ERRORS = (
     "counterfactual_mse", "counterfactual_floor", "copy_mse",
@@ -55,19 +56,26 @@ class Direction(NamedTuple):
 
 
 class Counterfactuals:
-    """Chooses images, draws their truths, and scores edits against them.
+    """Chooses images, has their truths drawn, and scores edits against them.
 
     Args:
         editor: The model.
         data: What is evaluated.
-        tell: Told of (images done, images in all).
+        tell: Told of (images drawn, images in all).
     """
 
     def __init__(self, editor: Editor, data: EvaluationData, tell: Callable[[int, int], None]) -> None:
-        self._editor, self._data, self._tell = editor, data, tell
+        self._editor, self._data = editor, data
         attributes = tuple(editor.schema) if isinstance(data.source, CounterfactualSource) else ()
-        self._chosen = {(a.name, way.to): self._choose(a, way) for a in attributes for way in directions(a)}
-        self._done, self._total = 0, sum(int(mask.sum()) for mask in self._chosen.values())
+        chosen = [(a.name, way, self._choose(a, way)) for a in attributes for way in directions(a)]
+        done, total = 0, sum(len(images) for _, _, images in chosen)
+        self._truths: dict[tuple[str, int], Truths | None] = {}
+        for name, way, images in chosen:
+            told = partial(_further, tell, done, total)
+            truths = truths_of(data, images, name, way.to, way.styles, told) if len(images) else None
+            self._truths[name, way.to] = truths
+            done += len(images)
+            tell(done, total)
 
     def score(self, seen: Seen, attribute: Attribute, edits: Edits, table: Table, cells: Table) -> None:
         """Score a chunk's edits of one attribute, in every direction; nothing where there is no truth to be had.
@@ -79,13 +87,14 @@ class Counterfactuals:
             table: Where scores go.
             cells: Where it goes what the judge makes of the truths' other attributes.
         """
-        for way in directions(attribute) if self._chosen else ():
+        for way in directions(attribute) if self._truths else ():
             for name in _names(way):
                 # Known of, even when no image can be scored.
                 table.put(name, attribute.name, seen.rows[:0], np.empty(0))
-            places = np.flatnonzero(self._chosen[attribute.name, way.to][seen.rows])
-            for part in _parts(places):
-                truths = self._draw(seen.rows[part], attribute.name, way).to(seen.images.device)
+            if (found := self._truths[attribute.name, way.to]) is None:
+                continue
+            for part in _parts(np.flatnonzero(np.isin(seen.rows, found.images))):
+                truths = found.of(seen.rows[part]).to(seen.images.device)
                 drawn = self._reconstructed(truths[:, 0])
                 blended = self._editor.composite(seen.images[part], seen.reconstruction[part], drawn)
                 scores = {
@@ -98,8 +107,6 @@ class Counterfactuals:
                 for name, values in scores.items():
                     table.put(name + way.suffix, attribute.name, seen.rows[part], values)
                 self._judge(seen, attribute, way, edits, truths, torch.from_numpy(part), table, cells)
-                self._done += len(part)
-                self._tell(self._done, self._total)
 
     def _judge(
         self,
@@ -126,25 +133,10 @@ class Counterfactuals:
                 table.put(name, attribute.name, rows, perceptual.distance(reading, judged))
 
     def _choose(self, attribute: Attribute, way: Direction) -> np.ndarray:
-        """(N,) which images to score, evenly spread among those that are edited in this direction."""
+        """(M,) which images to score, evenly spread among those that are edited in this direction."""
         labels = self._data.labels[:, self._data.schema.index(attribute.name)].numpy()
         edited = np.flatnonzero((labels != MISSING) & ((labels + 1) % len(attribute.values) == way.to))
-        mask = np.zeros(len(labels), bool)
-        mask[edited[spread(len(edited), way.most)]] = True
-        return mask
-
-    def _draw(self, rows: np.ndarray, name: str, way: Direction) -> Tensor:
-        """(B, S, C, H, W) true counterfactuals in [0, 1]."""
-        source, data = self._data.source, self._data
-        assert isinstance(source, CounterfactualSource)
-        drawn = np.asarray(source.counterfactual(data.split, data.rows[rows], {name: way.to}, way.styles))
-        shape = data.store.images.shape[1:]
-        if drawn.dtype != np.uint8 or drawn.ndim != 5 or len(drawn) != len(rows) or drawn.shape[2:] != shape:
-            raise PluginError(
-                f"The data source's counterfactuals are {drawn.dtype} {drawn.shape}.",
-                f"They must be uint8 of shape ({len(rows)}, styles, {', '.join(map(str, shape))}).",
-            )
-        return torch.from_numpy(drawn).permute(0, 1, 4, 2, 3).float() / 255.0
+        return np.asarray(edited[spread(len(edited), way.most)])
 
     def _reconstructed(self, truths: Tensor) -> Tensor:
         """(B, C, H, W) what the model makes of the truths themselves: the edit of a latent that lacks nothing."""
@@ -171,7 +163,12 @@ def nearest(images: Tensor, truths: Tensor) -> Tensor:
     return torch.stack(errors).amin(0)
 
 
+def _further(tell: Callable[[int, int], None], before: int, total: int, done: int, _: int) -> None:
+    """Progress of one of several."""
+    tell(before + done, total)
+
+
 def _parts(places: np.ndarray) -> Iterator[np.ndarray]:
-    """Pieces whose drawings fit in memory."""
+    """Pieces whose truths fit in memory."""
     for start in range(0, len(places), _CHUNK):
         yield places[start : start + _CHUNK]

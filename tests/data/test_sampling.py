@@ -103,7 +103,7 @@ def store() -> Store:
     schema = AttributeSchema((Attribute("Hat"), Attribute("Hair", ("a", "b", "c"))))
     labels = np.array([[1, 0], [0, 0], *[[0, 1]] * 7, [0, 2]], np.int16)
     images = np.zeros((10, 4, 4, 3), np.uint8)
-    return Store(Path("store"), schema, Geometry(size=4), "", images, labels)
+    return Store(Path("store"), "drawn", schema, Geometry(size=4), "", images, labels)
 
 
 def test_prevalence_worked_out_by_hand(store: Store) -> None:
@@ -148,7 +148,7 @@ def test_missing_labels_are_counted_and_never_drawn_to_be_balanced(store: Store)
 def test_prevalence_is_what_batches_show(labels: np.ndarray, seed: int) -> None:
     schema = AttributeSchema((Attribute("Hat"), Attribute("Hair", ("a", "b", "c"))))
     images = np.zeros((len(labels), 4, 4, 3), np.uint8)
-    store = Store(Path("store"), schema, Geometry(size=4), "", images, labels.astype(np.int16))
+    store = Store(Path("store"), "drawn", schema, Geometry(size=4), "", images, labels.astype(np.int16))
     groups = groups_of(store.label_columns(["Hat"]))
     # As many whole passes of every group.
     size = len(groups) * int(np.lcm.reduce([len(rows) for rows in groups]))

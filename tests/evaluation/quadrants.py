@@ -7,6 +7,7 @@ HAIR[value] for a categorical one. Every part here reads and writes these quadra
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -122,7 +123,10 @@ class DrawingSource(Source):
 
     def __init__(self, labels, schema=BINARY):
         super().__init__(schema)
-        self.labels, self.asked = labels, []
+        self.labels, self.asked, self.known_as = labels, [], uuid4().hex
+
+    def fingerprint(self, split):
+        return self.known_as
 
     def counterfactual(self, split, indices, changes, styles=1):
         self.asked.append((split, list(indices), dict(changes), styles))
@@ -142,7 +146,7 @@ def labels_of(n, schema=BINARY, seed=0):
 
 def store_of(labels, schema=BINARY, images=None):
     images = draw(labels, schema) if images is None else images
-    return Store(Path("nowhere"), schema, Geometry(SIZE, 1), "fingerprint", images, labels)
+    return Store(Path("nowhere"), "drawn", schema, Geometry(SIZE, 1), "fingerprint", images, labels)
 
 
 def data_of(labels, schema=BINARY, source=None, limit=None):

@@ -9,7 +9,8 @@ import pytest
 import quadrants as q
 
 from attredit.data import Broken
-from attredit.errors import PluginError
+from attredit.data.stores import stored_splits
+from attredit.errors import DataError, PluginError
 from attredit.evaluation.counterfactual import NAMES
 from attredit.evaluation.measure import measure
 
@@ -107,7 +108,7 @@ def test_rows_are_those_of_the_source_where_images_are_left_out():
     data = replace(whole, store=store, indices=np.arange(96), source=source)
     got = measure(q.Quadrants(), data, lambda stage, done, total: None).table.metrics()
     assert got["counterfactual_mse"].value == pytest.approx(0, abs=1e-9)
-    off = sorted(i for a in source.asked if a[2] == {"Smiling": 0} for i in a[1])
+    off = sorted({i for a in source.asked if a[2] == {"Smiling": 0} for i in a[1]})
     assert off == [row for row in kept if labels[row, 0] == 1]
 
 
@@ -157,7 +158,7 @@ def test_of_a_categorical_attribute_as_many_images_are_scored_for_each_value():
     labels = q.labels_of(3000, q.MIXED)
     source = q.DrawingSource(labels, q.MIXED)
     got, _ = figures(q.Quadrants(("Hair", "Smiling"), q.MIXED), labels, source, schema=q.MIXED)
-    asked = {value: sum(len(a[1]) for a in source.asked if a[2] == {"Hair": value}) for value in range(3)}
+    asked = {value: len({i for a in source.asked if a[2] == {"Hair": value} for i in a[1]}) for value in range(3)}
     assert asked == {0: 166, 1: 166, 2: 166}
     assert got["counterfactual_mse_on"].n == 200  # of Smiling alone
 
@@ -168,6 +169,41 @@ def test_images_that_all_have_the_attribute():
     got, found = figures(q.Quadrants(), labels)
     assert got["counterfactual_mse"].n == 50
     assert "counterfactual_mse_on" in found.reasons
+
+
+def test_what_was_drawn_once_is_not_drawn_again():
+    labels = q.labels_of(100)
+    source = q.DrawingSource(labels)
+    first, _ = figures(q.Quadrants(), labels, source)
+    drawn = len(source.asked)
+    again, _ = figures(q.Quadrants(), labels, source)
+    assert again == first
+    assert len(source.asked) == drawn
+    figures(q.Quadrants(), labels, source, limit=50)  # other images
+    assert len(source.asked) > drawn
+    drawn = len(source.asked)
+    figures(q.Quadrants(("Male",)), labels, source)  # another edit
+    assert len(source.asked) > drawn
+    drawn, source.known_as = len(source.asked), "as drawn since yesterday"
+    figures(q.Quadrants(), labels, source)
+    assert len(source.asked) > drawn
+    kept = [store.split for store in stored_splits() if store.dataset == "drawn"]
+    assert {"test_Smiling_0", "test_Smiling_1", "test_Male_0"} <= set(kept)
+
+
+def test_a_source_that_fails_to_draw_one():
+    labels = q.labels_of(20)
+    source, (row, *_) = q.DrawingSource(labels), np.flatnonzero(labels[:, 0])[3:]
+    right = source.counterfactual
+
+    def wrong(split, indices, changes, styles):
+        if row in indices:
+            raise KeyError("ears")
+        return right(split, indices, changes, styles)
+
+    source.counterfactual = wrong
+    with pytest.raises(DataError, match=r"split test_Smiling_0 of drawn.*KeyError: 'ears'"):
+        figures(q.Quadrants(), labels, source)
 
 
 def test_a_source_that_draws_another_size():

@@ -28,6 +28,6 @@ def store_of() -> Callable[..., Store]:
         given = np.zeros((len(images), 1)) if labels is None else labels
         names = schema or AttributeSchema.of_binary([f"a{i}" for i in range(given.shape[1])])
         geometry = Geometry(images.shape[1], images.shape[3])
-        return Store(Path("nowhere"), names, geometry, "0" * 16, images, given.astype(np.int16))
+        return Store(Path("nowhere"), "drawn", names, geometry, "0" * 16, images, given.astype(np.int16))
 
     return make

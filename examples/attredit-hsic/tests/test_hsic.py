@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 from attredit_hsic.independence import HSIC, hsic
 from torch import Tensor, nn
