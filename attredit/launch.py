@@ -31,7 +31,7 @@ from attredit.data import (
     require_classes,
     require_nothing_left_out,
 )
-from attredit.devices import accelerator_for, agree
+from attredit.devices import accelerator_for, agree, seeded
 from attredit.errors import RunError, UsageError
 from attredit.interfaces import CounterfactualSource
 from attredit.observer import Observer, also_tensorboard
@@ -259,10 +259,7 @@ def source_of(registry: Registry, config: RunConfig) -> Any:
 
 def _built(registry: Registry, recipe: Recipe, schema: AttributeSchema, geometry: Geometry, seed: int) -> Built:
     """Networks whose first weights are a function of the seed."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return build(registry, recipe, schema, channels=geometry.channels, image_size=geometry.size)
 
 

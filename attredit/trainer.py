@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ from attredit.build import ActivePlayer, Built
 from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.data import Order, Store, groups_of
 from attredit.data.augment import augmented
+from attredit.devices import repeatable
 from attredit.errors import RunError
 from attredit.files import below, load_into, prefixed, read_tensors
 from attredit.health import Health
@@ -75,7 +76,7 @@ class Trainer:
             RunError: a checkpoint cannot be written.
         """
         config, started, since = self.config, time.perf_counter(), self.step_count
-        with torch.random.fork_rng(devices=[]):
+        with repeatable(self.accelerator.device):
             while self.step_count < config.steps:
                 values = self.step(self.step_count)
                 self.step_count += 1
@@ -100,15 +101,13 @@ class Trainer:
         """
         torch.manual_seed(_step_seed(self.config.seed, step, self.accelerator.process_index))
         playing = [p for p in self.players if step >= p.spec.start]
-        with self.accelerator.autocast():
-            view = self.view(step)
-            values = self._play(view, playing)
+        view = self.view(step)
+        values = self._play(view, playing)
         for player in playing:
             self._update(player, step)
         for player in playing:
             for _ in range(player.spec.repeats - 1):
-                with self.accelerator.autocast():
-                    self._play(view.renewed(player.spec.trains), [player])
+                self._play(view.renewed(player.spec.trains), [player])
                 self._update(player, step)
         self._track_average()
         self._health.look(values, step)
@@ -139,9 +138,10 @@ class Trainer:
         for name, term in self.terms.items():
             load_into(term, below(f"terms.{name}", state), where)
         for player in self.players:
+            options = player.optimizer.param_groups[0]
             for i, parameter in enumerate(player.flat):
                 slots = below(f"optimizers.{player.name}.{i}", state)
-                player.optimizer.state[parameter] = {k: _like(parameter, v) for k, v in slots.items()}
+                player.optimizer.state[parameter] = {k: _slot(k, v, parameter, options) for k, v in slots.items()}
         if self.average is not None:
             load_into(self.average, below("average", state), where)
 
@@ -170,13 +170,15 @@ class Trainer:
         """The step's share of the batch, on the device."""
         config, device = self.config, self.accelerator.device
         indices = self.order.indices(step)[self.rows.start : self.rows.stop]
-        images = self.store.batch(indices).to(device, non_blocking=True).float().div_(255)
+        # From memory that is not pinned, only CUDA has taken everything by the time this returns.
+        soon = device.type == "cuda"
+        images = self.store.batch(indices).to(device, non_blocking=soon).float().div_(255)
         images = augmented(images, config.augment, self.rows, config.seed, step)
         return BatchView(
             self.parts,  # type: ignore[arg-type]
             self.schema,
             images,
-            self.labels[torch.from_numpy(indices)].to(device, non_blocking=True),
+            self.labels[torch.from_numpy(indices)].to(device, non_blocking=soon),
             rows=self.rows,
             seed=config.seed,
             step=step,
@@ -185,6 +187,7 @@ class Trainer:
             predictor=config.recipe.predictor,
             prior=config.recipe.prior,
             missing=self.missing,
+            autocast=self.accelerator.autocast,
         )
 
     def _play(self, view: BatchView, playing: list[ActivePlayer]) -> dict[str, Tensor]:
@@ -275,9 +278,12 @@ def _average_gradients(parameters: list[nn.Parameter], accelerator: Accelerator)
         gradient.copy_(part.view(gradient.shape))
 
 
-def _like(parameter: Tensor, saved: Tensor) -> Tensor:
-    """An optimiser slot in the memory format of its parameter; step counters stay where they are."""
-    return torch.empty_like(parameter).copy_(saved) if saved.shape == parameter.shape else saved
+def _slot(name: str, saved: Tensor, parameter: Tensor, options: Mapping[str, Any]) -> Tensor:
+    """An optimiser's slot where it wants it, in the memory format of its parameter."""
+    if name == "step":
+        # Kernels that do all of a step count on the device, others in Python.
+        return saved.to(parameter.device) if options.get("fused") or options.get("capturable") else saved
+    return torch.empty_like(parameter).copy_(saved) if saved.shape == parameter.shape else saved.to(parameter.device)
 
 
 def _step_seed(seed: int, step: int, process: int) -> int:

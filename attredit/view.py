@@ -21,6 +21,7 @@ step recompute only what depends on its own parameters (`renewed`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -53,6 +54,8 @@ class BatchView:
         predictor: The part that tells an image's attributes.
         prior: Distribution of the latent; None where there is none to decode from.
         missing: Whether any label of the data is missing, the same on all processes; looked up in `labels` when None.
+        autocast: The arithmetic of encoders, decoders and discriminators; everything else computes with the numbers it
+            is given.
     """
 
     def __init__(
@@ -70,13 +73,14 @@ class BatchView:
         predictor: str = "encoder",
         prior: str | None = "normal",
         missing: bool | None = None,
+        autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
         self.schema, self.rows, self.seed, self.step = schema, rows, seed, step
         self.latent_dim, self.decode_with = latent_dim, decode_with
         self.predictor, self.prior = predictor, prior
         self.real, self.labels = images, labels
         self.missing = bool((labels == MISSING).any()) if missing is None else missing
-        self._parts = parts
+        self._parts, self._autocast = parts, autocast
         self._memo: dict[tuple[Any, ...], _Answer] = {}
         self._asking: list[set[str]] = []
 
@@ -178,7 +182,7 @@ class BatchView:
 
     def verdict(self, part: str, of: Of) -> Verdict:
         """What a discriminator or classifier says of some images."""
-        verdict: Verdict = self.once("verdict", lambda: _floats(self.part(part)(self.images(of))), part, of)
+        verdict: Verdict = self.once("verdict", lambda: self._said(part, self.images(of)), part, of)
         return verdict
 
     def noise(self, name: str, shape: tuple[int, ...]) -> Tensor:
@@ -256,7 +260,7 @@ class BatchView:
         labels = None
         if self.predictor != "encoder":
             labels = self.told(self.edited_targets if of in ("edited", "blended") else self.targets)
-        code: Code = _floats(self.part("encoder")(self.images(of), labels))
+        code: Code = self._said("encoder", self.images(of), labels)
         return code
 
     def _sample(self, of: Of, draw: int) -> Tensor:
@@ -280,8 +284,13 @@ class BatchView:
         if of != "prior":
             own = self.told(self.edited_targets) if of == "cycle" else self.decoding_attrs
             code = self.code(origin)._replace(labels=own)
-        logits: Tensor = _floats(self.part("decoder")(self.z(origin), attrs, code))
+        logits: Tensor = self._said("decoder", self.z(origin), attrs, code)
         return logits
+
+    def _said(self, part: str, *given: Any) -> Any:
+        """What a network says. It may compute in bfloat16; losses never do."""
+        with self._autocast():
+            return _map(lambda t: t.float(), self.part(part)(*given))
 
 
 @dataclass(frozen=True)
@@ -303,8 +312,3 @@ def _map(function: Callable[[Tensor], Tensor], value: Any) -> Any:
         items = [_map(function, v) for v in value]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     return value
-
-
-def _floats(value: Any) -> Any:
-    """Networks may run in bfloat16; losses never do."""
-    return _map(lambda t: t.float(), value)

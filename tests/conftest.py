@@ -98,14 +98,18 @@ def request_for(tmp_path: Path, tiny_request: Any) -> Any:
 def train_command(tmp_path: Path) -> Any:
     """The command line of the same request, for tests that need real processes."""
 
+    import torch
+
     def make(run_dir: Path, *more: str, processes: int = 0) -> list[str]:
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
         options = [f"--data-option={k}={v}" for k, v in FACES.items()]
         options += [f"--set={k}={v}" for k, v in TINY.items()]
+        # Launched processes find out by themselves, as people's do.
+        device = [] if processes and not torch.cuda.is_available() else ["--device=cpu"]
         sizes = ["--attr=Smiling", "--image-size=32", "--batch-size=8", "--steps=8", "--log-every=2", "--save-every=4"]
         return [
             sys.executable, *(launcher if processes else []), "-m", "attredit", "train",
-            *sizes, *options, "--device=cpu", f"--run-dir={run_dir}", *more,
+            *sizes, *options, *device, f"--run-dir={run_dir}", *more,
         ]  # fmt: skip
 
     return make

@@ -257,6 +257,8 @@ def run_module(*words: str) -> str:
     environment = {**os.environ, "PET_STANDALONE": "1"}
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
+    if "--nproc_per_node" in words:
+        assert (done.stdout + done.stderr).count("Run: ") == 1, "each trained a model of its own"
     return done.stdout
 
 

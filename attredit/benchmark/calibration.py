@@ -100,7 +100,7 @@ def _seconds_a_step(trainer: Trainer, start: int, length: int | None) -> float:
 
 def _wait(trainer: Trainer) -> None:
     """Until a GPU has done what it was given."""
-    if trainer.accelerator.device.type == "cuda":
+    if trainer.accelerator.device.type != "cpu":
         import torch
 
-        torch.cuda.synchronize()
+        torch.accelerator.synchronize()

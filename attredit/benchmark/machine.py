@@ -37,11 +37,13 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def peak_gpu_memory() -> int | None:
-    """Largest memory of tensors on the current GPU so far, in bytes; None without one."""
+def peak_gpu_memory(device: str | None) -> int | None:
+    """Largest memory of tensors on the current GPU so far, in bytes; None where another device computes."""
     import torch
 
-    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+    from attredit.devices import device_of
+
+    return torch.cuda.max_memory_allocated() if device_of(device).type == "cuda" else None
 
 
 def _cpu() -> str:

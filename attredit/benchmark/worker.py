@@ -117,7 +117,7 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
     started, run = time.perf_counter(), RunDirectory(home / "run")
     clock = Clock(home / "clock.json", teller)
     parameters = _train(cell, run, task.device, clock)
-    memory, gpu = peak_memory(), peak_gpu_memory()
+    memory, gpu = peak_memory(), peak_gpu_memory(task.device)
     plan = cell.evaluation
     found = evaluate(run.path, split=plan.split, limit=plan.limit, full=plan.full, device=task.device, progress=teller)
     config = run.config()

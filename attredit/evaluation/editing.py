@@ -118,7 +118,9 @@ def see(editor: Editor, data: EvaluationData, where: slice, images: Tensor) -> S
 def reconstruction_scores(seen: Seen, table: Table) -> None:
     """`mse`, `psnr`, `ssim` and `perceptual_judge` of the reconstruction with the predicted attributes."""
     mse = squared_error(seen.reconstruction, seen.images)
-    ssim = structural_similarity_index_measure(seen.reconstruction, seen.images, data_range=1.0, reduction="none")
+    # Differences of large means: on the CPU, because GPUs may round what convolutions read to ten bits.
+    pair = seen.reconstruction.cpu(), seen.images.cpu()
+    ssim = structural_similarity_index_measure(*pair, data_range=1.0, reduction="none")
     table.put("mse", None, seen.rows, mse)
     table.put("psnr", None, seen.rows, (-10 * mse.log10()).clamp(max=_LARGEST_PSNR))
     table.put("ssim", None, seen.rows, torch.as_tensor(ssim).reshape(-1))

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
+from attredit.devices import repeatable, seeded
 from attredit.errors import DataError
 
 if TYPE_CHECKING:
@@ -182,12 +183,13 @@ def descend(
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.25)
-    for step in range(steps):
-        optimizer.zero_grad(set_to_none=True)
-        loss(step).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        progress(step + 1, steps)
+    with repeatable(next(network.parameters()).device):
+        for step in range(steps):
+            optimizer.zero_grad(set_to_none=True)
+            loss(step).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            progress(step + 1, steps)
     network.eval().requires_grad_(False)
 
 
@@ -198,8 +200,7 @@ def untrained(schema: AttributeSchema, store: Store, settings: JudgeSettings) ->
 
 def fresh(store: Store, outputs: int, settings: JudgeSettings) -> JudgeNetwork:
     """A network for a store's images, always with the same first weights. The caller's random state is as before."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)
+    with seeded(_SEED):
         return JudgeNetwork(store.images.shape[3], store.images.shape[1], outputs, settings)
 
 

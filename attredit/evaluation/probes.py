@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attredit.devices import seeded
 from attredit.evaluation.codes import Codes
 
 Kind = Literal["linear", "mlp", "knn"]
@@ -93,8 +94,7 @@ def _neighbours(train: Tensor, labels: Tensor, test: Tensor, frequency: Tensor) 
 
 
 def _network(kind: Kind, inputs: int, classes: int) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)
+    with seeded(_SEED):
         if kind == "linear":
             return nn.Linear(inputs, classes)
         return nn.Sequential(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from attredit.attributes import MISSING, AttributeSchema
 from attredit.build import Built
+from attredit.devices import seeded
 from attredit.errors import UsageError
 from attredit.recipe import Recipe
 from attredit.rows import Slice
@@ -88,8 +89,7 @@ class Scene:
 
     def values(self, step: int = 0) -> dict[str, Tensor]:
         """Every loss of one step, after a seed; without those that are None."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_SEED)
+        with seeded(_SEED):
             view = self.view(step)
             found = {name: loss(view) for name, loss in self.losses.items()}
         return {name: value for name, value in found.items() if value is not None}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from attredit.attributes import Attribute, AttributeSchema
 from attredit.build import Built, Geometry, build, build_part, components_of, kind_of_part
+from attredit.devices import seeded
 from attredit.errors import AttrEditError, UsageError
 from attredit.interfaces import Code
 from attredit.recipe import Part, Recipe, presets_of, resolve
@@ -49,8 +50,7 @@ def built(subject: Subject, component: Component, of: Geometry, seed: int = 0) -
     if component.kind == "decoder" and (encoder := mate(subject, component)) is not None:
         skips: Any = built(subject, encoder, of).skip_channels
         of = replace(of, skip_channels=tuple(skips))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return build_part(subject.registry, component.kind, part, of)
 
 
@@ -67,8 +67,7 @@ def whole(
     Raises:
         UsageError: it cannot be built at this size.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return build(subject.registry, recipe, schema, channels=channels, image_size=size)
 
 

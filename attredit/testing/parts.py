@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from attredit.build import Geometry
+from attredit.devices import seeded
 from attredit.errors import UsageError
 from attredit.files import load_into, read_tensors, write_tensors
 from attredit.interfaces import Code, Verdict, latent_shape
@@ -217,8 +218,7 @@ def forward(subject: Subject, network: nn.Module, of: Geometry, given: list[Tens
 
 def _seeded(subject: Subject, network: nn.Module, of: Geometry, seed: int) -> list[Tensor]:
     """Outputs after a seed."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
+    with seeded(seed), torch.no_grad():
         return list(tensors(forward(subject, network, of, inputs(subject, of))))
 
 

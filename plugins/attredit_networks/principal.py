@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attredit import Code
+from attredit.devices import seeded
 from attredit.toolkit import Norm
 from attredit_networks.conv import ConvDecoder, convolutions, gated_by
 
@@ -55,8 +56,7 @@ class PrincipalComponents(nn.Module):
         flat = self._flat(images)
         self.center.copy_(flat.mean(0))
         flat = flat - self.center
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with seeded(0):
             wanted = min(len(self.scale) + _MORE, *flat.shape)
             _, singular, right = torch.svd_lowrank(flat, wanted, niter=2)
         scale, basis = (singular / len(flat) ** 0.5)[: len(self.scale)], right.T[: len(self.scale)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +21,9 @@ COMMANDS = ["train", "resume", "edit", "sweep", "sample", "evaluate"]
 
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    # A driver that is too old has devices to count, and none to use.
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
 
 
@@ -61,6 +65,7 @@ def test_python_has_the_same_check(run: Path) -> None:
 def test_the_fastest_kind_is_taken_and_a_number_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert device_of(None) == torch.device("cuda")
     assert device_of("cuda:1") == torch.device("cuda:1")
     assert device_of("cpu") == torch.device("cpu")
@@ -68,6 +73,20 @@ def test_the_fastest_kind_is_taken_and_a_number_must_exist(monkeypatch: pytest.M
         device_of("cuda:2")
     with pytest.raises(UsageError, match=r"Use --device cuda, and let CUDA_VISIBLE_DEVICES=1 choose\."):
         accelerator_for("cuda:1", "fp32")
+
+
+def test_processes_that_would_each_train_alone_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr("accelerate.Accelerator", lambda **_: SimpleNamespace(num_processes=1))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match=r"2 processes cannot share mps\. Start one, or use --device cpu\."):
+        accelerator_for(None, "fp32")
+
+
+def test_the_engine_waits_for_data_that_take_hours() -> None:
+    handler = accelerator_for("cpu", "fp32").init_handler
+    assert handler.timeout >= timedelta(hours=12)
 
 
 def test_bf16_where_it_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

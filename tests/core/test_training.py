@@ -53,6 +53,15 @@ def test_bf16_computes_otherwise_keeps_its_weights_in_fp32_and_resumes_exactly(
     assert load(half).sample(1)[0].size == (32, 32)
 
 
+def test_what_terms_remember_is_not_rounded_to_bf16(request_for: Any) -> None:
+    overrides = {"parts.discriminator.options.width": 4}
+    run = train(request_for(method="vae-gan", precision="bf16", steps=2, overrides=overrides))
+    state, _ = read_tensors(run / "training.safetensors")
+    sums = {name: tensor.dtype for name, tensor in state.items() if name.endswith("sums")}
+    assert sums
+    assert set(sums.values()) == {torch.float32}
+
+
 @pytest.mark.parametrize("fact, value", [("images", 77), ("fingerprint", "0" * 16)])
 def test_a_run_is_not_continued_on_other_data(fact: str, value: Any, request_for: Any, tmp_path: Path) -> None:
     run = train(request_for(run_dir=str(tmp_path / "run"), steps=1))

@@ -62,4 +62,21 @@ def test_a_step_of_every_recipe(request_for: Any, method: str, preset: str) -> N
     total = trainer.config.steps
     weights = {f"{p.name}/{name}": term.weight for p in trainer.players for name, term in p.spec.terms.items()}
     assert set(values) == {name for name, weight in weights.items() if at_step(weight, everyone, total) != 0}
-    assert {tensor.device.type for tensor in trainer.state().values() if tensor.ndim} == {"meta"}
+    saved = trainer.state()
+    assert {tensor.device.type for tensor in saved.values() if tensor.ndim} == {"meta"}
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_what_optimisers_remember_is_where_they_look_for_it(request_for: Any, fused: bool) -> None:
+    trainer = moved(request_for, "ifcvaegan", "default", {})
+    trainer.step(0)
+    saved = trainer.state()
+    for player in trainer.players:
+        for group in player.optimizer.param_groups:
+            group["fused"] = fused
+    # As read from a file, but for weights, whose copies torch warns of where nothing is copied.
+    read = {name: torch.zeros_like(saved[name], device="cpu") for name in saved if name.startswith("optimizers.")}
+    trainer.load_state(saved | read)
+    slots = [slot for player in trainer.players for slot in player.optimizer.state.values()]
+    assert {slot["exp_avg"].device.type for slot in slots} == {"meta"}
+    assert {slot["step"].device.type for slot in slots} == {"meta" if fused else "cpu"}
