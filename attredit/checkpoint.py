@@ -174,17 +174,25 @@ class RunDirectory:
         self.samples = self.path / "samples"
         self.card_file = self.path / "README.md"
 
-    def create(self, config: RunConfig) -> None:
-        """Make the directory and write its configuration.
+    def require_free(self) -> None:
+        """Make sure that it holds no run.
 
         Raises:
-            RunError: it holds a run already, or cannot be written.
+            RunError: it does.
         """
         if self.config_file.exists():
             raise RunError(
                 f"{self.path} already holds a run.",
                 f"Continue it with --resume {self.path}, or name another --run-dir.",
             )
+
+    def create(self, config: RunConfig) -> None:
+        """Make the directory and write its configuration.
+
+        Raises:
+            RunError: it holds a run already, or cannot be written.
+        """
+        self.require_free()
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,11 +16,6 @@ from attredit.errors import UsageError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-    from torch import nn
-
-# All processes wait for the one that prepares the data, which of a large data set takes longer than the ten minutes
-# after which NCCL gives up.
-_PATIENCE = timedelta(days=1)
 
 
 def device_of(name: str | None) -> torch.device:
@@ -49,7 +43,7 @@ def accelerator_for(device: str | None, precision: str) -> Accelerator:
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
-    from accelerate.utils import InitProcessGroupKwargs, is_bf16_available
+    from accelerate.utils import is_bf16_available
 
     wanted = device_of(device)
     if wanted.index is not None:
@@ -66,7 +60,6 @@ def accelerator_for(device: str | None, precision: str) -> Accelerator:
         # Without the word, the engine takes processes of a machine without GPUs for strangers.
         cpu=wanted.type == "cpu",
         mixed_precision="no" if precision == "fp32" else precision,
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
     )
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     if accelerator.num_processes != launched:
@@ -98,12 +91,3 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
-
-
-def agree(module: nn.Module, accelerator: Accelerator) -> None:
-    """All processes take the main one's weights: what is computed from the same images may differ between machines."""
-    if accelerator.num_processes > 1:
-        from accelerate.utils import broadcast
-
-        on_device = {name: value.to(accelerator.device) for name, value in module.state_dict().items()}
-        module.load_state_dict(broadcast(on_device))

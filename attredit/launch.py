@@ -31,13 +31,14 @@ from attredit.data import (
     require_classes,
     require_nothing_left_out,
 )
-from attredit.devices import accelerator_for, agree, seeded
+from attredit.devices import accelerator_for, seeded
 from attredit.errors import RunError, UsageError
 from attredit.interfaces import CounterfactualSource
 from attredit.observer import Observer, also_tensorboard
+from attredit.processes import agree, main_process_first, require_same
 from attredit.recipe import Recipe, resolve
 from attredit.registry import Registry, installed
-from attredit.trainer import Trainer
+from attredit.trainer import Trainer, share_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -116,6 +117,8 @@ def train(request: Request, *, observer: Observer | None = None, progress: Progr
     Raises:
         UsageError, DataError, RunError, DivergenceError, PluginError: see their messages.
     """
+    if request.run_dir:
+        RunDirectory(request.run_dir).require_free()
     trainer = trainer_of(request, progress, observer)
     accelerator = trainer.accelerator
     if accelerator.is_main_process:
@@ -139,8 +142,9 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
     recipe = resolve(registry, request.method, request.preset, request.overrides)
     request = replace(request, **choose_dataset(registry, request.dataset, request.data_dir, request.data_options))
     where: dict[str, Any] = {"data_dir": request.data_dir, "options": dict(request.data_options)}
-    source = build_source(registry, request.dataset, image_size=request.image_size, crop=request.crop, **where)
+    # Before what may fail on one machine alone: processes that are connected notice that another has gone.
     accelerator = accelerator_for(request.device, request.precision)
+    source = build_source(registry, request.dataset, image_size=request.image_size, crop=request.crop, **where)
     if observer is not None and accelerator.is_main_process:
         observer.on_source(source)
     if request.strict:
@@ -154,15 +158,17 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
     whole = geometry.crop != "box" and geometry.keeps(request.image_size, request.image_size)
     if isinstance(source, CounterfactualSource) and not whole:
         raise UsageError(f"{request.dataset} draws squares to be seen whole.", f"Leave --crop {request.crop} out.")
-    # Before the data, whose preparation may take minutes: a recipe that cannot be built is refused at once.
+    batch_size = request.batch_size or recipe.batch_size
+    # Before the data, whose preparation may take minutes: what cannot be built or divided is refused at once.
+    share_of(batch_size, accelerator)
     built = _built(registry, recipe, schema, geometry, request.seed)
-    with accelerator.main_process_first():
+    with main_process_first(accelerator):
         store = prepare(source, "train", geometry, name=request.dataset, progress=progress, strict=request.strict)
         built.initialize(_some(store))
+    require_same(_told(store), "training images", accelerator)
     agree(built.parts, accelerator)
     names = tuple(dict.fromkeys([*schema.names, *balanced]))
     require_classes(store, names, np.concatenate(groups_of(store.label_columns(balanced))))
-    batch_size = request.batch_size or recipe.batch_size
     config = RunConfig(
         method=request.method,
         preset=request.preset,
@@ -221,8 +227,9 @@ def resume(
     config = run.config()
     run.check_plugins(registry, config)
     accelerator = accelerator_for(device, config.precision)
-    with accelerator.main_process_first():
+    with main_process_first(accelerator):
         store = open_store(registry, config, "train", progress)
+    require_same(_told(store), "training images", accelerator)
     # As many images, too: other versions of decoders may find others broken.
     if (store.fingerprint, len(store)) != (config.data.fingerprint, config.data.images):
         raise RunError(f"The data of {run.path} have changed since it was started.", "Restore them, or train anew.")
@@ -231,6 +238,7 @@ def resume(
     built = _built(registry, config.recipe, config.schema_, config.geometry, config.seed)
     trainer = Trainer(built, config, store, accelerator, run)
     trainer.resume()
+    require_same(f"step {trainer.step_count}", "checkpoints", accelerator)
     if trainer.step_count > config.steps:
         raise UsageError(f"{run.path} has done {trainer.step_count} steps.", "Ask for as many --steps, or more.")
     if accelerator.is_main_process:
@@ -261,6 +269,11 @@ def _built(registry: Registry, recipe: Recipe, schema: AttributeSchema, geometry
     """Networks whose first weights are a function of the seed."""
     with seeded(seed):
         return build(registry, recipe, schema, channels=geometry.channels, image_size=geometry.size)
+
+
+def _told(store: Store) -> str:
+    """Training images in words. Decoders of other versions may find others broken, which no fingerprint tells."""
+    return f"{len(store):,} images ({store.fingerprint})"
 
 
 def _some(store: Store) -> Tensor:

@@ -24,7 +24,7 @@ from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.data import Order, Store, groups_of
 from attredit.data.augment import augmented
 from attredit.devices import repeatable
-from attredit.errors import RunError
+from attredit.errors import UsageError
 from attredit.files import below, load_into, prefixed, read_tensors
 from attredit.health import Health
 from attredit.observer import Observer
@@ -61,7 +61,7 @@ class Trainer:
         self.labels = torch.from_numpy(store.label_columns(self.schema.names))
         # Once, for all steps and processes alike: none then waits for its device to tell, or for another to agree.
         self.missing = bool((self.labels == MISSING).any())
-        self.rows = _share(config.batch_size, accelerator)
+        self.rows = share_of(config.batch_size, accelerator)
         groups = groups_of(store.label_columns(config.data.balance))
         self.order = Order(groups, config.batch_size, config.seed)
         self.average = _average_of(self.parts, config.recipe.edits_with) if config.recipe.ema else None
@@ -253,10 +253,15 @@ def synchronised(parts: nn.ModuleDict, accelerator: Accelerator) -> nn.ModuleDic
     return parts
 
 
-def _share(batch_size: int, accelerator: Accelerator) -> Slice:
+def share_of(batch_size: int, accelerator: Accelerator) -> Slice:
+    """This process's rows of a batch.
+
+    Raises:
+        UsageError: it cannot be divided evenly.
+    """
     each, rest = divmod(batch_size, accelerator.num_processes)
     if rest or not each:
-        raise RunError(
+        raise UsageError(
             f"A batch of {batch_size} cannot be divided over {accelerator.num_processes} processes.",
             "Choose --batch-size as a multiple of their number.",
         )

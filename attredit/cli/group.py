@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import os
 import sys
 import time
 import traceback
@@ -164,9 +165,9 @@ def _explain(error: Exception, *, debug: bool = False) -> int:
         The exit code.
     """
     if not is_main_process():
-        # When all processes fail alike, the main one speaks and the launcher ends this one meanwhile. Only a process
-        # that failed alone gets past this.
-        time.sleep(_LAUNCHER_SECONDS)
+        # When all processes fail alike, the main one speaks and the launcher ends this one meanwhile; on another
+        # machine, the first one there. Only a process that failed alone gets past this.
+        time.sleep(_LAUNCHER_SECONDS + int(os.environ.get("LOCAL_RANK", "0")))
     if debug:
         traceback.print_exception(error)
     line, code = _line_and_code(error)
@@ -189,5 +190,8 @@ def _line_and_code(error: Exception) -> tuple[str, int]:
         return f"Error: {reason} Try a smaller --batch-size or --image-size.", 1
     if isinstance(error, OSError):
         return f"Error: {reason}", 1
+    # What torch.distributed raises; errors of gloo's have no type of their own.
+    if "RANK" in os.environ and (type(error).__name__.startswith("Dist") or "gloo" in reason):
+        return "Error: Another process of this launch ended or did not answer; it says why, here or on its machine.", 1
     report = "This is a bug, of attredit or of a plugin: run `attredit --debug ...` and report what it prints."
     return f"Error: {reason} {report}", 1

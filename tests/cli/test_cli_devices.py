@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -82,11 +81,6 @@ def test_processes_that_would_each_train_alone_are_refused(monkeypatch: pytest.M
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UsageError, match=r"2 processes cannot share mps\. Start one, or use --device cpu\."):
         accelerator_for(None, "fp32")
-
-
-def test_the_engine_waits_for_data_that_take_hours() -> None:
-    handler = accelerator_for("cpu", "fp32").init_handler
-    assert handler.timeout >= timedelta(hours=12)
 
 
 def test_bf16_where_it_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

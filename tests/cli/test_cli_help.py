@@ -121,6 +121,17 @@ def test_a_bug_says_that_it_is_one(attredit: Any, monkeypatch: pytest.MonkeyPatc
     assert result.stderr.count("\n") == 1
 
 
+def test_a_process_that_was_left_alone_blames_nobody(attredit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:25")
+
+    monkeypatch.setattr("attredit.cli.methods.installed", fail)
+    result = attredit("methods", RANK="0")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: Another process of this launch ended")
+    assert "a bug" in attredit("methods").stderr  # there is no other process
+
+
 def test_other_processes_of_a_launch_are_silent_and_speak_late(attredit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr("attredit.cli.group.time.sleep", waited.append)

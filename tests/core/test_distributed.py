@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +129,46 @@ import attredit.cli
 sys.argv[0] = "attredit"
 attredit.cli.main()
 """
+
+
+UNLIKE = """
+import os, sys
+from attredit.errors import AttrEditError
+from attredit.launch import Request, resume, train
+rank, (place, *copies) = int(os.environ["RANK"]), sys.argv[1:]
+faces = {"train": 96 - 8 * rank, "valid": 16, "test": 32}
+more = {"attributes": ["Smiling"], "image_size": 32, "steps": 1, "batch_size": 8}
+for call in (
+    lambda: train(Request(**more, data_options=faces, run_dir=place)),
+    lambda: train(Request(**{**more, "batch_size": 9}, data_options={**faces, "train": 10**9}, run_dir=place)),
+    lambda: resume(copies[rank], steps=9),
+):
+    try:
+        call()
+        said = "nothing is wrong"
+    except AttrEditError as error:
+        said = f"{type(error).__name__}: {error}"
+    sys.stdout.write(f"{rank} {said}\\n")
+    sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_processes_that_have_different_things_all_refuse(tmp_path: Path, request_for: Any, run_process: Any) -> None:
+    (tmp_path / "script.py").write_text(UNLIKE)
+    copies = [train(request_for(run_dir=str(tmp_path / name), steps=steps)) for name, steps in (("a", 2), ("b", 3))]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = run_process([*launcher, str(tmp_path / "script.py"), str(tmp_path / "run"), *map(str, copies)])
+    for rank in "01":
+        images, batch, step = (line[2:] for line in done.stdout.splitlines() if line.startswith(f"{rank} "))
+        assert re.fullmatch(
+            r"RunError: The processes have different training images: 96 images \(\w+\), 88 images \(\w+\)\. All .*",
+            images,
+        )
+        # Although so many faces would take days.
+        assert batch.startswith("UsageError: A batch of 9 cannot be divided over 2 processes.")
+        assert step.startswith("RunError: The processes have different checkpoints: step 2, step 3.")
+    assert not (tmp_path / "run").exists()
 
 
 def test_only_the_first_process_writes_and_all_end_equal(tmp_path: Path, train_command: Any, run_process: Any) -> None:
