@@ -256,9 +256,12 @@ def choose_dataset(
     """
     short, colon, argument = name.partition(":")
     chosen = {"dataset": short, "data_dir": data_dir, "data_options": dict(options)}
-    if not colon:
+    if not colon and not options:
         return chosen
     option = getattr(registry.load("dataset", short), "argument", None)
+    if not colon:
+        settled = {key: _settled(value) if key == option else value for key, value in options.items()}
+        return {**chosen, "data_options": settled}
     if option is None:
         hint = f"Write {short}, and its options as --data-option KEY=VALUE."
         raise UsageError(f"Data set {short} takes nothing after a colon, as in {name!r}.", hint)
@@ -270,7 +273,13 @@ def choose_dataset(
     if option == "data_dir":
         # Shells do not replace a ~ that follows a colon.
         return {**chosen, "data_dir": str(Path(argument).expanduser())}
-    return {**chosen, "data_options": {**options, option: argument}}
+    return {**chosen, "data_options": {**options, option: _settled(argument)}}
+
+
+def _settled(argument: Any) -> Any:
+    """What a folder is called wherever a run goes on; anything else as it is, such as a name on the hub."""
+    folder = Path(argument).expanduser() if isinstance(argument, str) else None
+    return str(folder.resolve()) if folder is not None and folder.is_dir() else argument
 
 
 def build_source(

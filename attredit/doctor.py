@@ -91,12 +91,11 @@ def diagnose(run: RunDirectory) -> Diagnosis:
         *_discriminators(config, end),
         *_auxiliaries(config, end),
     ]
-    if (run.path / "evaluation.json").is_file():
-        evaluation = Evaluation.read(run)
+    if (evaluation := Evaluation.of_now(run)) is not None:
         findings += [*_ignored(config, evaluation), *_moved(config, evaluation)]
     else:
         command = " ".join(["attredit evaluate", str(run.path), *config.plugin_options])
-        unseen.append(f"It was not evaluated, so nothing is known of its edits: {command}")
+        unseen.append(f"It was not evaluated as it is now, so nothing is known of its edits: {command}")
     return Diagnosis(tuple(findings), tuple(unseen))
 
 

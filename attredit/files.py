@@ -56,6 +56,22 @@ def read_tensors(path: Path, again: str = "train again") -> tuple[dict[str, Tens
         ) from error
 
 
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The metadata of a safetensors file alone, without torch and without reading its tensors.
+
+    Raises:
+        RunError: it is missing, empty, or no safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            metadata: dict[str, Any] = json.loads(file.metadata()["attredit"])
+            return metadata
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {error}.", "Restore it from a copy or train again.") from error
+
+
 def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
     """Hex digest of contiguous tensors on the CPU, their names and shapes, and of the metadata."""
     import torch

@@ -231,8 +231,8 @@ def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
     from attredit.build import build_source
     from attredit.data import Geometry, cache_dir, prepare
     from attredit.devices import device_of
-    from attredit.evaluation.identity import identity_of
     from attredit.evaluation.judge import judge_of
+    from attredit.evaluation.run import identity_for
     from attredit.interfaces import CounterfactualSource
 
     entry = cell.dataset
@@ -247,7 +247,7 @@ def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
     train, where = stores["train"], device_of(device)
     judge_of(train, cache=cache_dir(), device=where, progress=partial(teller, "judge"))
     if cell.evaluation.full and isinstance(source, CounterfactualSource):
-        identity_of(train, source, cache=cache_dir(), device=where, progress=partial(teller, "identity"))
+        identity_for(source, train, where, teller)
 
 
 def steps_of(budget: Budget, batch_size: int) -> int:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from attredit.checkpoint import RunDirectory
 from attredit.errors import RunError
 from attredit.evaluation.statistics import Estimate
-from attredit.files import write_text
+from attredit.files import read_metadata, write_text
 
 
 class JudgeFacts(BaseModel):
@@ -98,6 +98,18 @@ class Evaluation(BaseModel):
             RunError: it cannot be written.
         """
         write_text(run.path / "evaluation.json", self.text())
+
+    @classmethod
+    def of_now(cls, run: RunDirectory) -> Evaluation | None:
+        """A run's evaluation; None if there is none of the model that it has now, which may have been trained further.
+
+        Raises:
+            RunError: a file is damaged.
+        """
+        if not (run.path / "evaluation.json").is_file():
+            return None
+        found = cls.read(run)
+        return found if found.run["step"] == read_metadata(run.model_file)["step"] else None
 
     @classmethod
     def read(cls, run: RunDirectory) -> Evaluation:

@@ -12,7 +12,7 @@ from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.data import cache_dir, prepare
 from attredit.devices import device_of
 from attredit.editor import load
-from attredit.errors import RunError, UsageError, nearest
+from attredit.errors import DataError, RunError, UsageError, nearest
 from attredit.evaluation.data import EvaluationData, spread
 from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
 from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION
@@ -108,8 +108,10 @@ def _data(
 def identity_for(source: DataSource, train: Store, device: torch.device, tell: Progress) -> tuple[Identity | None, str]:
     """What tells faces apart; or None, and why."""
     if isinstance(source, CounterfactualSource):
-        found = identity_of(train, source, cache=cache_dir(), device=device, progress=_stage(tell, "identity"))
-        return found, ""
+        try:
+            return identity_of(train, source, cache=cache_dir(), device=device, progress=_stage(tell, "identity")), ""
+        except DataError as error:  # too few images; all else can be measured
+            return None, str(error)
     return recognition_of(device) if getattr(source, "of_faces", False) else (None, NOT_OF_FACES)
 
 

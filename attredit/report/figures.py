@@ -123,16 +123,15 @@ MEANINGS = {
 
 
 def read_evaluation(run: RunDirectory) -> dict[str, Any] | None:
-    """The run's evaluation.json, or None if it was not evaluated.
+    """The run's evaluation.json, or None if the model that it has now was not evaluated.
 
     Raises:
         RunError: the file is damaged.
     """
     from attredit.evaluation.result import Evaluation
 
-    if not (run.path / "evaluation.json").exists():
-        return None
-    return Evaluation.read(run).to_json()
+    found = Evaluation.of_now(run)
+    return None if found is None else found.to_json()
 
 
 def rows(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:

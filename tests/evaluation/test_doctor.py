@@ -19,6 +19,7 @@ from attredit.doctor import Finding, diagnose
 from attredit.evaluation import evaluate
 from attredit.evaluation.result import Cell, Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
+from attredit.files import read_metadata
 from attredit.launch import Request, train
 from attredit.recipe import parse_overrides, resolve
 from attredit.registry import installed
@@ -141,7 +142,7 @@ def test_a_healthy_run_has_nothing(trained: Train) -> None:
     diagnosis = diagnose(run)
     assert diagnosis.findings == ()
     assert diagnosis.unseen == (
-        f"It was not evaluated, so nothing is known of its edits: attredit evaluate {run.path}",
+        f"It was not evaluated as it is now, so nothing is known of its edits: attredit evaluate {run.path}",
     )
     assert examined(run) == []
     assert CliRunner().invoke(cli, ["doctor", str(run.path)]).output == "Nothing wrong was found.\n"
@@ -279,7 +280,7 @@ def test_without_true_edits_the_data_are_the_measure(run: RunDirectory) -> None:
         },
         not_measured={},
         data={},
-        run={},
+        run={"step": read_metadata(run.model_file)["step"]},
         versions={},
     ).write(run)
     [finding] = [f for f in diagnose(run).findings if f.name == "a wrong attribute moved"]

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import attredit.evaluation
+from attredit.card import write_card
 from attredit.checkpoint import RunDirectory
+from attredit.doctor import diagnose
 from attredit.errors import PluginError, RunError, UsageError
 from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge, evaluate
 from attredit.evaluation import identity as identifying
@@ -19,7 +21,7 @@ from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import plugin_metrics
 from attredit.evaluation.statistics import over_seeds
 from attredit.evaluation.values import read_values
-from attredit.launch import train
+from attredit.launch import resume, train
 from attredit.registry import Component
 
 
@@ -27,6 +29,21 @@ from attredit.registry import Component
 def run(request_for, monkeypatch):
     monkeypatch.setattr(judging, "JudgeSettings", functools.partial(JudgeSettings, width=4, epochs=1, steps=5))
     return RunDirectory(train(request_for(attributes=("Smiling", "Male"))))
+
+
+def test_figures_of_a_model_that_was_trained_further_are_nobodys(run):
+    evaluate(run.path, limit=20, device="cpu")
+    write_card(run, run.config())
+    figures, unseen = "squared error of the reconstruction", "was not evaluated as it is now"
+    assert figures in (run.path / "README.md").read_text()
+    assert not any(unseen in sentence for sentence in diagnose(run).unseen)
+    resume(run.path, steps=9, device="cpu")
+    card = (run.path / "README.md").read_text()
+    assert figures not in card
+    assert "Not evaluated yet" in card
+    assert any(unseen in sentence for sentence in diagnose(run).unseen)
+    evaluate(run.path, limit=20, device="cpu")
+    assert Evaluation.of_now(run).run["step"] == 9
 
 
 def metric(name):

@@ -13,6 +13,7 @@ from attredit.evaluation import identity as identifying
 from attredit.evaluation.identity import NAMES, Identity, IdentitySettings, identity_of
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import measure
+from attredit.evaluation.run import identity_for
 
 CPU = torch.device("cpu")
 QUICK = IdentitySettings(dim=16, faces=256, steps=150, batch_size=32, trunk=JudgeSettings(width=8, shift=0.0))
@@ -97,6 +98,10 @@ def test_too_few_faces(tmp_path):
     source = Faces(40)
     with pytest.raises(DataError, match="40 training images are too few"):
         identity_of(source.store(), source, cache=tmp_path, device=CPU, settings=QUICK)
+    # An evaluation goes on without it, and says why.
+    found, reason = identity_for(source, source.store(), CPU, lambda *_: None)
+    assert found is None
+    assert "40 training images are too few" in reason
 
 
 class Means(torch.nn.Module):

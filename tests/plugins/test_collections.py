@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import collections_made as made
 import pytest
+from celeba_copies import parquet
 from collections_made import HAIR, SMILING
 
 from attredit.data import Geometry, prepare, require_nothing_left_out
@@ -134,11 +137,32 @@ def test_a_run_goes_on_from_elsewhere(tmp_path: Path, request_for: Any, monkeypa
     from attredit.launch import resume, train
 
     made.bare_csv(tmp_path / "x")
+    made.classes(tmp_path / "y")
     (tmp_path / "other").mkdir()
-    monkeypatch.chdir(tmp_path)
-    run = train(request_for(dataset="folder:x", attributes=("Smiling",), data_options={}, steps=2))
-    monkeypatch.chdir(tmp_path / "other")
-    assert resume(run, steps=3, device="cpu") == run
+    data = {"a": ("folder:x", {}, "Smiling"), "b": ("hf:y", {}, "label"), "c": ("hf", {"name": "y"}, "label")}
+    for name, (dataset, options, attribute) in data.items():
+        monkeypatch.chdir(tmp_path)
+        asked = {"dataset": dataset, "attributes": (attribute,), "data_options": options, "steps": 1}
+        run = train(request_for(run_dir=str(tmp_path / name), **asked))
+        monkeypatch.chdir(tmp_path / "other")
+        assert resume(run, steps=2, device="cpu") == run
+
+
+def test_files_that_are_here_are_nobody_elses_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    asked: list[Any] = []
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", True)  # as it is when nobody has been here yet
+    monkeypatch.setattr("datasets.load.get_session", lambda: asked.append("a session") or SimpleNamespace())
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *where, **_: asked.append(where) or [])
+    made.classes(tmp_path / "x")
+    for folder in (HuggingFace(image_size=16, name="imagefolder", data_dir=tmp_path / "x"), open_hub(tmp_path / "x")):
+        assert contents(folder)
+    copy = parquet(tmp_path / "celeba")
+    source = installed().load("dataset", "celeba")(image_size=16, data_dir=copy)
+    assert len(source.open("train"))
+    assert asked == []
 
 
 def test_the_home_directory_may_follow_the_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
