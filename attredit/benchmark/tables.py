@@ -150,6 +150,8 @@ def as_csv(comparisons: Sequence[Comparison]) -> str:
 
 def number(value: float, unit: Unit) -> str:
     """A figure without its unit, which the heading has."""
+    if unit in ("share", "error", "bits"):  # intervals over few seeds may reach below what there can be
+        value = max(value, 0.0)
     if unit == "share":
         return f"{100 * value:.1f}"
     if unit == "error":

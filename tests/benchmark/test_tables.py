@@ -15,7 +15,7 @@ from made import cell_of, directory_of, figure, finish, result_of
 from attredit.benchmark.compare import Parts, best_of, compare
 from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.suite import read_suite
-from attredit.benchmark.tables import as_csv, facts, grids, latex, markdown, write_tables
+from attredit.benchmark.tables import as_csv, facts, grids, latex, markdown, number, write_tables
 from attredit.checkpoint import RunDirectory
 from attredit.errors import RunError
 from attredit.evaluation.statistics import Estimate
@@ -70,6 +70,11 @@ def test_the_best_is_marked_by_paired_differences_though_intervals_overlap(made:
 
 def parts(*rows: list[float]) -> Parts:
     return Parts(False, 1, tuple(np.array(row)[:, None] for row in rows), np.ones(1))
+
+
+def test_no_interval_reaches_below_what_there_can_be() -> None:
+    assert [number(-0.003, unit) for unit in ("share", "error", "bits")] == ["0.0", ".00000", "0"]
+    assert number(-0.003, "") == "-0.003"  # a distance without bias, or a movement, may be below nothing
 
 
 def test_the_best_has_to_be_beyond_doubt_and_a_direction_to_be_good_in() -> None:
