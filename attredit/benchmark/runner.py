@@ -147,23 +147,28 @@ class _Run:
 
     def _prepare(self) -> None:
         """Data, judges, and how long cells will take, one data set after the other."""
+        from filelock import FileLock
+
         titles = list(dict.fromkeys(cell.dataset.title for cell in self.waiting))
         for number, title in enumerate(titles):
             cells = [cell for cell in self.waiting if cell.dataset.title == title]
             unknown = list({cell.label: cell for cell in cells if not self.durations.knows(cell)}.values())
             home = self.directory.data(number)
-            (home / GUESSES).unlink(missing_ok=True)
-            job = self._job("prepare", unknown or cells[:1], home, self.engine.threads(1))
-            try:
-                while not job.done():
-                    self.watch.preparing(title, read_progress(home))
-                    time.sleep(_POLL)
-            finally:
-                job.stop()
-            if not (home / GUESSES).exists():
-                reason = read_progress(home).error or job.reason()
-                raise RunError(f"Data set {title} cannot be prepared: {reason}", "No cell was started.")
-            self.durations.guess(json.loads((home / GUESSES).read_text("utf-8")), unknown)
+            home.mkdir(parents=True, exist_ok=True)
+            # Another benchmark of the same directory may be about to.
+            with FileLock(home / "lock"):
+                (home / GUESSES).unlink(missing_ok=True)
+                job = self._job("prepare", unknown or cells[:1], home, self.engine.threads(1))
+                try:
+                    while not job.done():
+                        self.watch.preparing(title, read_progress(home))
+                        time.sleep(_POLL)
+                finally:
+                    job.stop()
+                if not (home / GUESSES).exists():
+                    reason = read_progress(home).error or job.reason()
+                    raise RunError(f"Data set {title} cannot be prepared: {reason}", "No cell was started.")
+                self.durations.guess(json.loads((home / GUESSES).read_text("utf-8")), unknown)
 
     def _job(self, kind: str, cells: Sequence[Cell], home: Path, threads: int | None) -> Job:
         (home / "progress.json").unlink(missing_ok=True)

@@ -9,12 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from made import STEPS, plain
 
 from attredit.benchmark.engine import Local, Submitted
@@ -68,6 +70,33 @@ def test_ctrl_c_ends_at_once_and_says_how_to_go_on(suite: Path, tmp_path: Path, 
     assert "the same command goes on from the last checkpoints" in said
     assert f"attredit report {out}" in said
     assert not held(directory.cell(first.key) / "lock")
+
+
+def test_data_that_another_benchmark_of_the_directory_prepares_are_waited_for(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Started(Exception):
+        pass
+
+    def start(engine: Local, home: Path, threads: int | None) -> Any:
+        raise Started
+
+    def other() -> None:
+        with pytest.raises(Started):
+            run(parse_suite(suite.read_text(), "tiny.toml", "tiny"), tmp_path, Local(1), device="cpu")
+        started.set()
+
+    started = threading.Event()
+    monkeypatch.setattr(Local, "start", start)
+    home = BenchmarkDirectory(tmp_path).data(0)
+    home.mkdir(parents=True)
+    with FileLock(home / "lock"):
+        thread = threading.Thread(target=other)
+        thread.start()
+        wait_for((tmp_path / "benchmark.json").exists, None)
+        assert not started.wait(0.5)
+    assert started.wait(60)
+    thread.join()
 
 
 class Told(Watch):
