@@ -278,8 +278,10 @@ def choose_dataset(
 
 def _settled(argument: Any) -> Any:
     """What a folder is called wherever a run goes on; anything else as it is, such as a name on the hub."""
-    folder = Path(argument).expanduser() if isinstance(argument, str) else None
-    return str(folder.resolve()) if folder is not None and folder.is_dir() else argument
+    if not isinstance(argument, str) or not argument:
+        return argument
+    folder = Path(argument).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else argument
 
 
 def build_source(

@@ -157,18 +157,23 @@ class _Run:
             home.mkdir(parents=True, exist_ok=True)
             # Another benchmark of the same directory may be about to.
             with FileLock(home / "lock"):
-                (home / GUESSES).unlink(missing_ok=True)
-                job = self._job("prepare", unknown or cells[:1], home, self.engine.threads(1))
-                try:
-                    while not job.done():
-                        self.watch.preparing(title, read_progress(home))
-                        time.sleep(_POLL)
-                finally:
-                    job.stop()
-                if not (home / GUESSES).exists():
-                    reason = read_progress(home).error or job.reason()
-                    raise RunError(f"Data set {title} cannot be prepared: {reason}", "No cell was started.")
-                self.durations.guess(json.loads((home / GUESSES).read_text("utf-8")), unknown)
+                self.durations.guess(self._prepared(title, unknown or cells[:1], home), unknown)
+
+    def _prepared(self, title: str, cells: Sequence[Cell], home: Path) -> dict[str, float]:
+        """Have a data set prepared, and steps of these cells timed: seconds by key."""
+        (home / GUESSES).unlink(missing_ok=True)
+        job = self._job("prepare", cells, home, self.engine.threads(1))
+        try:
+            while not job.done():
+                self.watch.preparing(title, read_progress(home))
+                time.sleep(_POLL)
+        finally:
+            job.stop()
+        if not (home / GUESSES).exists():
+            reason = read_progress(home).error or job.reason()
+            raise RunError(f"Data set {title} cannot be prepared: {reason}", "No cell was started.")
+        found: dict[str, float] = json.loads((home / GUESSES).read_text("utf-8"))
+        return found
 
     def _job(self, kind: str, cells: Sequence[Cell], home: Path, threads: int | None) -> Job:
         (home / "progress.json").unlink(missing_ok=True)

@@ -166,13 +166,16 @@ def test_files_that_are_here_are_nobody_elses_business(tmp_path: Path, monkeypat
 
 
 def test_the_home_directory_may_follow_the_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from attredit.build import build_source
+    from attredit.build import build_source, choose_dataset
 
     made.classes(tmp_path / "x")
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("folder:~/x", "hf:~/x"):
         source = build_source(installed(), name, image_size=16, data_dir=None, options={})
         assert source.schema.names == ("label",)
+    # No name is no folder, least of all the one that somebody is in.
+    monkeypatch.chdir(tmp_path / "x")
+    assert choose_dataset(installed(), "hf", None, {"name": ""})["data_options"] == {"name": ""}
 
 
 def test_a_folder_without_splits_is_divided_so_that_all_have_each_class(tmp_path: Path) -> None:
