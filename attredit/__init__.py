@@ -14,21 +14,21 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from attredit.version import API, __version__
+
 if TYPE_CHECKING:
     from attredit.attributes import Attribute, AttributeSchema
-    from attredit.editor import Editor, load
+    from attredit.data.source import DataSource
+    from attredit.editing.editor import Editor, load
     from attredit.errors import AttrEditError, DataError, DivergenceError, PluginError, RunError, UsageError
-    from attredit.hookspecs import hookimpl
-    from attredit.interfaces import Code, DataSource, Decoder, Discriminator, Encoder, Factorizer, Metric, Verdict
+    from attredit.evaluation.metric import Metric
     from attredit.launch import train
+    from attredit.networks import Code, Decoder, Discriminator, Encoder, Verdict
+    from attredit.plugin.hookspecs import hookimpl
+    from attredit.plugin.registry import Registry, use_plugin
     from attredit.recipe import Optimizer, Part, Player, Recipe, Schedule, Term
-    from attredit.registry import Registry, use_plugin
-    from attredit.view import BatchView
-
-__version__ = "0.1.0"
-
-API = 1
-"""The plugin API that this version speaks; a plugin's module says which it was written for: ``attredit_api = 1``."""
+    from attredit.training.objectives import Factorizer
+    from attredit.training.view import BatchView
 
 _HOME = {
     "Attribute": "attributes",
@@ -39,27 +39,27 @@ _HOME = {
     "UsageError": "errors",
     "DataError": "errors",
     "RunError": "errors",
-    "BatchView": "view",
-    "Code": "interfaces",
-    "DataSource": "interfaces",
-    "Decoder": "interfaces",
-    "Discriminator": "interfaces",
-    "Editor": "editor",
-    "Encoder": "interfaces",
-    "Factorizer": "interfaces",
-    "Metric": "interfaces",
+    "BatchView": "training.view",
+    "Code": "networks",
+    "DataSource": "data.source",
+    "Decoder": "networks",
+    "Discriminator": "networks",
+    "Editor": "editing.editor",
+    "Encoder": "networks",
+    "Factorizer": "training.objectives",
+    "Metric": "evaluation.metric",
     "Optimizer": "recipe",
     "Part": "recipe",
     "Player": "recipe",
     "Recipe": "recipe",
-    "Registry": "registry",
+    "Registry": "plugin.registry",
     "Schedule": "recipe",
     "Term": "recipe",
-    "Verdict": "interfaces",
-    "hookimpl": "hookspecs",
-    "load": "editor",
+    "Verdict": "networks",
+    "hookimpl": "plugin.hookspecs",
+    "load": "editing.editor",
     "train": "launch",
-    "use_plugin": "registry",
+    "use_plugin": "plugin.registry",
 }
 
 __all__ = [

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from attredit.attributes import AttributeSchema
-from attredit.build import Built, build, build_source, choose_dataset, components_of
-from attredit.checkpoint import DataConfig, Origin, RunConfig, RunDirectory
 from attredit.data import (
     Augmentation,
     Crop,
@@ -31,14 +29,19 @@ from attredit.data import (
     require_classes,
     require_nothing_left_out,
 )
+from attredit.data.collection import build_source, choose_dataset
+from attredit.data.source import CounterfactualSource
 from attredit.devices import accelerator_for, seeded
 from attredit.errors import RunError, UsageError
-from attredit.interfaces import CounterfactualSource
-from attredit.observer import Observer, also_tensorboard
-from attredit.processes import agree, main_process_first, require_same
+from attredit.plugin.registry import Registry, installed
 from attredit.recipe import Recipe, resolve
-from attredit.registry import Registry, installed
-from attredit.trainer import Trainer, share_of
+from attredit.runs.config import DataConfig, Origin, RunConfig
+from attredit.runs.data import open_store
+from attredit.runs.directory import RunDirectory
+from attredit.training.observer import Observer, also_tensorboard
+from attredit.training.players import Built, build, components_of
+from attredit.training.processes import agree, main_process_first, require_same
+from attredit.training.trainer import Trainer, share_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -246,25 +249,6 @@ def resume(
     return _finish(trainer, observer or Observer(), tensorboard)
 
 
-def open_store(registry: Registry, config: RunConfig, split: str, progress: Progress | None = None) -> Store:
-    """The prepared store of a run's data."""
-    source = source_of(registry, config)
-    return prepare(source, split, config.geometry, name=config.data.name, progress=progress)
-
-
-def source_of(registry: Registry, config: RunConfig) -> Any:
-    """The data source of a run."""
-    data = config.data
-    return build_source(
-        registry,
-        data.name,
-        image_size=config.image_size,
-        data_dir=data.directory,
-        options=dict(data.options),
-        crop=config.geometry.crop,
-    )
-
-
 def _built(registry: Registry, recipe: Recipe, schema: AttributeSchema, geometry: Geometry, seed: int) -> Built:
     """Networks whose first weights are a function of the seed."""
     with seeded(seed):
@@ -295,7 +279,7 @@ def _finish(trainer: Trainer, observer: Observer, tensorboard: bool) -> Path:
     with also_tensorboard(observer, run, trainer.step_count) if writing else nullcontext(observer) as watching:
         trainer.run(watching)
     if main:
-        from attredit.card import write_card, write_samples
+        from attredit.report.card import write_card, write_samples
 
         write_samples(run, trainer.store)
         write_card(run, config)

@@ -1,7 +1,7 @@
 """A method is data: which parts there are, and who minimises which weighted terms.
 
 Plugins write recipes, `resolve` turns a method's name, a preset and a user's overrides into one complete recipe, and
-`attredit.build` turns that into networks and optimisers. JSON in, JSON out; names only, never import targets.
+`training/players.py` turns that into networks and optimisers. JSON in, JSON out; names only, never import targets.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from attredit.errors import PluginError, UsageError, nearest
-from attredit.registry import Component, Registry
+from attredit.plugin.registry import Component, Registry
 
 # Below these keys names are free: whoever receives the options, or looks up the term, checks them.
 _OPEN = ("options", "terms")

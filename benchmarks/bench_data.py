@@ -179,9 +179,9 @@ def loading(store: Store, files: Sequence[Path], options: argparse.Namespace) ->
 
 def smallest(size: int) -> str:
     """The method whose default has the fewest weights."""
-    from attredit.build import build
+    from attredit.plugin.registry import installed
     from attredit.recipe import resolve
-    from attredit.registry import installed
+    from attredit.training.players import build
 
     registry = installed()
 
@@ -195,7 +195,7 @@ def smallest(size: int) -> str:
 
 def trainer_on(images: int, options: argparse.Namespace) -> Any:
     from attredit.launch import Request, trainer_of
-    from attredit.registry import use_plugin
+    from attredit.plugin.registry import use_plugin
 
     use_plugin(__file__)
     request = Request(

@@ -15,10 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.evaluation import evaluate
 from attredit.launch import Request, train
-from attredit.observer import Observer
+from attredit.runs.config import RunConfig
+from attredit.runs.directory import RunDirectory
+from attredit.training.observer import Observer
 
 SCORES = ("class0", "class1", "edit_success")
 

@@ -20,11 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.attributes import AttributeSchema
-from attredit.build import Built, build
+from attredit.plugin.registry import installed
 from attredit.recipe import Recipe, resolve
-from attredit.registry import installed
 from attredit.rows import Slice
-from attredit.view import BatchView
+from attredit.training.players import Built, build
+from attredit.training.view import BatchView
 
 SCHEMA = AttributeSchema.of_binary(["Smiling"])
 

@@ -30,8 +30,8 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 import attredit
 from attredit.cli.console import progress
 from attredit.cli.tables import table
-from attredit.composite import blend, edit_mask, fitted
-from attredit.images import to_bytes
+from attredit.editing.composite import blend, edit_mask, fitted
+from attredit.editing.images import to_bytes
 from attredit.report.grid import Pixels, grid
 
 SIZE, STYLES, CHUNK = 256, 4, 10

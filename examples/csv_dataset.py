@@ -24,7 +24,7 @@ from attredit.launch import Request
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from attredit.hookspecs import Register
+    from attredit.plugin.hookspecs import Register
 
 attredit_api = 1
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from attredit import Editor
     from attredit.evaluation import EvaluationData
-    from attredit.hookspecs import Register
+    from attredit.plugin.hookspecs import Register
 
 attredit_api = 1
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from attredit import BatchView
-    from attredit.hookspecs import Register
+    from attredit.plugin.hookspecs import Register
 
 attredit_api = 1
 

@@ -26,9 +26,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from attredit import registry
 from attredit.benchmark.suite import read_suite
 from attredit.errors import RunError
+from attredit.plugin import registry
 from attredit.recipe import resolve
 from attredit.scaffold import KINDS, Distribution
 
@@ -201,7 +201,7 @@ def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
     from attredit.benchmark.cells import cells_of
     from attredit.benchmark.plan import BenchmarkDirectory
     from attredit.benchmark.results import Facts, Result
-    from attredit.registry import installed
+    from attredit.plugin.registry import installed
 
     methods = {component.name for component in installed().components("method")}
     here = suite.model_copy(update={"methods": tuple(m for m in suite.methods if m.name in methods)})

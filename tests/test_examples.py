@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from attredit.registry import using_plugins
+from attredit.plugin.registry import using_plugins
 
 FOLDER = Path(__file__).parents[1] / "examples"
 

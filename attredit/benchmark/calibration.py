@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from attredit.recipe import Recipe, Schedule
-from attredit.trainer import Trainer
+from attredit.training.trainer import Trainer
 
 _WARM_UP = 3
 SECONDS = 1.0

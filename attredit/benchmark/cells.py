@@ -16,16 +16,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from attredit import __version__
 from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, Suite, short
-from attredit.build import build_source, choose_dataset, components_of
 from attredit.data import Geometry, fingerprint_of
+from attredit.data.collection import build_source, choose_dataset
+from attredit.data.source import DataSource
 from attredit.errors import UsageError, nearest
-from attredit.interfaces import DataSource
 from attredit.launch import Request
-from attredit.plugin_files import is_file_version
+from attredit.plugin.files import is_file_version
+from attredit.plugin.registry import Component, Registry
 from attredit.recipe import Recipe, resolve
-from attredit.registry import Component, Registry
+from attredit.training.players import components_of
+from attredit.version import __version__
 
 # To be raised when cells are carried out differently by this package, which the digest of the source leaves out.
 VERSION = 1

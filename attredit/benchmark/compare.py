@@ -16,13 +16,13 @@ import numpy as np
 from attredit.benchmark.cells import Cell
 from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.results import Facts, Result
-from attredit.checkpoint import RunDirectory
 from attredit.errors import RunError
 from attredit.evaluation.result import Evaluation
 from attredit.evaluation.statistics import Estimate, over_seeds, paired_difference
 from attredit.evaluation.table import Figure
 from attredit.evaluation.values import Values, read_values
 from attredit.report.figures import meaning
+from attredit.runs.directory import RunDirectory
 
 
 @dataclass(frozen=True)

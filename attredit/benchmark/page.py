@@ -15,13 +15,13 @@ from attredit.benchmark import plots
 from attredit.benchmark.compare import Comparison, compare
 from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.tables import COUNTS, LEGEND, Entry, Grid, facts, grids
-from attredit.checkpoint import RunDirectory
 from attredit.errors import AttrEditError
 from attredit.files import write_text
+from attredit.report.content import Content, gather
 from attredit.report.document import document
 from attredit.report.faces import EDIT, ORIGINAL, RECONSTRUCTION, SWEEP, TRUTH, Edits, Face
 from attredit.report.page import image
-from attredit.report.write import Content, gather
+from attredit.runs.directory import RunDirectory
 
 _FACES = 3
 """Faces shown of each value of an attribute."""

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.files import write_text
-from attredit.observer import Observer
+from attredit.runs.config import RunConfig
+from attredit.runs.directory import RunDirectory
+from attredit.training.observer import Observer
 
 _SECONDS = 0.3
 TRAINING = "training"

@@ -21,7 +21,7 @@ from attredit.benchmark.results import Result
 from attredit.benchmark.suite import Suite
 from attredit.benchmark.worker import GUESSES, Task, now
 from attredit.errors import RunError
-from attredit.registry import installed
+from attredit.plugin.registry import installed
 
 _POLL = 0.2
 

@@ -25,11 +25,11 @@ from attredit.benchmark.cells import Cell
 from attredit.benchmark.progress import Clock, Teller
 from attredit.benchmark.results import Facts, Result, Results
 from attredit.benchmark.suite import Budget
-from attredit.checkpoint import RunDirectory
 from attredit.data.workers import cores
 from attredit.errors import AttrEditError, RunError
 from attredit.files import read_tensors, write_text
-from attredit.registry import installed, use_plugin
+from attredit.plugin.registry import installed, use_plugin
+from attredit.runs.directory import RunDirectory
 
 TASK, GUESSES = "task.json", "seconds.json"
 
@@ -228,12 +228,12 @@ def _guess(cell: Cell, home: Path, device: str | None) -> float:
 
 def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
     """What all cells of a data set share, so that none waits for another one to make it."""
-    from attredit.build import build_source
     from attredit.data import Geometry, cache_dir, prepare
+    from attredit.data.collection import build_source
+    from attredit.data.source import CounterfactualSource
     from attredit.devices import device_of
     from attredit.evaluation.judge import judge_of
     from attredit.evaluation.run import identity_for
-    from attredit.interfaces import CounterfactualSource
 
     entry = cell.dataset
     source = build_source(

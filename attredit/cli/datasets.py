@@ -7,7 +7,7 @@ import rich_click as click
 from attredit.cli.console import out
 from attredit.cli.group import LazyGroup
 from attredit.cli.tables import table
-from attredit.registry import installed
+from attredit.plugin.registry import installed
 
 SUMMARIES = {
     "inspect": "Show what a data set is, and warn of what will hurt.",

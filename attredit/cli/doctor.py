@@ -18,8 +18,8 @@ def command(run: Path) -> None:
     Looks at how training ended and, after `attredit evaluate`, at what edits do: for attributes that are ignored,
     a latent that collapsed or ran away, adversaries that won, and edits that move other attributes.
     """
-    from attredit.checkpoint import RunDirectory
-    from attredit.doctor import diagnose
+    from attredit.report.doctor import diagnose
+    from attredit.runs.directory import RunDirectory
 
     diagnosis = diagnose(RunDirectory(run))
     for finding in diagnosis.findings:

@@ -23,7 +23,7 @@ from attredit.errors import AttrEditError, DataError, UsageError
 
 if TYPE_CHECKING:
     from attredit.data import Box
-    from attredit.editor import Editor
+    from attredit.editing.editor import Editor
 
 
 @click.command
@@ -58,9 +58,9 @@ def command(
 
     Example: attredit edit RUN photo.png --set Smiling=1 -o smiling.png
     """
-    from attredit.checkpoint import RunDirectory
     from attredit.cli.outputs import plan
-    from attredit.editor import load
+    from attredit.editing.editor import load
+    from attredit.runs.directory import RunDirectory
 
     wanted = changes_of(changes)
     schema = RunDirectory(run).config().schema_

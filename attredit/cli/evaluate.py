@@ -25,8 +25,8 @@ def command(run: Path, split: str, limit: int | None, full: bool, as_json: bool,
 
     The figures are also written to RUN/evaluation.json and into its model card.
     """
-    from attredit.card import write_card
-    from attredit.checkpoint import RunDirectory
+    from attredit.report.card import write_card
+    from attredit.runs.directory import RunDirectory
 
     directory = RunDirectory(run)
     config = directory.config()  # an error about the run comes before the imports that take seconds

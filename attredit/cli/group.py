@@ -18,9 +18,9 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Abort, ClickException, Exit
 
-from attredit import __version__
 from attredit.cli.console import is_main_process, showing_warnings
 from attredit.errors import AttrEditError, nearest
+from attredit.version import __version__
 
 PANELS = {
     "Train and judge": {
@@ -57,7 +57,7 @@ _HELP = {
 def _use_plugins(ctx: Any, parameter: Any, files: Sequence[str]) -> None:
     """Have plugin files for as long as the command runs; processes that it starts have them as well."""
     if files:
-        from attredit.registry import using_plugins
+        from attredit.plugin.registry import using_plugins
 
         ctx.with_resource(using_plugins(files))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attredit.cli.console import err, note
 
 if TYPE_CHECKING:
-    from attredit.interfaces import DataSource
+    from attredit.data.source import DataSource
 
 _VALUES_SHOWN = 8
 

@@ -6,7 +6,7 @@ import rich_click as click
 
 from attredit.cli.console import out
 from attredit.cli.tables import table
-from attredit.registry import installed
+from attredit.plugin.registry import installed
 
 
 @click.command

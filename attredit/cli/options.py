@@ -15,7 +15,7 @@ from attredit.errors import UsageError
 
 if TYPE_CHECKING:
     from attredit.data import Box
-    from attredit.editor import Editor
+    from attredit.editing.editor import Editor
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -76,7 +76,7 @@ def given_box(text: str | None, pictures: int) -> Box | None:
     Raises:
         UsageError: it is no box, or there are several pictures.
     """
-    from attredit.faces import checked
+    from attredit.editing.faces import checked
 
     if text is None:
         return None
@@ -99,7 +99,7 @@ def box_in(editor: Editor, picture: Path, given: Box | None) -> Box | None:
 
 def plugin_words() -> str:
     """``--plugin FILE`` for each plugin file in use, with a space before it, for commands that are to be typed next."""
-    from attredit.plugin_files import plugin_files
+    from attredit.plugin.files import plugin_files
 
     return "".join(f" --plugin {shlex.quote(from_here(file.path))}" for file in plugin_files())
 

@@ -10,7 +10,7 @@ from attredit.cli.console import out
 from attredit.cli.group import LazyGroup
 from attredit.cli.options import from_here
 from attredit.cli.tables import table
-from attredit.registry import PluginInfo, installed
+from attredit.plugin.registry import PluginInfo, installed
 
 # Of a file's, which is a digest, the beginning is enough to tell two apart.
 _LONGEST_VERSION = 15

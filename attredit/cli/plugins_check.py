@@ -58,7 +58,7 @@ def command(
 
 def _others() -> list[str]:
     """Plugins of other distributions; all but the core where there are none."""
-    from attredit.registry import installed
+    from attredit.plugin.registry import installed
 
     plugins = installed().plugins
     foreign = [plugin.name for plugin in plugins if plugin.distribution != "attredit"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.registry import installed
+from attredit.plugin.registry import installed
 from attredit.scaffold import KINDS, Distribution, checked_name
 
 

@@ -11,7 +11,7 @@ from attredit.cli.console import out, say
 from attredit.cli.plugins import state_of
 from attredit.cli.trees import add_leaf, recipe_tree, tree_of
 from attredit.errors import AttrEditError, UsageError, nearest
-from attredit.registry import Component, PluginInfo, Registry, installed
+from attredit.plugin.registry import Component, PluginInfo, Registry, installed
 
 if TYPE_CHECKING:
     from rich.tree import Tree

@@ -38,7 +38,7 @@ def _benchmark(path: Path, output: Path | None) -> None:
 
 
 def _run(path: Path, output: Path | None) -> None:
-    from attredit.checkpoint import RunDirectory
+    from attredit.runs.directory import RunDirectory
 
     RunDirectory(path).config()  # an error about the run comes before the imports that take seconds
     from attredit.report import write_report

@@ -24,11 +24,11 @@ def command(run: Path, number: int, changes: Sequence[str], output: Path | None,
 
     Example: attredit sample RUN -n 16 --set Smiling=1 -o samples.png
     """
-    from attredit.checkpoint import RunDirectory
     from attredit.cli.outputs import check_format
-    from attredit.editor import load
+    from attredit.editing.editor import load
     from attredit.report.encoding import write_image
     from attredit.report.grid import grid
+    from attredit.runs.directory import RunDirectory
 
     target = output or Path("samples.png")
     check_format(target)

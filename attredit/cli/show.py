@@ -14,14 +14,15 @@ from attredit.cli.trees import add_leaf, compact, recipe_tree, tree_of
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from attredit.checkpoint import RunConfig, RunDirectory
+    from attredit.runs.config import RunConfig
+    from attredit.runs.directory import RunDirectory
 
 
 @click.command
 @run_argument
 def command(run: Path) -> None:
     """Tell what a run is: method, data, attributes, how far it got, its recipe, its figures, its files."""
-    from attredit.checkpoint import RunDirectory
+    from attredit.runs.directory import RunDirectory
 
     directory = RunDirectory(run)
     config = directory.config()

@@ -13,7 +13,7 @@ import rich_click as click
 from attredit.cli.console import progress
 from attredit.cli.mapping import show_source
 from attredit.cli.options import Function, crop_option, nested, plugin_words, strict_option
-from attredit.registry import installed
+from attredit.plugin.registry import installed
 
 if TYPE_CHECKING:
     from attredit.data import Store
@@ -88,8 +88,8 @@ class Source:
         Raises:
             UsageError, DataError, RunError: see their messages.
         """
-        from attredit.build import build_source, choose_dataset
         from attredit.data import Geometry, prepare, require_nothing_left_out
+        from attredit.data.collection import build_source, choose_dataset
 
         # Without its argument, as a training names it, so that both have one store.
         registry = installed()

@@ -43,11 +43,11 @@ def command(
 
     Example: attredit sweep RUN photo.png --attr Smiling -o strip.png
     """
-    from attredit.checkpoint import RunDirectory
     from attredit.cli.outputs import check_format
-    from attredit.editor import load
+    from attredit.editing.editor import load
     from attredit.report.encoding import write_image
     from attredit.report.grid import grid
+    from attredit.runs.directory import RunDirectory
 
     target = output or Path("sweep.png")
     check_format(target)

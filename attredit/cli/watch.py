@@ -9,16 +9,17 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.cli.console import bar, err, is_main_process, note, progress
 from attredit.cli.mapping import show_source
 from attredit.cli.options import plugin_words
-from attredit.observer import Observer
+from attredit.runs.config import RunConfig
+from attredit.runs.directory import RunDirectory
+from attredit.training.observer import Observer
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from attredit.interfaces import DataSource
+    from attredit.data.source import DataSource
 
 _LINE_SECONDS = 15.0
 _WINDOW = 50

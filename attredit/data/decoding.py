@@ -22,7 +22,7 @@ from attredit.errors import AttrEditError, DataError, RunError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from attredit.interfaces import DataSource
+    from attredit.data.source import DataSource
 
 # Images that are decoded together are in memory together, at their own size.
 TOGETHER = 16

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from attredit.errors import DataError, DataWarning
 
 if TYPE_CHECKING:
-    from attredit.interfaces import DataSource
+    from attredit.data.source import DataSource
 
 _SHOWN = 5
 

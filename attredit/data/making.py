@@ -29,7 +29,7 @@ from attredit.data.workers import CHUNK, decode_all
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from attredit.interfaces import DataSource
+    from attredit.data.source import DataSource
 
 FORMAT = 3
 

@@ -30,7 +30,7 @@ from attredit.errors import AttrEditError, DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from attredit.interfaces import DataSource
+    from attredit.data.source import DataSource
 
 
 def cache_dir() -> Path:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from attredit.data.decoding import Decoder, Done, Job
 from attredit.errors import AttrEditError, DataError, RunError
-from attredit.plugin_files import make_importable
+from attredit.plugin.files import make_importable
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attredit.evaluation.data import CHUNK, as_images, spread
-from attredit.interfaces import Code
+from attredit.evaluation.data import CHUNK
+from attredit.evaluation.subset import as_images, spread
+from attredit.networks import Code
 
 if TYPE_CHECKING:
     from attredit.data import Store
-    from attredit.editor import Editor
+    from attredit.editing.editor import Editor
 
 MOST = 8000
 

@@ -15,16 +15,17 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import MISSING, Attribute
+from attredit.data.source import CounterfactualSource
 from attredit.evaluation import perceptual
-from attredit.evaluation.data import EvaluationData, spread
+from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, squared_error
 from attredit.evaluation.off_target import TRUE, note
+from attredit.evaluation.subset import spread
 from attredit.evaluation.table import Table
 from attredit.evaluation.truths import Truths, truths_of
-from attredit.interfaces import CounterfactualSource
 
 if TYPE_CHECKING:
-    from attredit.editor import Editor
+    from attredit.editing.editor import Editor
 
 STYLES = 16
 # Drawing takes milliseconds an image, and 16 styles are 16 images, which are kept.

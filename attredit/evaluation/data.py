@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import AttributeSchema
-from attredit.errors import UsageError
+from attredit.evaluation.subset import as_images
 
 if TYPE_CHECKING:
     from attredit.data import Store
+    from attredit.data.source import DataSource
     from attredit.evaluation.identity import Identity
     from attredit.evaluation.inception import Inception
     from attredit.evaluation.judge import Judge
-    from attredit.interfaces import DataSource
 
 CHUNK = 256
 
@@ -75,23 +75,3 @@ class EvaluationData:
         for start in range(0, len(self), size):
             where = slice(start, min(start + size, len(self)))
             yield where, self.images(self.indices[where])
-
-
-def as_images(store: Store, indices: np.ndarray) -> Tensor:
-    """Rows of a store as (B, C, H, W) float in [0, 1]."""
-    return store.batch(indices).float() / 255.0
-
-
-def spread(n: int, most: int | None) -> np.ndarray:
-    """At most `most` of n rows, evenly spread: splits may be sorted, so the first ones are no sample.
-
-    >>> spread(10, 4).tolist()
-    [0, 2, 5, 7]
-
-    Raises:
-        UsageError: fewer than one is asked for.
-    """
-    if most is not None and most < 1:
-        raise UsageError(f"{most} images cannot be evaluated.", "Ask for one or more.")
-    count = n if most is None else min(n, most)
-    return np.arange(count) * n // max(count, 1)

@@ -20,10 +20,10 @@ from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.judge import Reading
 from attredit.evaluation.table import Table
-from attredit.interfaces import Code
+from attredit.networks import Code
 
 if TYPE_CHECKING:
-    from attredit.editor import Editor
+    from attredit.editing.editor import Editor
 
 # Peak signal-to-noise ratios end here: a perfect copy would have an infinite one.
 _LARGEST_PSNR = 100.0

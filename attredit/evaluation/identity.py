@@ -22,14 +22,13 @@ from torch import Tensor
 from attredit.attributes import Attribute
 from attredit.errors import DataError
 from attredit.evaluation.cached import hash_of, kept
-from attredit.evaluation.data import as_images, spread
 from attredit.evaluation.judge_training import JudgeNetwork, JudgeSettings, augmented, descend, fresh, reduced
+from attredit.evaluation.subset import as_images, spread
 from attredit.evaluation.table import Table
 
 if TYPE_CHECKING:
     from attredit.data import Store
-    from attredit.evaluation.editing import Edits, Seen
-    from attredit.interfaces import CounterfactualSource
+    from attredit.data.source import CounterfactualSource
 
 VERSION = 1
 _SEED = 20170711
@@ -79,21 +78,23 @@ class Identity:
         """(B, E) of length 1, of images (B, C, H, W) in [0, 1] on the network's device."""
         return F.normalize(self.network(images.contiguous(memory_format=torch.channels_last)), dim=1)
 
-    def see(self, seen: Seen, table: Table) -> Tensor:
+    def see(self, images: Tensor, reconstruction: Tensor, rows: np.ndarray, table: Table) -> Tensor:
         """Score a chunk's reconstructions and, as a scale, pairs of different faces; returns (B, E) of the images."""
-        found = self.embed(seen.images)
-        table.put("identity_reconstruction", None, seen.rows, _distance(found, self.embed(seen.reconstruction)))
+        found = self.embed(images)
+        table.put("identity_reconstruction", None, rows, _distance(found, self.embed(reconstruction)))
         # Each face beside the one before it, the first of all beside none.
         before = found[:0] if self._last is None else self._last
         pairs = torch.cat([before, found])
-        table.put("identity_other", None, seen.rows[len(found) - len(pairs) + 1 :], _distance(pairs[1:], pairs[:-1]))
+        table.put("identity_other", None, rows[len(found) - len(pairs) + 1 :], _distance(pairs[1:], pairs[:-1]))
         self._last = found[-1:]
         return found
 
-    def score(self, found: Tensor, seen: Seen, attribute: Attribute, edits: Edits, table: Table) -> None:
+    def score(
+        self, found: Tensor, decoded: Tensor, composite: Tensor, attribute: Attribute, rows: np.ndarray, table: Table
+    ) -> None:
         """Score a chunk's edits of one attribute against its images' embeddings (B, E)."""
-        table.put("identity", attribute.name, seen.rows, _distance(found, self.embed(edits.decoded)))
-        table.put("composite_identity", attribute.name, seen.rows, _distance(found, self.embed(edits.composite)))
+        table.put("identity", attribute.name, rows, _distance(found, self.embed(decoded)))
+        table.put("composite_identity", attribute.name, rows, _distance(found, self.embed(composite)))
 
     def score_truths(
         self, images: Tensor, truths: Tensor, attribute: Attribute, rows: np.ndarray, name: str, table: Table

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from attredit.attributes import MISSING
+from attredit.data.source import CounterfactualSource
 from attredit.errors import PluginError
 from attredit.evaluation.codes import Codes, training_codes
 from attredit.evaluation.counterfactual import NAMES, ON_NAMES, Counterfactuals
@@ -24,11 +25,11 @@ from attredit.evaluation.realism import Realism
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.sweep import sweep_scores
 from attredit.evaluation.table import Table
-from attredit.interfaces import Code, CounterfactualSource
-from attredit.registry import Component
+from attredit.networks import Code
+from attredit.plugin.registry import Component
 
 if TYPE_CHECKING:
-    from attredit.editor import Editor
+    from attredit.editing.editor import Editor
 
 Progress = Callable[[str, int, int], None]
 
@@ -134,7 +135,9 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Pro
             seen = see(editor, data, where, images)
             reconstruction_scores(seen, found.table)
             realism.see(seen)
-            face = data.identity.see(seen, found.table) if data.identity else None
+            face = (
+                data.identity.see(seen.images, seen.reconstruction, seen.rows, found.table) if data.identity else None
+            )
             for attribute in editor.schema:
                 rows = seen.labelled(data.schema.index(attribute.name))
                 if not len(rows):
@@ -147,7 +150,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Pro
                 off_target(data.schema, own, attribute, edits, found.cells)
                 sweep_scores(editor, data, own, attribute, edits, found.table)
                 if data.identity is not None and face is not None:
-                    data.identity.score(face[rows], own, attribute, edits, found.table)
+                    data.identity.score(face[rows], edits.decoded, edits.composite, attribute, own.rows, found.table)
             right += (seen.judged.labels == seen.labels).sum(0).cpu()
             codes.append(seen.code._replace(attrs=None, skips=(), labels=None))
             progress("edits", where.stop, len(data))

@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import MISSING, Attribute
-from attredit.evaluation.data import EvaluationData, spread
+from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.distances import KERNEL_MOST, Distance, frechet, kernel
 from attredit.evaluation.editing import Edits, Seen
+from attredit.evaluation.subset import spread
 from attredit.evaluation.table import Table
 from attredit.rows import noise
 
 if TYPE_CHECKING:
-    from attredit.editor import Editor
+    from attredit.editing.editor import Editor
 
 JUDGE, INCEPTION = "_judge", ""  # what the names of distances in their features end with
 _SEED = 20170711

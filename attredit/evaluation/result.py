@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from attredit.checkpoint import RunDirectory
 from attredit.errors import RunError
 from attredit.evaluation.statistics import Estimate
 from attredit.files import read_metadata, write_text
+from attredit.runs.directory import RunDirectory
 
 
 class JudgeFacts(BaseModel):

@@ -8,12 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.data import cache_dir, prepare
+from attredit.data.source import CounterfactualSource, DataSource
 from attredit.devices import device_of
-from attredit.editor import load
+from attredit.editing.editor import load
 from attredit.errors import DataError, RunError, UsageError, nearest
-from attredit.evaluation.data import EvaluationData, spread
+from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
 from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION
 from attredit.evaluation.inception import inception_of
@@ -23,11 +23,13 @@ from attredit.evaluation.off_target import matrix
 from attredit.evaluation.recognition import NOT_OF_FACES, recognition_of
 from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
+from attredit.evaluation.subset import spread
 from attredit.evaluation.values import write_values
 from attredit.files import read_tensors
-from attredit.interfaces import CounterfactualSource, DataSource
-from attredit.launch import source_of
-from attredit.registry import Registry, installed
+from attredit.plugin.registry import Registry, installed
+from attredit.runs.config import RunConfig
+from attredit.runs.data import source_of
+from attredit.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
     import torch

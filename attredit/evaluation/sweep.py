@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from attredit.attributes import Attribute
-from attredit.evaluation.data import EvaluationData, spread
+from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, taken
+from attredit.evaluation.subset import spread
 from attredit.evaluation.table import Table
 
 if TYPE_CHECKING:
-    from attredit.editor import Editor
+    from attredit.editing.editor import Editor
 
 VALUES = tuple(i / 6 for i in range(7))
 MOST = 200

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from torch import Tensor
 
+    from attredit.data.source import CounterfactualSource
     from attredit.evaluation.data import EvaluationData
-    from attredit.interfaces import CounterfactualSource
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from attredit.checkpoint import RunDirectory
 from attredit.errors import RunError
 from attredit.evaluation.result import Evaluation
 from attredit.evaluation.table import Figure
 from attredit.files import read_tensors, write_tensors
+from attredit.runs.directory import RunDirectory
 
 NAME = "evaluation.safetensors"
 Values = Mapping[str, Figure]

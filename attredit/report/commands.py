@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attredit.checkpoint import RunConfig
+from attredit.plugin.registry import Component, Registry
 from attredit.recipe import presets_of, resolve
-from attredit.registry import Component, Registry
+from attredit.runs.config import RunConfig
 
 
 def train_command(registry: Registry, config: RunConfig, run_dir: Path | None = None) -> str:

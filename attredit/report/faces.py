@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import BINARY, Attribute
-from attredit.images import to_bytes
-from attredit.interfaces import CounterfactualSource
+from attredit.data.source import CounterfactualSource
+from attredit.editing.images import to_bytes
 from attredit.report.grid import Pixels
 
 if TYPE_CHECKING:
     from attredit.data import Store
-    from attredit.editor import Editor
-    from attredit.interfaces import DataSource
+    from attredit.data.source import DataSource
+    from attredit.editing.editor import Editor
 
 SWEEP = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 AMPLIFIED = 3.0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from attredit.checkpoint import RunDirectory
+from attredit.runs.directory import RunDirectory
 
 Better = Literal["higher", "lower", ""]
 Unit = Literal["share", "error", "dB", "bits", ""]

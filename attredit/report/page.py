@@ -14,7 +14,7 @@ from attredit.report.figures import headline, missing, rows
 from attredit.report.grid import Pixels, picture
 
 if TYPE_CHECKING:
-    from attredit.report.write import Content
+    from attredit.report.content import Content
 
 _PLAIN = (ORIGINAL, EDIT, TRUTH)
 

@@ -13,7 +13,7 @@ from attredit.report.figures import rows
 from attredit.report.grid import INK, MUTED, PAPER, font, grid, picture
 
 if TYPE_CHECKING:
-    from attredit.report.write import Content
+    from attredit.report.content import Content
 
 _MARGIN = 28
 _PANEL = 500

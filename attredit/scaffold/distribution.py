@@ -10,10 +10,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from attredit import API, __version__
 from attredit.errors import UsageError
 from attredit.files import explained
-from attredit.registry import Registry
+from attredit.plugin.registry import Registry
+from attredit.version import API, __version__
 
 KINDS = {
     "factorizer": "penalises correlation of the latent with the attributes",

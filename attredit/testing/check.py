@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attredit.errors import PluginError, UsageError, nearest
-from attredit.registry import Component, PluginInfo, Registry, installed
+from attredit.plugin.registry import Component, PluginInfo, Registry, installed
 from attredit.testing.promises import PROMISES, Promise
 from attredit.testing.report import Broken, BrokenPromises, Check, Report, Skipped
 from attredit.testing.workshop import Subject, Workshop, workshop

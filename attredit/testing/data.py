@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from attredit.attributes import AttributeSchema
-from attredit.build import build_source
 from attredit.data import Geometry
+from attredit.data.collection import build_source
 from attredit.data.decoding import Decoder, Job, as_pixels
 from attredit.data.labels import read_labels
 from attredit.data.shards import Shards
+from attredit.data.source import CounterfactualSource, DataSource
 from attredit.data.workers import decode_in_processes
 from attredit.errors import DataError, UsageError
-from attredit.interfaces import CounterfactualSource, DataSource
 from attredit.testing import make
 from attredit.testing.few import ROWS, Few
 from attredit.testing.report import Broken, Skipped

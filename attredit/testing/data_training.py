@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from attredit.checkpoint import DataConfig, RunConfig, RunDirectory
 from attredit.data import Geometry, prepare
 from attredit.devices import accelerator_for
 from attredit.errors import UsageError
 from attredit.recipe import Recipe
+from attredit.runs.config import DataConfig, RunConfig
+from attredit.runs.directory import RunDirectory
 from attredit.testing import make
 from attredit.testing.data import source_of
 from attredit.testing.few import Few
 from attredit.testing.report import Broken, Skipped
 from attredit.testing.workshop import Subject
-from attredit.trainer import Trainer
+from attredit.training.trainer import Trainer
 
 _STEPS = 2
 _BATCH = 8

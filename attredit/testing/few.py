@@ -9,7 +9,7 @@ from attredit.attributes import AttributeSchema
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from attredit.interfaces import DataSource
+    from attredit.data.source import DataSource
 
 ROWS = 24
 

@@ -9,9 +9,9 @@ import json
 import sys
 from pathlib import Path
 
-from attredit.build import build_source
+from attredit.data.collection import build_source
 from attredit.files import write_text
-from attredit.registry import installed
+from attredit.plugin.registry import installed
 
 if __name__ == "__main__":
     task = Path(sys.argv[1])

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from attredit.build import kind_of_part
 from attredit.errors import UsageError
 from attredit.launch import Request, trainer_of
+from attredit.networks import kind_of_part
+from attredit.plugin.registry import Registry
 from attredit.recipe import Recipe, resolve
-from attredit.registry import Registry
 from attredit.testing import make
 from attredit.testing.report import Broken, Skipped
 from attredit.testing.workshop import Subject
 
 if TYPE_CHECKING:
-    from attredit.trainer import Trainer
+    from attredit.training.trainer import Trainer
 
 ATTRIBUTES = ("Left", "Right")
 BATCH = 8

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING, AttributeSchema
-from attredit.build import Built
 from attredit.devices import seeded
 from attredit.errors import UsageError
 from attredit.recipe import Recipe
@@ -19,7 +18,8 @@ from attredit.testing import hosts, make
 from attredit.testing.parts import through_file
 from attredit.testing.report import Broken, Skipped
 from attredit.testing.workshop import Subject
-from attredit.view import BatchView
+from attredit.training.players import Built
+from attredit.training.view import BatchView
 
 BATCH = 6
 _SEED = 5

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import Attribute, AttributeSchema
-from attredit.build import Built, Geometry, build, build_part, components_of, kind_of_part
 from attredit.devices import seeded
 from attredit.errors import AttrEditError, UsageError
-from attredit.interfaces import Code
+from attredit.networks import Code, NetworkSizes, build_part, kind_of_part
+from attredit.plugin.registry import Component, Registry
 from attredit.recipe import Part, Recipe, presets_of, resolve
-from attredit.registry import Component, Registry
 from attredit.testing.report import Broken
 from attredit.testing.workshop import Subject
+from attredit.training.players import Built, build, components_of
 
 DATASET = "core/conformance"
 ONE = AttributeSchema.of_binary(["Left"])
@@ -30,17 +30,19 @@ ALL_SIZES = (*SIZES, *LARGE)
 LATENT = 8
 
 
-def geometry(size: int = 32, channels: int = 3, schema: AttributeSchema = ONE, latent_dim: int = LATENT) -> Geometry:
+def geometry(
+    size: int = 32, channels: int = 3, schema: AttributeSchema = ONE, latent_dim: int = LATENT
+) -> NetworkSizes:
     """What a network is told of the data."""
-    return Geometry(channels, size, latent_dim, schema.width)
+    return NetworkSizes(channels, size, latent_dim, schema.width)
 
 
-def described(of: Geometry) -> str:
+def described(of: NetworkSizes) -> str:
     """A geometry in words, for messages."""
     return f"image_size={of.image_size}, channels={of.channels}, latent_dim={of.latent_dim}, attr_dim={of.attr_dim}"
 
 
-def built(subject: Subject, component: Component, of: Geometry, seed: int = 0) -> nn.Module:
+def built(subject: Subject, component: Component, of: NetworkSizes, seed: int = 0) -> nn.Module:
     """A component, initialised from a seed, with its default options.
 
     Raises:
@@ -79,7 +81,7 @@ def recipes(subject: Subject) -> list[tuple[Component, str, Recipe]]:
 def options_of(subject: Subject, component: Component) -> dict[str, Any]:
     """None; or, of a component that cannot do without, those that a registered method gives it."""
     parameters = inspect.signature(component.load()).parameters.values()
-    offered = {f.name for f in fields(Geometry)}
+    offered = {f.name for f in fields(NetworkSizes)}
     needed = {p.name for p in parameters if p.default is p.empty and p.kind is p.KEYWORD_ONLY} - offered
     for _, _, recipe in recipes(subject) if needed else ():
         for name, part in recipe.parts.items():
@@ -115,7 +117,7 @@ def _recipes(registry: Registry) -> Iterator[tuple[Component, str, Recipe]]:
             yield method, preset, recipe
 
 
-def geometries(subject: Subject) -> Iterator[Geometry]:
+def geometries(subject: Subject) -> Iterator[NetworkSizes]:
     """Those that a network is checked at: every size that it takes; at the first, also other channels and attributes.
 
     Raises:
@@ -128,7 +130,7 @@ def geometries(subject: Subject) -> Iterator[Geometry]:
     yield geometry(taken[0], schema=MIXED, latent_dim=LATENT + 3)
 
 
-def first_geometry(subject: Subject) -> Geometry:
+def first_geometry(subject: Subject) -> NetworkSizes:
     """The first of them."""
     return next(geometries(subject))
 
@@ -151,17 +153,17 @@ def _sizes(subject: Subject) -> list[int]:
     return taken
 
 
-def images(of: Geometry, n: int = 4, seed: int = 0) -> Tensor:
+def images(of: NetworkSizes, n: int = 4, seed: int = 0) -> Tensor:
     """(n, C, H, W) in [0, 1]."""
     return torch.rand(n, of.channels, of.image_size, of.image_size, generator=generator(seed))
 
 
-def attrs(of: Geometry, n: int = 4, seed: int = 1) -> Tensor:
+def attrs(of: NetworkSizes, n: int = 4, seed: int = 1) -> Tensor:
     """(n, A) of zeros and ones, both in every column."""
     return ((torch.arange(n)[:, None] + torch.arange(of.attr_dim)) % 2).float()
 
 
-def vectors(of: Geometry, n: int = 4, seed: int = 2) -> Code:
+def vectors(of: NetworkSizes, n: int = 4, seed: int = 2) -> Code:
     """A code whose latent is (n, Z)."""
     mean = torch.randn(n, of.latent_dim, generator=generator(seed))
     return Code(mean, torch.zeros_like(mean), attrs(of, n), (), attrs(of, n))

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from attredit.checkpoint import RunDirectory
 from attredit.data import cache_dir, prepare
 from attredit.devices import device_of
-from attredit.editor import Editor, load
+from attredit.editing.editor import Editor, load
 from attredit.errors import UsageError
 from attredit.evaluation import EvaluationData
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import measure, plugin_metrics
-from attredit.launch import source_of
+from attredit.runs.data import source_of
+from attredit.runs.directory import RunDirectory
 from attredit.testing import make
 from attredit.testing.report import Broken, Skipped
 from attredit.testing.runs import whole_run

@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attredit.build import Geometry
 from attredit.devices import seeded
 from attredit.errors import UsageError
 from attredit.files import load_into, read_tensors, write_tensors
-from attredit.interfaces import Code, Verdict, latent_shape
-from attredit.registry import Component
+from attredit.networks import Code, NetworkSizes, Verdict, latent_shape
+from attredit.plugin.registry import Component
 from attredit.testing import make
 from attredit.testing.report import Broken
 from attredit.testing.workshop import Subject
@@ -35,7 +34,7 @@ def shapes(subject: Subject) -> str:
     return f"image sizes {', '.join(map(str, sorted(set(sizes))))}"
 
 
-def code_for(subject: Subject, of: Geometry, n: int = 4, seed: int = 0) -> Code:
+def code_for(subject: Subject, of: NetworkSizes, n: int = 4, seed: int = 0) -> Code:
     """A code that a decoder can read: of vectors, or what one of the registered encoders gives."""
     chosen = subject.place.once(f"codes of {subject.it.id}", lambda: _codes(subject, of))
     return chosen(of, n, seed)
@@ -50,10 +49,10 @@ def tensors(output: Any) -> Iterator[Tensor]:
             yield from tensors(item)
 
 
-_Codes = Callable[[Geometry, int, int], Code]
+_Codes = Callable[[NetworkSizes, int, int], Code]
 
 
-def _codes(subject: Subject, of: Geometry) -> _Codes:
+def _codes(subject: Subject, of: NetworkSizes) -> _Codes:
     """Where a decoder's codes come from: an encoder with skips if it reads some; else what fits first."""
     it = subject.it
     encoders = sorted(subject.registry.components("encoder"), key=lambda c: c.plugin != it.plugin)
@@ -72,12 +71,12 @@ def _codes(subject: Subject, of: Geometry) -> _Codes:
     raise first
 
 
-def _vectors(of: Geometry, n: int, seed: int) -> Code:
+def _vectors(of: NetworkSizes, n: int, seed: int) -> Code:
     return make.vectors(of, n, seed + 2)
 
 
 def _encoded_by(subject: Subject, encoder: Component) -> _Codes:
-    def codes(of: Geometry, n: int, seed: int) -> Code:
+    def codes(of: NetworkSizes, n: int, seed: int) -> Code:
         network = make.built(subject, encoder, of).eval()
         with torch.no_grad():
             code: Code = network(make.images(of, n, seed), make.attrs(of, n))
@@ -86,7 +85,7 @@ def _encoded_by(subject: Subject, encoder: Component) -> _Codes:
     return codes
 
 
-def _check_code(code: Any, of: Geometry, n: int) -> None:
+def _check_code(code: Any, of: NetworkSizes, n: int) -> None:
     _expect(isinstance(code, Code), "a Code", type(code).__name__, of)
     mean = (n, of.latent_dim)
     _expect(
@@ -99,14 +98,14 @@ def _check_code(code: Any, of: Geometry, n: int) -> None:
     _check_numbers(code, of, n)
 
 
-def _check_logits(logits: Any, of: Geometry, n: int) -> None:
+def _check_logits(logits: Any, of: NetworkSizes, n: int) -> None:
     wanted = (n, of.channels, of.image_size, of.image_size)
     _expect(isinstance(logits, Tensor), "a tensor of image logits", type(logits).__name__, of)
     _expect(logits.shape == wanted, f"image logits {wanted}", logits, of)
     _check_numbers(logits, of, n)
 
 
-def _check_verdict(verdict: Any, of: Geometry, n: int) -> None:
+def _check_verdict(verdict: Any, of: NetworkSizes, n: int) -> None:
     _expect(isinstance(verdict, Verdict), "a Verdict", type(verdict).__name__, of)
     _expect(verdict.realness.shape == (n, 1), f"realness {(n, 1)}", verdict.realness, of)
     if verdict.attrs is not None:
@@ -117,7 +116,7 @@ def _check_verdict(verdict: Any, of: Geometry, n: int) -> None:
 _CHECKS = {"encoder": _check_code, "decoder": _check_logits, "discriminator": _check_verdict}
 
 
-def _check_numbers(output: Any, of: Geometry, n: int) -> None:
+def _check_numbers(output: Any, of: NetworkSizes, n: int) -> None:
     """Floats of single precision, finite, one row an image."""
     for tensor in tensors(output):
         _expect(tensor.dtype == torch.float32, "outputs of float32", tensor, of)
@@ -125,13 +124,13 @@ def _check_numbers(output: Any, of: Geometry, n: int) -> None:
         _expect(bool(tensor.isfinite().all()), "outputs that are finite", "some that are not", of)
 
 
-def _expect(holds: bool, expected: str, found: Tensor | str, of: Geometry) -> None:
+def _expect(holds: bool, expected: str, found: Tensor | str, of: NetworkSizes) -> None:
     if not holds:
         what = f"{found.dtype} {tuple(found.shape)}" if isinstance(found, Tensor) else found
         raise Broken(f"{expected} at {make.described(of)}", what)
 
 
-def _check_sample(subject: Subject, network: nn.Module, of: Geometry, n: int) -> None:
+def _check_sample(subject: Subject, network: nn.Module, of: NetworkSizes, n: int) -> None:
     """What a decoder makes of the prior, without an image; it may refuse, and one of maps need not say their shape."""
     shape = latent_shape(network, of.latent_dim)
     if len(shape) != code_for(subject, of, n).mean.ndim - 1:
@@ -201,7 +200,7 @@ def through_file(subject: Subject, saved: nn.Module, loaded: nn.Module) -> None:
     load_into(loaded, read_tensors(file)[0], file)
 
 
-def inputs(subject: Subject, of: Geometry, n: int = 4) -> list[Tensor]:
+def inputs(subject: Subject, of: NetworkSizes, n: int = 4) -> list[Tensor]:
     """What a network reads: images or a latent, and attributes."""
     kind = subject.it.kind
     if kind == "discriminator":
@@ -209,14 +208,14 @@ def inputs(subject: Subject, of: Geometry, n: int = 4) -> list[Tensor]:
     return [code_for(subject, of, n).mean if kind == "decoder" else make.images(of, n), make.attrs(of, n)]
 
 
-def forward(subject: Subject, network: nn.Module, of: Geometry, given: list[Tensor]) -> Any:
+def forward(subject: Subject, network: nn.Module, of: NetworkSizes, given: list[Tensor]) -> Any:
     """What a network says of these inputs."""
     if subject.it.kind != "decoder":
         return network(*given)
     return network(*given, code_for(subject, of, len(given[0])))
 
 
-def _seeded(subject: Subject, network: nn.Module, of: Geometry, seed: int) -> list[Tensor]:
+def _seeded(subject: Subject, network: nn.Module, of: NetworkSizes, seed: int) -> list[Tensor]:
     """Outputs after a seed."""
     with seeded(seed), torch.no_grad():
         return list(tensors(forward(subject, network, of, inputs(subject, of))))

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 # All that a plugin's module needs of attredit, so that it is not counted as the plugin's.
-import attredit.hookspecs
-import attredit.registry  # noqa: F401
-from attredit.plugin_files import make_importable
+import attredit.plugin.hookspecs
+import attredit.plugin.registry  # noqa: F401
+from attredit.plugin.files import make_importable
 
 HEAVY = ("torch", "datasets", "accelerate", "torchvision", "transformers")
 _WATCHED = ("torch", "torch.random", "torch.nn.init", "torch.nn.functional", "numpy", "numpy.random", "random")

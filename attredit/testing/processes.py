@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from attredit.checkpoint import RunDirectory
 from attredit.files import read_tensors
 from attredit.launch import Request, train
+from attredit.runs.directory import RunDirectory
 from attredit.testing import hosts, make
 from attredit.testing.promises import TRAINED
 from attredit.testing.report import Broken, Skipped

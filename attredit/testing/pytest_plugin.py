@@ -15,14 +15,14 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from attredit.registry import Registry
+    from attredit.plugin.registry import Registry
     from attredit.testing.squares import Squares
 
 
 @pytest.fixture(scope="session")
 def attredit_registry() -> Registry:
     """Everything that is registered: ``attredit_registry.find("factorizer", "mine")``."""
-    from attredit.registry import installed
+    from attredit.plugin.registry import installed
 
     return installed()
 

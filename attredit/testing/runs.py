@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from attredit.checkpoint import RunDirectory
 from attredit.data import prepare
-from attredit.editor import Editor, load
+from attredit.editing.editor import Editor, load
 from attredit.errors import UsageError
-from attredit.evaluation.data import as_images
+from attredit.evaluation.subset import as_images
 from attredit.files import read_tensors
-from attredit.launch import resume, source_of, train
-from attredit.observer import Observer
+from attredit.launch import resume, train
 from attredit.recipe import Recipe, presets_of, resolve
+from attredit.runs.data import source_of
+from attredit.runs.directory import RunDirectory
 from attredit.testing import hosts, make
 from attredit.testing.report import Broken
 from attredit.testing.workshop import Subject
+from attredit.training.observer import Observer
 
 STEPS, STOP = 4, 2
 MOST_CHANGE = 0.02

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attredit.registry import Component, PluginInfo, Registry
+from attredit.plugin.registry import Component, PluginInfo, Registry
 
 T = TypeVar("T")
 

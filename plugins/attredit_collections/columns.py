@@ -17,8 +17,8 @@ import numpy as np
 
 from attredit.attributes import BINARY, MISSING, Attribute, AttributeSchema
 from attredit.data import BOX, nullable
+from attredit.data.source import MappedColumn
 from attredit.errors import DataError, UsageError, nearest
-from attredit.interfaces import MappedColumn
 
 if TYPE_CHECKING:
     import pandas as pd

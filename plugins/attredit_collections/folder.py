@@ -13,8 +13,8 @@ import numpy as np
 
 from attredit.attributes import AttributeSchema
 from attredit.data import BOX
+from attredit.data.source import MappedColumn
 from attredit.errors import DataError, nearest
-from attredit.interfaces import MappedColumn
 from attredit_collections.boxes import box_columns, read_boxes
 from attredit_collections.columns import Labels, listed, read_columns
 from attredit_collections.layouts import Rows, read_layout

@@ -14,8 +14,8 @@ import numpy as np
 from attredit.attributes import AttributeSchema
 from attredit.data import BOX
 from attredit.data.huggingface import SPLIT_NAMES, image_column, loading
+from attredit.data.source import MappedColumn
 from attredit.errors import DataError, UsageError, nearest
-from attredit.interfaces import MappedColumn
 from attredit_collections.boxes import box_columns, read_boxes
 from attredit_collections.columns import Labels, listed, read_columns
 from attredit_collections.problems import WITHOUT_LABEL, Problems

@@ -7,8 +7,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from attredit import BatchView
-from attredit.losses import features
 from attredit.toolkit import ClassMeans
+from attredit.training.losses import features
 
 Reduction = Literal["mean", "sum"]
 

@@ -14,11 +14,11 @@ from attredit.benchmark.cells import Cell
 from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.results import Facts, Result
 from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, parse_suite
-from attredit.checkpoint import RunDirectory
 from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.table import Figure
 from attredit.evaluation.values import write_values
+from attredit.runs.directory import RunDirectory
 
 # Of a cell in the tiny suite: enough to be killed between two checkpoints.
 STEPS = 100

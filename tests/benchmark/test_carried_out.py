@@ -15,7 +15,7 @@ from PIL import Image
 from attredit.benchmark import worker
 from attredit.benchmark.engine import Local
 from attredit.benchmark.plan import BenchmarkDirectory
-from attredit.checkpoint import RunDirectory
+from attredit.runs.directory import RunDirectory
 
 
 def test_it_says_what_is_left_how_long_it_takes_and_where_results_are(whole: tuple[Path, Any]) -> None:

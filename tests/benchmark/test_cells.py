@@ -13,7 +13,7 @@ from attredit.benchmark import cells as module
 from attredit.benchmark.cells import Cell, cells_of
 from attredit.benchmark.suite import parse_suite
 from attredit.errors import UsageError
-from attredit.registry import installed
+from attredit.plugin.registry import installed
 
 
 def cells(text: str) -> list[Cell]:

@@ -10,8 +10,8 @@ import pytest
 
 from attredit.benchmark.engine import Local, Submitted
 from attredit.benchmark.progress import Clock, Progress, Teller, read_progress
-from attredit.checkpoint import RunDirectory
 from attredit.errors import PluginError, UsageError
+from attredit.runs.directory import RunDirectory
 
 
 def test_submitit_is_named_when_it_or_the_cluster_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

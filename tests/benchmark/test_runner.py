@@ -23,8 +23,8 @@ from attredit.benchmark.engine import Local, Submitted
 from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.runner import Watch, run
 from attredit.benchmark.suite import parse_suite
-from attredit.checkpoint import RunDirectory
 from attredit.errors import RunError
+from attredit.runs.directory import RunDirectory
 
 
 @pytest.mark.usefixtures("data_here")

@@ -10,8 +10,8 @@ import pytest
 from attredit.benchmark.choose import chosen
 from attredit.benchmark.suite import built_in, parse_suite, read_suite, short
 from attredit.errors import UsageError
+from attredit.plugin.registry import installed
 from attredit.recipe import resolve
-from attredit.registry import installed
 
 ROOT = Path(__file__).parents[2]
 CELEBA = sorted((ROOT / "benchmarks" / "celeba").glob("*.toml"))

@@ -16,10 +16,10 @@ from attredit.benchmark.compare import Parts, best_of, compare
 from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.suite import read_suite
 from attredit.benchmark.tables import as_csv, facts, grids, latex, markdown, number, write_tables
-from attredit.checkpoint import RunDirectory
 from attredit.errors import RunError
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.table import Figure
+from attredit.runs.directory import RunDirectory
 
 ERRORS = np.array([0.125, 0.25, 0.375, 0.5])  # their mean is .3125
 FLIPS = [0.0, 0.5, 0.0, 0.5]

@@ -74,7 +74,7 @@ def test_listings_name_what_is_installed(attredit: Any) -> None:
 
 
 def test_a_broken_plugin_is_listed_with_its_error(attredit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from attredit import registry
+    from attredit.plugin import registry
 
     monkeypatch.setenv("ATTREDIT_STRICT_PLUGINS", "0")
     found = registry.Registry()

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from attredit import registry
 from attredit.cli.group import SUMMARIES
 from attredit.cli.plugins import SUMMARIES as BELOW
+from attredit.plugin import registry
 
 TEXT = """
 from attredit import Recipe, hookimpl

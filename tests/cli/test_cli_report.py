@@ -14,18 +14,19 @@ import pytest
 import torch
 
 from attredit.attributes import Attribute
-from attredit.build import build
-from attredit.card import write_card
-from attredit.checkpoint import RunConfig, RunDirectory
-from attredit.editor import Editor
+from attredit.editing.editor import Editor
+from attredit.plugin.registry import installed
 from attredit.recipe import resolve
-from attredit.registry import installed
 from attredit.report import write_report
+from attredit.report.card import write_card
 from attredit.report.commands import train_command
 from attredit.report.curves import series_of, svg
 from attredit.report.faces import EDIT, MISS, TRUTH, edits_of, pick
 from attredit.report.figures import headline, markdown, missing, moved_most, rows
 from attredit.report.grid import cell_size, grid, wrapped
+from attredit.runs.config import RunConfig
+from attredit.runs.directory import RunDirectory
+from attredit.training.players import build
 
 
 @pytest.fixture

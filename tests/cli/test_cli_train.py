@@ -202,7 +202,7 @@ def test_resuming_nothing_is_an_error(attredit: Any, tmp_path: Path) -> None:
 def test_an_interruption_tells_how_to_continue(
     attredit: Any, run: Path, monkeypatch: pytest.MonkeyPatch, saved: int, told: str
 ) -> None:
-    from attredit.checkpoint import RunDirectory
+    from attredit.runs.directory import RunDirectory
 
     def interrupted(request: Any, *, observer: Any, progress: Any) -> Path:
         observer.on_start(RunDirectory(run).config(), RunDirectory(run), 0)

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attredit import load, registry
+from attredit import load
 from attredit.errors import UsageError
 from attredit.evaluation import run as evaluation
 from attredit.evaluation.judge_training import JudgeSettings
+from attredit.plugin import registry
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 220, 30), "blue": (30, 30, 220)}
 PLUGIN = f"""

@@ -11,7 +11,7 @@ import pytest
 
 from attredit.errors import DataError, UsageError
 from attredit.launch import resume, train, trainer_of
-from attredit.observer import Observer
+from attredit.training.observer import Observer
 
 SQUARES = {"dataset": "conformance", "attributes": ("Left",), "data_options": {"images": 60}}
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from attredit.composite import blend, blend_batch, blurred, edit_mask, fitted
+from attredit.editing.composite import blend, blend_batch, blurred, edit_mask, fitted
 
 SIZE = 64
 SPOT = (slice(28, 36), slice(24, 40))
@@ -159,5 +159,7 @@ def test_the_blur_is_that_of_torchvision(sigma: float) -> None:
 
 
 def test_an_edit_does_without_torchvision(run_process: Any) -> None:
-    code = "import sys, torch\nfrom attredit.composite import blend_batch\nblend_batch(*torch.rand(3, 1, 3, 32, 32))\n"
+    code = (
+        "import sys, torch\nfrom attredit.editing.composite import blend_batch as b\nb(*torch.rand(3, 1, 3, 32, 32))\n"
+    )
     run_process([sys.executable, "-c", f"{code}assert 'torchvision' not in sys.modules"])

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from attredit import load
-from attredit.checkpoint import RunDirectory
 from attredit.errors import AttrEditError, RunError
 from attredit.files import read_tensors
 from attredit.launch import resume, train
+from attredit.runs.directory import RunDirectory
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
-from attredit.checkpoint import RunDirectory
 from attredit.files import read_tensors
 from attredit.launch import Request, train
+from attredit.runs.directory import RunDirectory
 
 CONFUSION = {"parts.factorizer.use": "confusion", "parts.factorizer.options.width": 16}
 NETWORKS = {"parts.classifier.options.width": 4, "parts.discriminator.options.width": 4}
@@ -107,7 +107,7 @@ def test_two_processes_equal_one(name: str, pair: Callable[[str], Pair]) -> None
 
 WRITES = """
 import os, sys, torch
-from attredit.trainer import Trainer
+from attredit.training.trainer import Trainer
 paths, replace, train = [], os.replace, Trainer.run
 def noted(source, target, **more):
     paths.append(str(target))

@@ -16,7 +16,7 @@ from attredit.launch import train
 def test_non_finite_loss_names_the_term_and_keeps_the_checkpoint(
     request_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attredit import losses
+    from attredit.training import losses
 
     original = losses.class_
     monkeypatch.setattr(losses, "class_", lambda view: original(view) * (float("nan") if view.step == 5 else 1.0))
@@ -32,7 +32,7 @@ def test_the_first_term_is_named_although_not_every_step_computes_all(
     request_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three more steps follow, with all terms spoilt and some of them left out, before anybody looks."""
-    from attredit import losses
+    from attredit.training import losses
 
     original = losses.class_
     monkeypatch.setattr(losses, "class_", lambda view: original(view) * (float("nan") if view.step == 4 else 1.0))
@@ -44,7 +44,7 @@ def test_the_first_term_is_named_although_not_every_step_computes_all(
 def test_weights_that_a_finite_loss_spoils_are_not_saved(
     request_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attredit import losses
+    from attredit.training import losses
 
     original = losses.class_
 

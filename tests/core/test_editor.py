@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from attredit import Editor, files, load
-from attredit.composite import blend, edit_mask
+from attredit.editing.composite import blend, edit_mask
 from attredit.errors import DataError, PluginError, RunError, UsageError
 from attredit.launch import train
 

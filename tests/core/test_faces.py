@@ -16,8 +16,8 @@ from PIL import Image
 
 from attredit import Editor, load
 from attredit.data import Box, Geometry
+from attredit.editing.faces import largest_face
 from attredit.errors import DataError, UsageError
-from attredit.faces import largest_face
 from attredit.launch import Request, train
 
 PHOTO = Path(str(get_sample_data("grace_hopper.jpg", asfileobj=False)))

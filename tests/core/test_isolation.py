@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from attredit.registry import Registry
+from attredit.plugin.registry import Registry
 
 HOOKS = "from attredit import hookimpl\nattredit_api = 1\n@hookimpl\ndef register_terms(register):\n"
 WORKS = HOOKS + "    register('fine', 'a:b')\n"

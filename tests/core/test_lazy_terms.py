@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from attredit.attributes import AttributeSchema
-from attredit.build import build
 from attredit.errors import UsageError
-from attredit.losses import residual_
+from attredit.plugin.registry import installed
 from attredit.recipe import resolve
-from attredit.registry import installed
 from attredit.rows import Slice
-from attredit.view import BatchView
+from attredit.training.losses import residual_
+from attredit.training.players import build
+from attredit.training.view import BatchView
 
 SCHEMA = AttributeSchema.of_binary(["Smiling"])
 TINY = {

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from attredit.attributes import MISSING, Attribute, AttributeSchema
 from attredit.errors import UsageError
-from attredit.interfaces import Code
-from attredit.losses import class_, class_edit_, class_rec_
+from attredit.networks import Code
 from attredit.rows import Slice
 from attredit.toolkit import ClassMeans
-from attredit.view import BatchView
+from attredit.training.losses import class_, class_edit_, class_rec_
+from attredit.training.view import BatchView
 
 MIXED = AttributeSchema((Attribute("a"), Attribute("hair", ("x", "y", "z")), Attribute("b")))
 BINARY = AttributeSchema.of_binary("abc")
@@ -170,7 +170,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(3, 5)
 
     def forward(self, images: Tensor) -> Any:
-        from attredit.interfaces import Verdict
+        from attredit.networks import Verdict
 
         return Verdict(images.mean((1, 2, 3))[:, None], self.head(images.mean((2, 3))))
 

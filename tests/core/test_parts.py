@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from attredit import AttributeSchema, BatchView, Part, Player, Recipe, Registry, Term
-from attredit.build import Built, Geometry, build, build_parts
-from attredit.interfaces import latent_shape
+from attredit.networks import NetworkSizes, build_parts, latent_shape
 from attredit.rows import Slice
+from attredit.training.players import Built, build
 
 MODULE = """
 import torch
@@ -54,7 +54,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
     (tmp_path / "said_of_parts.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry()
-    registry.add(EntryPoint("core", "attredit.builtin", "attredit"))
+    registry.add(EntryPoint("core", "attredit.plugin.builtin", "attredit"))
     registry.add(EntryPoint("said", "said_of_parts", "attredit"))
     yield registry
     sys.modules.pop("said_of_parts")
@@ -76,7 +76,7 @@ def test_a_decoder_is_told_of_the_skips_that_its_encoder_has(registry: Registry)
 
 def test_parts_that_are_read_from_a_run_are_told_the_same(registry: Registry) -> None:
     recipe = recipe_of("skipping")
-    parts = build_parts(registry, recipe, recipe.edits_with, Geometry(3, 32, recipe.latent_dim, 1))
+    parts = build_parts(registry, recipe, recipe.edits_with, NetworkSizes(3, 32, recipe.latent_dim, 1))
     assert parts["decoder"].told == (5, 7)
 
 

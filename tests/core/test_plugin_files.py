@@ -22,8 +22,8 @@ from attredit.benchmark.suite import parse_suite
 from attredit.benchmark.worker import Task
 from attredit.errors import PluginError, UsageError
 from attredit.launch import resume
-from attredit.plugin_files import VARIABLE
-from attredit.registry import Registry, installed, use_plugin, using_plugins
+from attredit.plugin.files import VARIABLE
+from attredit.plugin.registry import Registry, installed, use_plugin, using_plugins
 
 # A method with a term of its own, on images of its own. Enough of them to be decoded in processes.
 TEXT = """

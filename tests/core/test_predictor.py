@@ -13,18 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from attredit import AttributeSchema, Code, Editor, Recipe, Verdict, load
-from attredit.build import build
-from attredit.checkpoint import RunDirectory
-from attredit.composite import edit_mask
+from attredit.editing.composite import edit_mask
 from attredit.errors import PluginError, RunError, UsageError
 from attredit.files import read_tensors
 from attredit.launch import train
-from attredit.losses import class_edit_, kl_, match_, rec_edited_
+from attredit.plugin.registry import Registry, installed
 from attredit.recipe import resolve
-from attredit.registry import Registry, installed
 from attredit.report.commands import train_command
 from attredit.rows import Slice
-from attredit.view import BatchView
+from attredit.runs.directory import RunDirectory
+from attredit.training.losses import class_edit_, kl_, match_, rec_edited_
+from attredit.training.players import build
+from attredit.training.view import BatchView
 
 SCHEMA = AttributeSchema.of_binary(["a", "b"])
 CLASSIFIER = {
@@ -243,7 +243,7 @@ def test_a_recipe_leaves_out_only_what_there_is(monkeypatch: pytest.MonkeyPatch,
     naive = EntryPoint("naive-cvaegan", "attredit_naive_cvaegan", "attredit")
     less = EntryPoint("less", "attredit_less", "attredit")
     registry = Registry()
-    for entry in (EntryPoint("core", "attredit.builtin", "attredit"), networks, naive, less):
+    for entry in (EntryPoint("core", "attredit.plugin.builtin", "attredit"), networks, naive, less):
         registry.add(entry)
     if fine:
         recipe = resolve(registry, "less")

@@ -80,12 +80,12 @@ def test_no_document_needs_a_private_name() -> None:
 @pytest.mark.parametrize(
     "code, found",
     [
-        ("from attredit.trainer import _share", ["_share"]),
+        ("from attredit.training.trainer import _share", ["_share"]),
         ("from attredit._secret import thing", ["_secret"]),
         ("import attredit._secret", ["attredit._secret"]),
         ("worker._resumable(run)", ["worker._resumable"]),
         ("monkeypatch.setattr(workers, '_cores', 1)", ["_cores"]),
-        ("monkeypatch.setattr('attredit.trainer._share', 1)", ["attredit.trainer._share"]),
+        ("monkeypatch.setattr('attredit.training.trainer._share', 1)", ["attredit.training.trainer._share"]),
         ("files._replace(path, write)", ["files._replace"]),
         ("SCRIPT = '''\nimport attredit\nattredit.files._replace\n'''", ["attredit.files._replace"] * 2),
         ("from attredit import load\nself._own = os._exit(code._replace(x=1))", []),

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from attredit import AttributeSchema, Recipe, Schedule
 from attredit.attributes import Attribute
-from attredit.build import build
 from attredit.errors import PluginError, UsageError
+from attredit.plugin.registry import Registry, installed
 from attredit.recipe import parse_overrides, resolve
-from attredit.registry import Registry, installed
+from attredit.training.players import build
 
 
 @pytest.mark.parametrize("method", ["ifcvaegan", "naive-cvaegan"])
@@ -177,5 +177,5 @@ def test_other_labels_differ_everywhere(sizes: list[int], seed: int) -> None:
 
 
 def test_listing_does_not_import_torch() -> None:
-    code = "import sys; from attredit.registry import installed; installed(); sys.exit('torch' in sys.modules)"
+    code = "import sys; from attredit.plugin.registry import installed; installed(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

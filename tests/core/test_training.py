@@ -16,8 +16,8 @@ from attredit import load
 from attredit.errors import RunError
 from attredit.files import below, read_tensors
 from attredit.launch import resume, train
-from attredit.observer import Observer
-from attredit.trainer import synchronised
+from attredit.training.observer import Observer
+from attredit.training.trainer import synchronised
 
 
 class Impatient(Observer):

@@ -8,9 +8,9 @@ from torch import nn
 
 from attredit import AttributeSchema, Code
 from attredit.errors import UsageError
-from attredit.losses import kl_
 from attredit.rows import Slice
-from attredit.view import BatchView
+from attredit.training.losses import kl_
+from attredit.training.view import BatchView
 
 
 class Deterministic(nn.Module):

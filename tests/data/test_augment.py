@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from attredit.checkpoint import RunDirectory
 from attredit.data.augment import JITTER, augmented
 from attredit.launch import train
 from attredit.rows import Slice, noise
+from attredit.runs.directory import RunDirectory
 
 B = 64
 WHOLE = Slice(0, B, B)

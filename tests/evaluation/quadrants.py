@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from attredit.attributes import Attribute, AttributeSchema
-from attredit.composite import blend_batch
 from attredit.data import Geometry, Store
-from attredit.editor import Editor
-from attredit.evaluation.data import EvaluationData, spread
+from attredit.editing.composite import blend_batch
+from attredit.editing.editor import Editor
+from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.judge import Reading
-from attredit.interfaces import Code
+from attredit.evaluation.subset import spread
+from attredit.networks import Code
 
 SIZE, HALF = 16, 8
 LEVELS = (64, 191)

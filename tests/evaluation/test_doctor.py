@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from attredit.build import build
-from attredit.checkpoint import RunDirectory
 from attredit.cli.group import cli
-from attredit.doctor import Finding, diagnose
 from attredit.evaluation import evaluate
 from attredit.evaluation.result import Cell, Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
 from attredit.files import read_metadata
 from attredit.launch import Request, train
+from attredit.plugin.registry import installed
 from attredit.recipe import parse_overrides, resolve
-from attredit.registry import installed
+from attredit.report.doctor import Finding, diagnose
+from attredit.runs.directory import RunDirectory
+from attredit.training.players import build
 
 CHANCE = 0.6931
 AUTOENCODER = "players.autoencoder"

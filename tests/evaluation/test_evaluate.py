@@ -9,9 +9,6 @@ import numpy as np
 import pytest
 
 import attredit.evaluation
-from attredit.card import write_card
-from attredit.checkpoint import RunDirectory
-from attredit.doctor import diagnose
 from attredit.errors import PluginError, RunError, UsageError
 from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge, evaluate
 from attredit.evaluation import identity as identifying
@@ -22,7 +19,10 @@ from attredit.evaluation.measure import plugin_metrics
 from attredit.evaluation.statistics import over_seeds
 from attredit.evaluation.values import read_values
 from attredit.launch import resume, train
-from attredit.registry import Component
+from attredit.plugin.registry import Component
+from attredit.report.card import write_card
+from attredit.report.doctor import diagnose
+from attredit.runs.directory import RunDirectory
 
 
 @pytest.fixture

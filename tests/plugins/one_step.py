@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
-from attredit.build import Built, build, kind_of_part
+from attredit.networks import kind_of_part
+from attredit.plugin.registry import installed
 from attredit.recipe import Recipe, presets_of, resolve
-from attredit.registry import installed
 from attredit.rows import Slice
-from attredit.view import BatchView
+from attredit.training.players import Built, build
+from attredit.training.view import BatchView
 
 B, SIZE, Z, SEED = 6, 32, 8, 7
 METHODS = [(c.name, preset) for c in installed().components("method") for preset in presets_of(c)]

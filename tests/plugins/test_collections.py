@@ -16,7 +16,7 @@ from collections_made import HAIR, SMILING
 
 from attredit.data import Geometry, prepare, require_nothing_left_out
 from attredit.errors import DataError, UsageError
-from attredit.registry import installed
+from attredit.plugin.registry import installed
 from attredit_collections.folder import Folder
 from attredit_collections.hub import HuggingFace
 
@@ -166,7 +166,7 @@ def test_files_that_are_here_are_nobody_elses_business(tmp_path: Path, monkeypat
 
 
 def test_the_home_directory_may_follow_the_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from attredit.build import build_source, choose_dataset
+    from attredit.data.collection import build_source, choose_dataset
 
     made.classes(tmp_path / "x")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -243,14 +243,14 @@ def test_the_conformance_kit_finds_no_fault(tmp_path: Path) -> None:
     ],
 )
 def test_an_argument_that_cannot_be_right(name: str, message: str, tmp_path: Path) -> None:
-    from attredit.build import build_source
+    from attredit.data.collection import build_source
 
     with pytest.raises(UsageError, match=message):
         build_source(installed(), name, image_size=16, data_dir=tmp_path, options={})
 
 
 def test_an_argument_of_another_source_is_its_own_option(monkeypatch: pytest.MonkeyPatch) -> None:
-    from attredit.build import choose_dataset
+    from attredit.data.collection import choose_dataset
     from attredit_synthfaces.source import SynthFaces
 
     monkeypatch.setattr(SynthFaces, "argument", "train", raising=False)

@@ -14,12 +14,12 @@ from PIL import Image
 
 from attredit import load
 from attredit.attributes import MISSING
-from attredit.checkpoint import RunDirectory
 from attredit.data import Geometry, prepare, require_nothing_left_out
 from attredit.errors import DataError
 from attredit.evaluation import judge as judging
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.launch import Request, train, trainer_of
+from attredit.runs.directory import RunDirectory
 from attredit_collections.folder import Folder
 from attredit_collections.hub import HuggingFace
 

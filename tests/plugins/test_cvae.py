@@ -9,8 +9,8 @@ import torch
 from one_step import SEED, B, Z, batch, built_of, compare, play, recipe_of
 from torch import Tensor
 
+from attredit.plugin.registry import installed
 from attredit.recipe import resolve
-from attredit.registry import installed
 from attredit.rows import noise
 
 NARROW = {f"parts.{p}.options.width": 2 for p in ("encoder", "decoder")}

@@ -11,11 +11,11 @@ from one_step import SCHEMA, SEED, B, Z, batch, built_of, compare, play, recipe_
 from torch import Tensor
 
 from attredit import load
-from attredit.checkpoint import RunDirectory
 from attredit.errors import UsageError
 from attredit.files import below, read_tensors
 from attredit.launch import resume, train
 from attredit.rows import noise
+from attredit.runs.directory import RunDirectory
 from attredit.toolkit import ClassMeans
 
 LAMBDA = (3.0, 1.0, 1e-3, 1e-3)

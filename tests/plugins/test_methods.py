@@ -12,13 +12,13 @@ import torch
 from one_step import METHODS, narrow
 
 from attredit import load
-from attredit.checkpoint import RunDirectory
 from attredit.errors import UsageError
 from attredit.evaluation import judge as judging
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.files import read_tensors
 from attredit.launch import resume, train
-from attredit.observer import Observer
+from attredit.runs.directory import RunDirectory
+from attredit.training.observer import Observer
 
 SHIPPED = {"ifcvaegan", "naive-cvaegan", "ifcvae", "cvae", "cvae-gan", "vae-gan", "fader"}
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 36, 3), np.uint8)

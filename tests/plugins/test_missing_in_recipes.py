@@ -12,11 +12,11 @@ from one_step import METHODS, SEED, SIZE, narrow
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING, Attribute, AttributeSchema
-from attredit.build import ActivePlayer, Built, build
+from attredit.plugin.registry import installed
 from attredit.recipe import Recipe, resolve
-from attredit.registry import installed
 from attredit.rows import Slice, noise
-from attredit.view import BatchView
+from attredit.training.players import ActivePlayer, Built, build
+from attredit.training.view import BatchView
 
 B = 6
 ONE = AttributeSchema.of_binary(["Smiling"])

@@ -14,10 +14,10 @@ import pytest
 import torch
 from one_step import METHODS, narrow
 
-from attredit.build import Built
 from attredit.launch import trainer_of
 from attredit.recipe import at_step
-from attredit.trainer import Trainer
+from attredit.training.players import Built
+from attredit.training.trainer import Trainer
 
 
 class Elsewhere:

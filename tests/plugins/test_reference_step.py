@@ -1,6 +1,6 @@
 """The presets compute what the paper and the authors' code compute: checked against literal, unoptimised equations.
 
-Nothing of attredit.losses or attredit.view is used on the literal side but the noise, so that both see the same draws.
+Nothing of attredit.training is used on the literal side but the noise, so that both see the same draws.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from one_step import SEED, SIZE, B, Z, batch, built_of, compare, play, recipe_of
 
-from attredit.build import Built
+from attredit.plugin.registry import installed
 from attredit.recipe import Recipe, resolve
-from attredit.registry import installed
 from attredit.rows import noise
+from attredit.training.players import Built
 
 STEP = 3
 WIDTHS = {f"parts.{part}.options.width": 4 for part in ("encoder", "decoder", "discriminator", "factorizer")}

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attredit_synthfaces
+from attredit.data.source import CounterfactualSource
 from attredit.errors import UsageError
-from attredit.interfaces import CounterfactualSource
 from attredit_synthfaces.labels import NAMES
 from attredit_synthfaces.sheet import sheet
 from attredit_synthfaces.source import SynthFaces

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from attredit.errors import RunError, UsageError
-from attredit.registry import installed
+from attredit.plugin.registry import installed
 from attredit.scaffold import KINDS, Distribution, checked_name, distribution
 
 ROOT = Path(__file__).parents[2]

@@ -19,13 +19,14 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 import attredit
-from attredit import doctor, recipe
+from attredit import recipe
 from attredit.cli.group import cli
-from attredit.registry import KINDS, Registry, installed
+from attredit.plugin.registry import KINDS, Registry, installed
+from attredit.report import doctor
 
 ROOT = Path(__file__).parents[2]
 HOOKS = [f"register_{kind}s" for kind in KINDS]
-SPECIFIED = griffe.load("attredit.hookspecs", search_paths=[ROOT])
+SPECIFIED = griffe.load("attredit.plugin.hookspecs", search_paths=[ROOT])
 
 
 def commands(command: click.Command = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -116,7 +117,7 @@ def test_every_hook_is_documented_with_an_example_that_loads(
 ) -> None:
     page = site.pages["reference/hooks.html"]
     code = example_of(hook)
-    assert f"attredit.hookspecs.{hook}" in page.anchors
+    assert f"attredit.plugin.hookspecs.{hook}" in page.anchors
     assert " ".join(code.split()) in page.text
     assert f"| `{hook}` |" in (ROOT / "docs" / "reference" / "hooks.md").read_text()
     module: Any = ModuleType("documented_plugin")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from attredit import registry
+from attredit.plugin import registry
 
 GOOD = Path(__file__).parent / "good"
 _NUMBERS = itertools.count()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from attredit.errors import UsageError
-from attredit.registry import KINDS
+from attredit.plugin.registry import KINDS
 from attredit.testing import PROMISES, BrokenPromises, check_plugin, checks, plan
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from attredit.registry import installed
+from attredit.plugin.registry import installed
 from attredit.testing import check_plugin
 
 SHIPPED = [plugin.name for plugin in installed().plugins if plugin.distribution == "attredit"]

@@ -14,8 +14,8 @@ from PIL import Image
 
 from attredit.data.boxes import HINT, Box, box_of
 from attredit.data.geometry import Crop
+from attredit.editing.images import Picture
 from attredit.errors import DataError, UsageError
-from attredit.images import Picture
 
 _GIVE = "Give its box: --box LEFT,TOP,WIDTH,HEIGHT, in Python box=(left, top, width, height)"
 _CASCADE = "haarcascade_frontalface_alt2.xml"

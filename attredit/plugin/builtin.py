@@ -1,8 +1,8 @@
-"""The core's own components, registered through the same hooks as everybody's. Loaded by `attredit.registry`."""
+"""The core's own components, registered through the same hooks as everybody's. Loaded by `attredit.plugin.registry`."""
 
 from __future__ import annotations
 
-from attredit.hookspecs import Register, hookimpl
+from attredit.plugin.hookspecs import Register, hookimpl
 
 attredit_api = 1
 
@@ -24,7 +24,7 @@ def register_terms(register: Register) -> None:
         "penalty": "what a factorizer asks of the encoder",
         "fit": "what a factorizer's own network minimises (equation 7)",
     }.items():
-        register(name, f"attredit.losses:{name}_", summary=summary)
+        register(name, f"attredit.training.losses:{name}_", summary=summary)
 
 
 @hookimpl

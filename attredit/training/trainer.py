@@ -19,18 +19,19 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING
-from attredit.build import ActivePlayer, Built
-from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.data import Order, Store, groups_of
 from attredit.data.augment import augmented
 from attredit.devices import repeatable
 from attredit.errors import UsageError
 from attredit.files import below, load_into, prefixed, read_tensors
-from attredit.health import Health
-from attredit.observer import Observer
 from attredit.recipe import at_step
 from attredit.rows import Slice
-from attredit.view import BatchView
+from attredit.runs.config import RunConfig
+from attredit.runs.directory import RunDirectory
+from attredit.training.health import Health
+from attredit.training.observer import Observer
+from attredit.training.players import ActivePlayer, Built
+from attredit.training.view import BatchView
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

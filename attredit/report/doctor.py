@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal, get_args
 
-from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.evaluation.result import Cell, Evaluation
 from attredit.evaluation.statistics import Estimate
 from attredit.recipe import Player, Schedule, Term
+from attredit.runs.config import RunConfig
+from attredit.runs.directory import RunDirectory
 
 Name = Literal[
     "runaway KL",

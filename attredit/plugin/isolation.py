@@ -1,4 +1,4 @@
-"""What a plugin must not do while it loads: undone where that is possible, and always told. For `attredit.loading`.
+"""What a plugin must not do while it loads: undone where that is possible, and always told. For `loading.py`.
 
 Nobody is stopped: a plugin may be slow, chatty or careless, and still work. Its import cannot be cut short either, so
 one that hangs is named on stderr while it does, with the way to leave it out; Ctrl-C ends the command.

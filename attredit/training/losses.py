@@ -1,8 +1,8 @@
 """The loss terms of Creswell et al. 2017 (arXiv 1711.05175), equations 3 to 8, and close relatives.
 
-Pure functions of a `BatchView`; registered as ``core/...`` by `attredit.builtin`, weighted by recipes. Names end in an
-underscore because some of the registered ones (``class``) are keywords. The paper's L_bce lacks its minus sign: every
-term here is an ordinary cross-entropy, to be minimised.
+Pure functions of a `BatchView`; registered as ``core/...`` by `attredit.plugin.builtin`, weighted by recipes. Names end
+in an underscore because some of the registered ones (``class``) are keywords. The paper's L_bce lacks its minus sign:
+every term here is an ordinary cross-entropy, to be minimised.
 
 ``batch="mean"`` is the mean over images that the equations ask for; ``batch="sum"`` multiplies by the global batch
 size, which is what the authors' code computes for some terms.
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.errors import UsageError
-from attredit.view import BatchView, Of
+from attredit.training.view import BatchView, Of
 
 Batch = Literal["mean", "sum"]
 Reduction = Literal["mean", "sum"]

@@ -1,4 +1,4 @@
-"""Loads one plugin, isolated, and keeps what it registered or why it is broken. Used by `attredit.registry`."""
+"""Loads one plugin, isolated, and keeps what it registered or why it is broken. Used by `attredit.plugin.registry`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any
 
 import pluggy
 
-from attredit import API, __version__, hookspecs
-from attredit.discovery import Candidate
 from attredit.errors import PluginError, nearest
-from attredit.isolation import isolated
-from attredit.plugin_files import is_file_version
+from attredit.plugin import hookspecs
+from attredit.plugin.discovery import Candidate
+from attredit.plugin.files import is_file_version
+from attredit.plugin.isolation import isolated
+from attredit.version import API, __version__
 
 KINDS = ("encoder", "decoder", "discriminator", "factorizer", "term", "metric", "dataset", "method")
 

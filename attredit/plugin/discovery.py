@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
-from attredit import __version__
 from attredit.errors import UsageError, nearest
-from attredit.hookspecs import GROUP
-from attredit.plugin_files import plugin_files
+from attredit.plugin.files import plugin_files
+from attredit.plugin.hookspecs import GROUP
+from attredit.version import __version__
 
 LOAD = "ATTREDIT_LOAD_PLUGINS"
 
@@ -39,7 +39,7 @@ class Candidate:
 
 
 # Loaded always: no recipe does without its terms.
-CORE = Candidate(EntryPoint("core", "attredit.builtin", GROUP))
+CORE = Candidate(EntryPoint("core", "attredit.plugin.builtin", GROUP))
 
 
 def installed_plugins() -> tuple[list[Candidate], list[tuple[str, Exception]]]:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attredit.checkpoint import RunConfig, RunDirectory
 from attredit.files import write_text
-from attredit.registry import installed
+from attredit.plugin.registry import installed
+from attredit.runs.config import RunConfig
+from attredit.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
     from attredit.data import Store
@@ -26,7 +27,7 @@ def write_samples(run: RunDirectory, store: Store) -> None:
     Raises:
         RunError: the run cannot be read, or the picture not be written.
     """
-    from attredit.editor import load
+    from attredit.editing.editor import load
     from attredit.files import read_tensors
     from attredit.report.encoding import write_image
     from attredit.report.faces import sample_columns

@@ -14,10 +14,10 @@ from functools import lru_cache
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from attredit.discovery import CORE, LOAD, Candidate, file_plugins, installed_plugins, wanted_plugins
 from attredit.errors import PluginError, UsageError, nearest
-from attredit.loading import KINDS, Component, Loader, PluginInfo, sentence_of
-from attredit.plugin_files import VARIABLE, forget, with_file
+from attredit.plugin.discovery import CORE, LOAD, Candidate, file_plugins, installed_plugins, wanted_plugins
+from attredit.plugin.files import VARIABLE, forget, with_file
+from attredit.plugin.loading import KINDS, Component, Loader, PluginInfo, sentence_of
 
 __all__ = ["KINDS", "Component", "PluginInfo", "Registry", "installed", "use_plugin", "using_plugins"]
 

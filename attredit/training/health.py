@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from attredit.build import ActivePlayer
-from attredit.checkpoint import RunDirectory
 from attredit.errors import DivergenceError
+from attredit.runs.directory import RunDirectory
+from attredit.training.players import ActivePlayer
 
 
 class Health:

@@ -29,9 +29,9 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING, AttributeSchema
-from attredit.composite import edit_mask
+from attredit.editing.composite import edit_mask
 from attredit.errors import UsageError, nearest
-from attredit.interfaces import Code, Verdict, latent_shape
+from attredit.networks import Code, Verdict, latent_shape
 from attredit.rows import Slice, gathered, noise_of
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""The hooks through which everything that varies reaches attredit, ours included. Called by `attredit.registry`.
+"""The hooks through which everything that varies reaches attredit, ours included. Called by `attredit.plugin.registry`.
 
 A plugin is a module found through the entry-point group ``attredit``. It implements some of the hooks below; each gets
 a `register` callback and calls it once per component:
@@ -52,7 +52,7 @@ class Register(Protocol):
 
 @hookspec
 def register_encoders(register: Register) -> None:
-    """Networks ``(images, labels | None) -> Code``, built as `attredit.interfaces.Encoder`.
+    """Networks ``(images, labels | None) -> Code``, built as `attredit.Encoder`.
 
     Example:
         ```python
@@ -65,7 +65,7 @@ def register_encoders(register: Register) -> None:
 
 @hookspec
 def register_decoders(register: Register) -> None:
-    """Networks ``(z, attrs, code | None) -> logits``, built as `attredit.interfaces.Decoder`.
+    """Networks ``(z, attrs, code | None) -> logits``, built as `attredit.Decoder`.
 
     Example:
         ```python
@@ -78,7 +78,7 @@ def register_decoders(register: Register) -> None:
 
 @hookspec
 def register_discriminators(register: Register) -> None:
-    """Networks ``(images) -> Verdict``, discriminators and separate classifiers: `attredit.interfaces.Discriminator`.
+    """Networks ``(images) -> Verdict``, discriminators and separate classifiers: `attredit.Discriminator`.
 
     Example:
         ```python
@@ -91,7 +91,7 @@ def register_discriminators(register: Register) -> None:
 
 @hookspec
 def register_factorizers(register: Register) -> None:
-    """Strategies that keep attribute information out of the latent: `attredit.interfaces.Factorizer`.
+    """Strategies that keep attribute information out of the latent: `attredit.Factorizer`.
 
     The part of the name "factorizer" is one; the terms ``penalty`` and ``fit`` ask it.
 
@@ -106,7 +106,7 @@ def register_factorizers(register: Register) -> None:
 
 @hookspec
 def register_terms(register: Register) -> None:
-    """Loss terms ``(view) -> scalar``, functions or modules: `attredit.interfaces.TermFunction`.
+    """Loss terms ``(view) -> scalar``, functions or modules: `attredit.training.objectives.TermFunction`.
 
     A recipe's term names one under ``use``; its ``options`` are keyword arguments, of the function or the constructor.
 
@@ -121,7 +121,7 @@ def register_terms(register: Register) -> None:
 
 @hookspec
 def register_metrics(register: Register) -> None:
-    """Metrics ``(editor, data) -> {name: figure}``, beside those of `attredit evaluate`: `attredit.interfaces.Metric`.
+    """Metrics ``(editor, data) -> {name: figure}``, beside those of `attredit evaluate`: `attredit.Metric`.
 
     Example:
         ```python
@@ -134,7 +134,7 @@ def register_metrics(register: Register) -> None:
 
 @hookspec
 def register_datasets(register: Register) -> None:
-    """Data sources, a schema and ``open(split)``: `attredit.interfaces.DataSource`.
+    """Data sources, a schema and ``open(split)``: `attredit.DataSource`.
 
     Example:
         ```python
@@ -147,7 +147,7 @@ def register_datasets(register: Register) -> None:
 
 @hookspec
 def register_methods(register: Register) -> None:
-    """Recipes, which parts there are and who minimises which weighted terms: `attredit.recipe.Recipe`.
+    """Recipes, which parts there are and who minimises which weighted terms: `attredit.Recipe`.
 
     Example:
         ```python

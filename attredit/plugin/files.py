@@ -2,7 +2,7 @@
 
 The environment variable ATTREDIT_PLUGIN_FILES names them, so that every process that this one starts has them too. A
 file is a distribution of one module: its plugin has the name of the file, and its version is the file's SHA-256.
-Used by `attredit.registry`, and by processes that unpickle what such a module made.
+Used by `attredit.plugin.registry`, and by processes that unpickle what such a module made.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from attredit.errors import UsageError
-from attredit.hookspecs import GROUP
+from attredit.plugin.hookspecs import GROUP
 
 VARIABLE = "ATTREDIT_PLUGIN_FILES"
 

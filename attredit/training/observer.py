@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from attredit.checkpoint import RunConfig, RunDirectory
-    from attredit.interfaces import DataSource
+    from attredit.data.source import DataSource
+    from attredit.runs.config import RunConfig
+    from attredit.runs.directory import RunDirectory
 
 
 class Observer:

@@ -11,19 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attredit.build import Geometry as NetworkGeometry
-from attredit.build import build_parts
-from attredit.checkpoint import RunConfig, RunDirectory
-from attredit.composite import blend, blend_batch
 from attredit.data.boxes import Box
 from attredit.devices import device_of
+from attredit.editing.composite import blend, blend_batch
+from attredit.editing.faces import placed
+from attredit.editing.images import Output, Picture, as_dtype, as_float, read, to_bytes, write
 from attredit.errors import UsageError
-from attredit.faces import placed
 from attredit.files import below, load_into, read_tensors
-from attredit.images import Output, Picture, as_dtype, as_float, read, to_bytes, write
-from attredit.interfaces import Code, latent_shape
-from attredit.registry import installed
+from attredit.networks import Code, NetworkSizes, build_parts, latent_shape
+from attredit.plugin.registry import installed
 from attredit.rows import noise
+from attredit.runs.config import RunConfig
+from attredit.runs.directory import RunDirectory
 
 Mode = Literal["composite", "decoded"]
 
@@ -47,8 +46,8 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
     config = run.config()
     run.check_plugins(registry, config, config.recipe.edits_with)
     tensors, _ = read_tensors(run.model_file)
-    geometry = NetworkGeometry(config.channels, config.image_size, config.recipe.latent_dim, config.schema_.width)
-    parts = build_parts(registry, config.recipe, config.recipe.edits_with, geometry)
+    sizes = NetworkSizes(config.channels, config.image_size, config.recipe.latent_dim, config.schema_.width)
+    parts = build_parts(registry, config.recipe, config.recipe.edits_with, sizes)
     for name, part in parts.items():
         load_into(part, below(name, tensors), run.model_file)
     return Editor(config, parts.pop("encoder"), parts.pop("decoder"), where, *parts.values())
@@ -281,7 +280,7 @@ class Editor:
         return torch.sigmoid(self.decoder(z, attrs, code))
 
     def composite(self, images: Tensor, before: Tensor, after: Tensor) -> Tensor:
-        """Blend decoded edits into images of the model's own size, all (B, C, H, W); see `attredit.composite`."""
+        """Blend decoded edits into images of the model's own size, all (B, C, H, W); see `composite.py`."""
         return blend_batch(images.to(self.device), before, after)
 
     # --- between the two --------------------------------------------------------------------------------------------

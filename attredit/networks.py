@@ -1,0 +1,144 @@
+"""Encoders, decoders and discriminators: what they obey, and how a recipe's are built.
+
+Protocols, so plugins inherit from nothing of ours.
+
+Shapes: B batch, A width of the conditioning vector, Z latent width, C channels, H and W image size. Images are float in
+[0, 1], NCHW. Constructors are keyword-only; `build_part` passes those of `channels`, `image_size`, `latent_dim`,
+`attr_dim` and, to decoders, `skip_channels` that they ask for, beside the recipe's options.
+
+Constructors are also called when a trained model is read, before its weights replace the first ones. A network that
+starts from weights of another, or from what the training images are, has a method ``initialize(images)``, called only
+when a training starts, with some of them: (N, C, H, W), the same for all parts and processes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+from attredit.errors import PluginError
+from attredit.plugin.calling import call
+from attredit.plugin.registry import Registry
+from attredit.recipe import Part, Recipe
+
+
+class Code(NamedTuple):
+    """What an encoder says of images.
+
+    Attributes:
+        mean: (B, Z), or a feature map (B, Z, h, w).
+        logvar: Shaped as mean; None for an encoder that does not sample.
+        attrs: (B, A) logits of the label head; None where there is none.
+        skips: Feature maps for decoders with skip connections.
+        labels: (B, A) what the image itself is taken to have: true labels in training (predicted ones where they are
+            missing), predicted ones in editing. The core fills it in, for decoders that edit by difference.
+    """
+
+    mean: Tensor
+    logvar: Tensor | None
+    attrs: Tensor | None
+    skips: tuple[Tensor, ...] = ()
+    labels: Tensor | None = None
+
+
+class Verdict(NamedTuple):
+    """What a discriminator or classifier says of images.
+
+    Attributes:
+        realness: (B, 1) logits.
+        attrs: (B, A) logits; None where it has no label head.
+        features: Feature maps, shallow to deep, for feature matching.
+    """
+
+    realness: Tensor
+    attrs: Tensor | None = None
+    features: tuple[Tensor, ...] = ()
+
+
+class Encoder(Protocol):
+    """Images (B, C, H, W) to a code.
+
+    `labels` (B, A) are for encoders that read the class (CVAE-GAN): true ones in training (predicted ones where they
+    are missing), predicted ones in editing; None when the encoder itself is the recipe's predictor.
+
+    An encoder whose codes have skips says their channels in ``skip_channels``; a decoder that asks for an argument of
+    that name is given them, or () where there are none.
+    """
+
+    def __call__(self, images: Tensor, labels: Tensor | None) -> Code:
+        """See the class."""
+
+
+class Decoder(Protocol):
+    """Latent (B, Z) and wanted attributes (B, A) to image logits (B, C, H, W); the core applies the sigmoid.
+
+    `code` is what is known of the unedited image, for methods that edit by difference (`code.labels`) or through skip
+    connections; None when the latent comes from the prior.
+
+    A decoder of feature maps that can be given samples of the prior says their shape, (Z, h, w), in ``latent_shape``.
+    """
+
+    def __call__(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor:
+        """See the class."""
+
+
+class Discriminator(Protocol):
+    """Images (B, C, H, W) to a verdict; also what a separate classifier is."""
+
+    def __call__(self, images: Tensor) -> Verdict:
+        """See the class."""
+
+
+def latent_shape(decoder: object, latent_dim: int) -> tuple[int, ...]:
+    """Of one sample of the prior: what the decoder says, or (Z,)."""
+    return tuple(getattr(decoder, "latent_shape", (latent_dim,)))
+
+
+@dataclass(frozen=True)
+class NetworkSizes:
+    """What networks need to know of the data."""
+
+    channels: int
+    image_size: int
+    latent_dim: int
+    attr_dim: int
+    skip_channels: tuple[int, ...] = ()
+
+
+def build_parts(registry: Registry, recipe: Recipe, names: Iterable[str], sizes: NetworkSizes) -> dict[str, nn.Module]:
+    """Some parts of a recipe; the encoder first, whose skip connections the decoder is told of.
+
+    Raises:
+        UsageError, PluginError: as `build_part` does.
+    """
+    parts: dict[str, nn.Module] = {}
+    for name in sorted(names, key=lambda name: name != "encoder"):
+        parts[name] = build_part(registry, name, recipe.parts[name], sizes)
+        if name == "encoder":
+            sizes = replace(sizes, skip_channels=tuple(getattr(parts[name], "skip_channels", ())))
+    return parts
+
+
+def build_part(registry: Registry, name: str, part: Part, sizes: NetworkSizes) -> nn.Module:
+    """One network or strategy of a recipe.
+
+    Raises:
+        UsageError: an unknown component or option.
+        PluginError: it is no torch module.
+    """
+    component = registry.find(kind_of_part(name), part.use)
+    make = component.load()
+    offered = {k: v for k, v in vars(sizes).items() if k in inspect.signature(make).parameters}
+    module = call(make, f"parts.{name}.options", {**offered, **part.options})
+    if not isinstance(module, nn.Module):
+        raise PluginError(f"{component.kind} {component.id} is a {type(module).__name__}, not a torch.nn.Module.")
+    return module
+
+
+def kind_of_part(name: str) -> str:
+    """The kind of component that a part of this name is; any unfamiliar name is a discriminator or classifier."""
+    return name if name in ("encoder", "decoder", "factorizer") else "discriminator"

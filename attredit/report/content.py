@@ -1,0 +1,67 @@
+"""Everything that a report shows of a run."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from attredit.report.curves import Series, series_of
+from attredit.report.faces import Edits, edits_of
+from attredit.report.figures import read_evaluation
+from attredit.runs.config import RunConfig
+from attredit.runs.directory import RunDirectory
+
+_FACES = 8
+_SPLITS = ("test", "valid", "train")
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a report shows.
+
+    Attributes:
+        config: The run's configuration.
+        summary: What the method says of itself.
+        split: Where the faces come from.
+        edits: By attribute.
+        series: Losses over training.
+        evaluation: evaluation.json; None when the run was not evaluated.
+        commands: The command lines that made the run and this report.
+    """
+
+    config: RunConfig
+    summary: str
+    split: str
+    edits: tuple[Edits, ...]
+    series: Series
+    evaluation: dict[str, Any] | None
+    commands: tuple[str, ...]
+
+
+def gather(run: RunDirectory, commands: tuple[str, ...]) -> Content:
+    """Load the run, edit faces it was not trained on, and read its figures."""
+    from attredit.editing.editor import load
+    from attredit.plugin.registry import installed
+    from attredit.report.commands import method_of, train_command
+    from attredit.runs.data import open_store, source_of
+
+    registry, config = installed(), run.config()
+    editor = load(run.path)
+    source = source_of(registry, config)
+    split = next(name for name in _SPLITS if name in source.splits)
+    store = open_store(registry, config, split)
+    evaluation, method = read_evaluation(run), method_of(registry, config)
+    if not commands:
+        names = ("evaluate", "report") if evaluation is not None else ("report",)
+        more = [shlex.join(["attredit", name, str(run.path), *config.plugin_options]) for name in names]
+        commands = (train_command(registry, config, run.path), *more)
+    return Content(
+        config,
+        method.summary if method is not None else "A method that is not installed here",
+        split,
+        tuple(edits_of(editor, store, source, split, attribute, _FACES) for attribute in config.schema_),
+        series_of(run.metrics()),
+        evaluation,
+        commands,
+    )
