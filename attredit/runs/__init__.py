@@ -1,0 +1,4 @@
+"""What a training leaves behind, and how it is found again.
+
+Read `config.py` (what a run is), `directory.py` (its files), and `data.py` (its images).
+"""
