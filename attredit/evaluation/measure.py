@@ -21,6 +21,7 @@ from attredit.evaluation.identity import NAMES as IDENTITY_NAMES
 from attredit.evaluation.inception import NAMES as INCEPTION_NAMES
 from attredit.evaluation.leakage import leakage_names, leakage_scores
 from attredit.evaluation.off_target import off_target
+from attredit.evaluation.reading import reading_scores, unlabelled
 from attredit.evaluation.realism import Realism
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.sweep import sweep_scores
@@ -142,9 +143,11 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Pro
                 rows = seen.labelled(data.schema.index(attribute.name))
                 if not len(rows):
                     without_labels(attribute, found.table)
+                    unlabelled(attribute, found.table)
                     continue
                 own = seen if len(rows) == len(images) else seen[rows]
                 edits = edit_scores(editor, data, own, attribute, found.table)
+                reading_scores(editor, own, attribute, edits, found.table)
                 counterfactuals.score(own, attribute, edits, found.table, found.cells)
                 realism.see_edits(own, attribute, edits)
                 off_target(data.schema, own, attribute, edits, found.cells)

@@ -76,6 +76,13 @@ MEANINGS = {
     "composite_edit_success_on": Meaning(_EDITING, "of these, put on", "higher", "share"),
     "off_target": Meaning(_EDITING, "other attributes flipped, decoded", "lower", "share"),
     "composite_off_target": Meaning(_EDITING, "other attributes flipped, composite", "lower", "share"),
+    "unchanged": Meaning(_EDITING, "composite edits that change no pixel", "lower", "share"),
+    "unchanged_off": Meaning(_EDITING, "of these, taken off", "lower", "share"),
+    "unchanged_on": Meaning(_EDITING, "of these, put on", "lower", "share"),
+    "needless_change": Meaning(_EDITING, "composite edit to what is there: mean change", "lower", "error"),
+    "label_accuracy": Meaning(_EDITING, "the model’s own reading of the images", "higher", "share"),
+    "label_recall0": Meaning(_EDITING, "of images without it", "higher", "share"),
+    "label_recall1": Meaning(_EDITING, "of images with it", "higher", "share"),
     "monotonicity": Meaning(_EDITING, "steps of a sweep at which the judge’s logit rises", "higher", "share"),
     "judge_accuracy": Meaning(_EDITING, "the judge's accuracy on the images", "higher", "share"),
     "counterfactual_mse": Meaning(_TRUTH, "off or exchanged, decoded: squared error", "lower", "error"),
@@ -191,6 +198,8 @@ def meaning(name: str) -> Meaning:
     """What a metric is about; of categorical attributes, the names of values are part of it."""
     if name not in MEANINGS and name.startswith("class_"):
         return Meaning(_EDITING, f"decoded as {name.removeprefix('class_')}, judged so", "higher", "share")
+    if name not in MEANINGS and name.startswith("label_recall_"):
+        return Meaning(_EDITING, f"the model’s own reading of {name.removeprefix('label_recall_')}", "higher", "share")
     return MEANINGS.get(name, Meaning(_OTHER, name.replace("_", " "), "", ""))
 
 

@@ -31,6 +31,8 @@ _FIGURES = (
     "edit_success",
     "composite_edit_success",
     "composite_off_target",
+    "label_accuracy",
+    "unchanged",
     "judge_accuracy",
     "composite_counterfactual_mse",
     "copy_mse",

@@ -1,0 +1,80 @@
+"""What the model itself reads off images, and the edits that its reading undoes.
+
+Edits start from predicted labels. Where a prediction is wrong, an edit to the other value asks for what the decoder was
+told anyway and changes nothing, and one to what the image already has changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attredit.attributes import Attribute
+from attredit.evaluation.editing import Edits, Seen, taken
+from attredit.evaluation.table import Table
+
+if TYPE_CHECKING:
+    from attredit.editing.editor import Editor
+
+# Pixels are bytes when anybody looks at them: a change that rounds to none is none.
+_VISIBLE = 0.5 / 255
+
+
+def reading_scores(editor: Editor, seen: Seen, attribute: Attribute, edits: Edits, table: Table) -> None:
+    """Score a chunk's predicted labels of one attribute, and what they do to its composite edits.
+
+    Args:
+        editor: The model.
+        seen: The chunk, of images that have a label of the attribute.
+        attribute: The edited one.
+        edits: Its edits to another value than the true one.
+        table: Where scores go.
+    """
+    predicted = editor.schema.decode(seen.before)[:, editor.schema.index(attribute.name)]
+    truth = (edits.asked - 1) % len(attribute.values)
+    table.put("label_accuracy", attribute.name, seen.rows, predicted == truth, share=True)
+    for value in range(len(attribute.values)):
+        chosen = truth == value
+        rows = seen.rows[chosen.cpu().numpy()]
+        table.put(recall_metric(attribute, value), attribute.name, rows, predicted[chosen] == value, share=True)
+    same = ~((edits.composite - seen.images).abs() >= _VISIBLE).flatten(1).any(1)
+    for suffix, chosen in directions(attribute, truth):
+        table.put(f"unchanged{suffix}", attribute.name, seen.rows[chosen.cpu().numpy()], same[chosen], share=True)
+    table.put("needless_change", attribute.name, seen.rows, _needless(editor, seen, attribute, truth))
+
+
+def unlabelled(attribute: Attribute, table: Table) -> None:
+    """Note that an attribute's predictions could be scored, but that no image has a label of it."""
+    names = ["label_accuracy", "unchanged", *(recall_metric(attribute, v) for v in range(len(attribute.values)))]
+    for name in names:
+        table.put(name, attribute.name, np.empty(0, np.int64), np.empty(0), share=True)
+    table.put("needless_change", attribute.name, np.empty(0, np.int64), np.empty(0))
+
+
+def recall_metric(attribute: Attribute, value: int) -> str:
+    """Name of the share of the images of a value that the model reads as such."""
+    return f"label_recall{value}" if attribute.binary else f"label_recall_{attribute.values[value]}"
+
+
+def directions(attribute: Attribute, truth: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Suffixes of figures, and which of B images each is of, by labels (B,): all, and of a binary one `_off`, `_on`."""
+    yield "", torch.ones_like(truth, dtype=torch.bool)
+    if attribute.binary:
+        yield "_off", truth == 1
+        yield "_on", truth == 0
+
+
+def _needless(editor: Editor, seen: Seen, attribute: Attribute, truth: Tensor) -> Tensor:
+    """(B,) mean absolute change of the composite edits to the value that each image has."""
+    attrs = seen.before.clone()
+    for value in range(len(attribute.values)):
+        chosen = truth == value
+        attrs[chosen] = editor.changed(attrs[chosen], editor.schema.wanted({attribute.name: value}), 1.0)
+    decoded, new = seen.reconstruction.clone(), (attrs != seen.before).any(1)
+    if new.any():
+        decoded[new] = editor.decode(seen.z[new], attrs[new], taken(seen.code, new))
+    return (editor.composite(seen.images, seen.reconstruction, decoded) - seen.images).abs().flatten(1).mean(1)
