@@ -1,22 +1,22 @@
-"""Decode rows of a source into the files of a store that is being made; used by every process that takes part."""
+"""Decode rows of a source into a file of the store that is being made; used by every process that takes part."""
 
 from __future__ import annotations
 
 import errno
+import math
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from attredit.data.boxes import BOX, Box, box_of
 from attredit.data.geometry import Geometry
-from attredit.data.left_out import Broken
-from attredit.data.shards import Places, Shards
+from attredit.data.left_out import Broken, broken_json, read_broken
+from attredit.data.shards import header_of, name_of, shards_of, write_whole
 from attredit.errors import AttrEditError, DataError, RunError
 
 if TYPE_CHECKING:
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 TOGETHER = 16
 
 
+class Done(NamedTuple):
+    """A shard that is written.
+
+    Attributes:
+        rows: Of the source.
+        broken: Those of them that cannot be decoded; their places are zeros.
+    """
+
+    rows: range
+    broken: tuple[Broken, ...] = ()
+
+
 @dataclass(frozen=True)
 class Job:
     """What a decoding process needs to know.
@@ -37,16 +49,46 @@ class Job:
         split: Which of its splits.
         name: The data set's name, for messages.
         geometry: Crop and size.
-        shards: The files to write into, which have their full length already.
-        needed: Bytes of the whole store, for messages.
+        folder: Where the files are.
+        images: How many the split has.
     """
 
     source: DataSource
     split: str
     name: str
     geometry: Geometry
-    shards: Shards
-    needed: int
+    folder: Path
+    images: int
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C)."""
+        return self.geometry.size, self.geometry.size, self.geometry.channels
+
+    @property
+    def needed(self) -> int:
+        """Bytes of all images."""
+        return self.images * math.prod(self.image_shape)
+
+    @property
+    def shards(self) -> list[range]:
+        """The rows of each file."""
+        return shards_of(self.images, math.prod(self.image_shape))
+
+    def file(self, rows: range) -> Path:
+        """The file of a shard."""
+        return self.folder / name_of(rows)
+
+    def listing(self, rows: range) -> Path:
+        """The file of its broken images, if there are any; until the store is finished."""
+        return self.file(rows).with_suffix(".json")
+
+    def done(self, rows: range) -> Done | None:
+        """What became of a shard; None before it is written."""
+        if not self.file(rows).exists():
+            return None
+        listing = self.listing(rows)
+        return Done(rows, read_broken(listing) if listing.exists() else ())
 
     @property
     def where(self) -> str:
@@ -56,7 +98,7 @@ class Job:
     @property
     def home(self) -> Path:
         """The directory of all stores, for messages."""
-        return self.shards.folder.parent
+        return self.folder.parent
 
 
 class Unwritable(RunError):
@@ -103,29 +145,8 @@ def reading(where: str) -> Iterator[None]:
         ) from error
 
 
-class Done(NamedTuple):
-    """A range of rows that is decoded and written.
-
-    Attributes:
-        start: Its first row.
-        stop: The row after its last one.
-        checksum: CRC-32 of its pixels.
-        broken: Images in it that cannot be decoded; their places are zeros.
-    """
-
-    start: int
-    stop: int
-    checksum: int
-    broken: tuple[Broken, ...] = ()
-
-    @property
-    def rows(self) -> range:
-        """The range."""
-        return range(self.start, self.stop)
-
-
 class Decoder:
-    """Decodes ranges of rows; a context manager that holds files open.
+    """Decodes shards.
 
     Args:
         job: What to decode.
@@ -133,39 +154,38 @@ class Decoder:
 
     Raises:
         DataError: the source cannot be read.
-        RunError: the files cannot be opened.
     """
 
     def __init__(self, job: Job, rows: Dataset | None = None) -> None:
         self.job = job
         with reading(job.where):
             self.rows: Any = job.source.open(job.split) if rows is None else rows
-        with writing(job.home):
-            self.places = Places(job.shards)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.places.__exit__()
 
     def decode(self, rows: range) -> Done:
-        """Decode a range of rows and write them.
+        """Decode the rows of a shard and write it.
 
         Raises:
             DataError: there are no images, or a file cannot be read; the message names its row and file.
             RunError: the disk cannot be written.
         """
-        pixels = np.zeros((len(rows), *self.job.shards.shape[1:]), np.uint8)
-        broken: list[Broken] = []
-        with warnings.catch_warnings():
-            # What PIL has to remark on an image that it decodes: whether one is broken is no matter of filters.
-            warnings.filterwarnings("ignore", module="PIL")
-            for start in range(0, len(rows), TOGETHER):
-                broken += self._decode(rows[start : start + TOGETHER], pixels[start : start + TOGETHER])
         with writing(self.job.home, self.job.needed):
-            self.places.write(rows, pixels)
-        return Done(rows.start, rows.stop, zlib.crc32(pixels.data), tuple(broken))
+            broken: list[Broken] = []
+            write_whole(self.job.file(rows), self._pieces(rows, broken))
+        return Done(rows, tuple(broken))
+
+    def _pieces(self, rows: range, broken: list[Broken]) -> Iterator[bytes | memoryview]:
+        """What the file of a shard has; images that cannot be decoded are added to `broken`."""
+        yield header_of((len(rows), *self.job.image_shape))
+        for start in range(0, len(rows), TOGETHER):
+            some = rows[start : start + TOGETHER]
+            pixels = np.zeros((len(some), *self.job.image_shape), np.uint8)
+            with reading(self.job.where), warnings.catch_warnings():
+                # What PIL has to remark on an image that it decodes: whether one is broken is no matter of filters.
+                warnings.filterwarnings("ignore", module="PIL")
+                broken += self._decode(some, pixels)
+            yield pixels.data
+        if broken:
+            write_whole(self.job.listing(rows), [broken_json(broken)])
 
     def _decode(self, rows: range, pixels: np.ndarray) -> list[Broken]:
         """Fill in the pixels of a few rows; those that cannot be decoded."""
@@ -176,6 +196,7 @@ class Decoder:
             raise
         except Exception:
             # One broken image spoils the reading of those around it: find it.
+            pixels[:] = 0
             found = [self._decode_one(row, pixels[i : i + 1]) for i, row in enumerate(rows)]
             return [broken for broken in found if broken is not None]
 

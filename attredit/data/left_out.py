@@ -40,13 +40,13 @@ class Unusable(DataError):
     """Too little can be decoded: there is nothing to be gained from keeping it."""
 
 
-def write_broken(path: Path, broken: Sequence[Broken]) -> None:
-    """Write them as JSON, an object each."""
-    path.write_text(json.dumps([image._asdict() for image in broken], indent=0, ensure_ascii=False), "utf-8")
+def broken_json(broken: Sequence[Broken]) -> bytes:
+    """They as JSON, an object each."""
+    return json.dumps([image._asdict() for image in broken], indent=0, ensure_ascii=False).encode()
 
 
 def read_broken(path: Path) -> tuple[Broken, ...]:
-    """The inverse of `write_broken`.
+    """The inverse of `broken_json`, in a file.
 
     Raises:
         OSError, ValueError, TypeError: the file is missing or something else.

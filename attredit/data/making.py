@@ -1,18 +1,19 @@
-"""Makes a store: under another name, in pieces that are written down as they are finished, and at last by one rename.
+"""Makes a store: under another name, shard by shard, and at last by one rename.
 
-So a process that is killed leaves nothing that looks finished, and the next one goes on where it stopped.
+So a process that is killed leaves nothing that looks finished, and the next one goes on with the shards that are.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,18 +21,17 @@ import numpy as np
 
 from attredit.data.decoding import Decoder, Job, Unwritable, reading, writing
 from attredit.data.geometry import Geometry
-from attredit.data.journal import JOURNAL, Journal, left
 from attredit.data.labels import read_labels
-from attredit.data.left_out import Broken, Unusable, require_half, write_broken
-from attredit.data.shards import Shards, names_of
-from attredit.data.workers import CHUNK, decode_all
+from attredit.data.left_out import Broken, Unusable, broken_json, require_half
+from attredit.data.shards import name_of, write_whole
+from attredit.data.workers import decode_all
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
     from attredit.data.source import DataSource
 
-FORMAT = 3
+FORMAT = 4
 
 META, LABELS, BROKEN = "meta.json", "labels.npy", "broken.json"
 KEPT_SECONDS = 7 * 24 * 3600.0
@@ -40,31 +40,22 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 Progress = Callable[[int, int], None]
 
 
-def parts_of(files: int) -> tuple[str, ...]:
-    """Names of the files that a store with so many files of images has, apart from meta.json, which has their sums."""
-    return (*names_of(files), LABELS, BROKEN)
-
-
 def part_of(path: Path) -> Path:
     """Where a store is made."""
     return path.with_name(f".{path.name}.part")
 
 
-def unfinished(part: Path) -> bool:
-    """Whether somebody may go on with what lies there."""
-    return (part / JOURNAL).exists()
-
-
-def discard(part: Path) -> None:
-    """Remove a directory in which a store was made, if there is one.
+def discard(path: Path) -> None:
+    """Remove a directory, if there is one; under a name that nobody takes for a store or goes on with.
 
     Raises:
         OSError: it cannot be removed.
     """
-    # First, lest somebody go on with half of it.
-    (part / JOURNAL).unlink(missing_ok=True)
-    if part.exists():
-        shutil.rmtree(part)
+    gone = path.with_name(f"{path.name}.gone")
+    if path.exists():
+        path.rename(gone)
+    if gone.exists():
+        shutil.rmtree(gone)
 
 
 @contextmanager
@@ -119,104 +110,84 @@ class Making:
         with reading(self.where):
             rows = self.source.open(self.split)
             labels = read_labels(rows, self.source.schema, self.where)
+        job = Job(self.source, self.split, self.name, self.geometry, part, len(labels))
         try:
-            job = self._begin(part, labels)
+            with writing(part.parent, job.needed):
+                _begin(part, labels, job.needed)
             broken = self._decode(job, rows, workers, progress)
-            with writing(self.path.parent, job.needed):
-                self._finish(part, len(job.shards.files), len(labels) - len(broken), broken)
+            with writing(part.parent, job.needed):
+                self._finish(job, broken)
         except (Unwritable, Unusable):
             # A full disk needs the space. What cannot be removed now, the next one to make a store removes.
             shutil.rmtree(part, ignore_errors=True)
             raise
 
-    def _begin(self, part: Path, labels: np.ndarray) -> Job:
-        """Write the labels, which are quick, and files of full length for the images."""
-        geometry = self.geometry
-        shards = Shards.of(part, (len(labels), geometry.size, geometry.size, geometry.channels))
-        needed = len(labels) * shards.image_bytes + labels.nbytes
-        with writing(part.parent, needed):
-            part.mkdir(exist_ok=True)
-            free = shutil.disk_usage(part).free + sum(file.stat().st_size for file in part.iterdir())
-            if free < needed:
-                raise OSError(f"only {free / 1e6:,.1f} MB are free")
-            np.save(part / LABELS, labels)
-            shards.create()
-        return Job(self.source, self.split, self.name, geometry, shards, needed)
-
     def _decode(self, job: Job, rows: Dataset, workers: int | None, progress: Progress | None) -> list[Broken]:
-        """Decode what is not done yet; all images that cannot be."""
-        images = job.shards.shape[0]
-        told = progress or (lambda done, total: None)
-        with Decoder(job, rows) as decoder, Journal(decoder) as journal:
-            finished = journal.finished
-            broken = [image for done in finished for image in done.broken]
-            if count := sum(len(done.rows) for done in finished):
-                told(count, images)
-            ranges = left(images, [done.rows for done in finished], CHUNK)
-            # Closed, so that workers have ended before their files are removed: as long as they hold them, they take
-            # their space.
-            with closing(decode_all(decoder, ranges, workers)) as results:
-                for done in results:
-                    journal.add(done)
-                    broken += done.broken
-                    require_half(broken, images, self.where)
-                    count += len(done.rows)
-                    told(count, images)
-        assert count == images, "rows were left out without being told"
+        """Decode the shards that are not done yet; all images that cannot be."""
+        told, finished = progress or (lambda done, total: None), [job.done(rows) for rows in job.shards]
+        todo = [rows for rows, done in zip(job.shards, finished, strict=True) if done is None]
+        count, broken = 0, list[Broken]()
+        # Closed, so that workers have ended before their files are removed: as long as they hold them, they take
+        # their space.
+        with closing(decode_all(Decoder(job, rows), todo, workers)) as results:
+            for done in chain(filter(None, finished), results):
+                broken += done.broken
+                require_half(broken, job.images, self.where)
+                count += len(done.rows)
+                told(count, job.images)
+        assert count == job.images, "rows were left out without being told"
         return sorted(broken)
 
-    def _finish(self, part: Path, files: int, images: int, broken: Sequence[Broken]) -> None:
+    def _finish(self, job: Job, broken: Sequence[Broken]) -> None:
         """Write what else a store has, and give it its name."""
-        write_broken(part / BROKEN, broken)
+        part = job.folder
+        write_whole(part / BROKEN, [broken_json(broken)])
+        files = [*map(name_of, job.shards), LABELS, BROKEN]
         meta = {
             "format": FORMAT,
             "name": self.name,
             "split": self.split,
-            "images": images,
-            "files": files,
+            "images": job.images - len(broken),
             "fingerprint": self.fingerprint,
             "geometry": self.geometry.to_json(),
             "schema": self.source.schema.to_json(),
-            # Of the files, not of what was decoded: ranges arrive in any order, and the files are still in memory.
-            "checksums": {file: checksum_of(part / file) for file in parts_of(files)},
+            "checksums": {file: checksum_of(part / file) for file in files},
         }
-        (part / META).write_text(json.dumps(meta, indent=2), "utf-8")
-        for name in part.iterdir():
-            _flush(name)
+        write_whole(part / META, [json.dumps(meta, indent=2).encode()])
+        for file in {*part.iterdir()} - {part / name for name in [*files, META]}:
+            file.unlink()
         part.rename(self.path)
-        # Afterwards, so that whoever is killed in between has lost nothing.
-        (self.path / JOURNAL).unlink()
+
+
+def _begin(part: Path, labels: np.ndarray, needed: int) -> None:
+    """Write the labels, which are quick, if there is room for the images."""
+    part.mkdir(exist_ok=True)
+    free = shutil.disk_usage(part).free + sum(file.stat().st_size for file in part.iterdir())
+    if free < needed:
+        raise OSError(f"only {free / 1e6:,.1f} MB are free")
+    content = BytesIO()
+    np.save(content, labels)
+    write_whole(part / LABELS, [content.getbuffer()])
 
 
 def _remove_leftovers(path: Path) -> None:
     """Remove what nobody goes on with: of this store, and of others that nobody is making now."""
     from filelock import FileLock, Timeout
 
-    if path.exists():
-        shutil.rmtree(path)
-    if not unfinished(part_of(path)):
-        discard(part_of(path))
+    discard(path)
+    for gone in path.parent.glob("*.gone"):
+        shutil.rmtree(gone, ignore_errors=True)
     for part in path.parent.glob(".*.part"):
         try:
             with FileLock(path.parent / f"{part.name[1:].removesuffix('.part')}.lock", timeout=0):
                 # Whoever held the lock a moment ago may have finished.
-                if part != part_of(path) and _given_up(part):
+                if part.exists() and part.stat().st_mtime < time.time() - KEPT_SECONDS:
                     discard(part)
         except Timeout:
             continue
-
-
-def _given_up(part: Path) -> bool:
-    return not unfinished(part) or (part / JOURNAL).stat().st_mtime < time.time() - KEPT_SECONDS
 
 
 def checksum_of(file: Path) -> str:
     """Hex SHA-256 of a file, read piece by piece."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _flush(file: Path) -> None:
-    """Wait until a file is on the disk, lest a power failure leave a store of zeros under its final name."""
-    with file.open("r+b") as opened:
-        os.fsync(opened.fileno())

@@ -1,6 +1,6 @@
-"""The images of a store, in files of a size that every file system takes.
+"""The images of a store, in files of a size that every file system takes; each file is written aside and renamed.
 
-A row of the data set has its place from the beginning, so that processes may fill places in any order.
+A row of the data set has its place from the beginning, so that processes may fill files in any order.
 
 Images are read with pread, not through a memory map. Pages of a map that were looked at stay this process's memory,
 after an epoch the whole store; giving them back after every batch takes twice the time of reading. And a file that is
@@ -12,13 +12,10 @@ from __future__ import annotations
 import math
 import os
 import weakref
-import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from io import FileIO
+from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -27,59 +24,47 @@ from attredit.errors import RunError
 SHARD_BYTES = 2_000_000_000
 """No file of a store is larger, unless one image is."""
 
+SHARD_ROWS = 256
+"""Nor has it fewer images, unless it is the last one or there would be more files than `FILES`."""
+
+FILES = 32
+"""All of them are open while the store is: systems allow a process a few hundred."""
+
 # More than what comes before the pixels in an .npy file of such a shape.
 HEADER = 1024
 
 
-@dataclass(frozen=True)
-class Shards:
-    """Where the places of images are.
+def shards_of(images: int, image_bytes: int) -> list[range]:
+    """The rows that each file of a store has."""
+    most = max(1, (SHARD_BYTES - HEADER) // image_bytes)
+    rows = min(most, max(SHARD_ROWS, math.ceil(images / FILES)))
+    return [range(start, min(start + rows, images)) for start in range(0, images, rows)]
 
-    Attributes:
-        folder: Where the files are.
-        shape: (N, H, W, C) of all images.
-        rows: How many images a file has; the last one may have fewer.
+
+def name_of(rows: range) -> str:
+    """The name of the file that has these rows; sorted by name they are in order."""
+    return f"images-{rows.start:09d}.npy"
+
+
+def header_of(shape: tuple[int, ...]) -> bytes:
+    """What comes before the pixels, uint8, in an .npy file."""
+    header = BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
+def write_whole(file: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """Write a file, which has its name not before all of it is on the disk, even should the power fail.
+
+    Raises:
+        OSError: the disk is full, or fails.
     """
-
-    folder: Path
-    shape: tuple[int, int, int, int]
-    rows: int
-
-    @classmethod
-    def of(cls, folder: Path, shape: tuple[int, int, int, int]) -> Shards:
-        """As many images in a file as `SHARD_BYTES` allows."""
-        return cls(folder, shape, max(1, (SHARD_BYTES - HEADER) // math.prod(shape[1:])))
-
-    @property
-    def files(self) -> list[Path]:
-        """All of them, in the order of their images."""
-        return [self.folder / name for name in names_of(math.ceil(self.shape[0] / self.rows))]
-
-    @property
-    def image_bytes(self) -> int:
-        """What one image takes."""
-        return math.prod(self.shape[1:])
-
-    def create(self) -> None:
-        """Make the files at their full length; those that are there already, of that length, keep their content.
-
-        Raises:
-            OSError: there is no room for them.
-        """
-        for number, file in enumerate(self.files):
-            shape = (min(self.rows, self.shape[0] - number * self.rows), *self.shape[1:])
-            if _shape_in(file) == shape:
-                continue
-            np.lib.format.open_memmap(file, "w+", np.uint8, shape)
-            if hasattr(os, "posix_fallocate"):
-                # Taken now: better no start than an end after an hour because another program filled the disk.
-                with file.open("r+b") as opened:
-                    os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
-
-
-def names_of(files: int) -> list[str]:
-    """Names of so many files."""
-    return [f"images-{number:03d}.npy" for number in range(files)]
+    aside = file.with_name(f"{file.name}.part")
+    with aside.open("wb") as written:
+        written.writelines(pieces)
+        written.flush()
+        os.fsync(written.fileno())
+    aside.replace(file)
 
 
 def opened(file: Path) -> np.memmap[Any, Any]:
@@ -93,75 +78,13 @@ def opened(file: Path) -> np.memmap[Any, Any]:
     return np.lib.format.open_memmap(file, "r")
 
 
-def _shape_in(file: Path) -> tuple[int, ...] | None:
-    """The shape of the array in a file; None where it is no whole one."""
-    try:
-        return tuple(opened(file).shape)
-    except (OSError, ValueError, TokenError, SyntaxError):
-        return None
-
-
-class Places:
-    """The files of a store that is being made, open to be filled; a context manager.
-
-    Args:
-        shards: Files that exist.
-
-    Raises:
-        OSError: they cannot be opened.
-    """
-
-    def __init__(self, shards: Shards) -> None:
-        self._shards = shards
-        self._offsets = [opened(file).offset for file in shards.files]
-        self._files = [file.open("r+b", buffering=0) for file in shards.files]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for file in self._files:
-            file.close()
-
-    def write(self, rows: range, pixels: np.ndarray) -> None:
-        """Write (B, H, W, C) uint8 to the places of these rows.
-
-        Raises:
-            OSError: the disk is full, or fails.
-        """
-        # Not through a memory map: on a full disk that ends in SIGBUS, where a write says what is wrong.
-        for file, own in self._seek(rows):
-            content = np.ascontiguousarray(pixels[own.start - rows.start : own.stop - rows.start]).data.cast("B")
-            while content:
-                content = content[file.write(content) :]
-
-    def checksum(self, rows: range) -> int:
-        """CRC-32 of what lies in the places of these rows.
-
-        Raises:
-            OSError: the disk fails.
-        """
-        found = 0
-        for file, own in self._seek(rows):
-            found = zlib.crc32(file.read(len(own) * self._shards.image_bytes), found)
-        return found
-
-    def _seek(self, rows: range) -> Iterator[tuple[FileIO, range]]:
-        """Each file that has some of the rows, at the first of them."""
-        each, size = self._shards.rows, self._shards.image_bytes
-        for number in range(rows.start // each, math.ceil(rows.stop / each)):
-            own = range(max(rows.start, number * each), min(rows.stop, (number + 1) * each))
-            self._files[number].seek(self._offsets[number] + own.start % each * size)
-            yield self._files[number], own
-
-
 class Images:
     """Images (N, H, W, C) uint8 in files, read like an array's first axis: by an index, a slice or an array of indices.
 
     What is read is a copy. `numpy.asarray` reads all of them.
 
     Args:
-        files: Made by `Shards`, one or more.
+        files: Made by `write_shard`, one or more, in order.
         rows: (N,) int64 the places of those that are there.
 
     Raises:

@@ -23,8 +23,8 @@ from attredit.attributes import AttributeSchema
 from attredit.data.decoding import reading, writing
 from attredit.data.geometry import Geometry
 from attredit.data.left_out import Broken, read_broken, tell_broken
-from attredit.data.making import BROKEN, FORMAT, LABELS, META, Making, Progress, locked, parts_of
-from attredit.data.shards import Images, names_of, opened
+from attredit.data.making import BROKEN, FORMAT, LABELS, META, Making, Progress, locked
+from attredit.data.shards import Images, opened
 from attredit.errors import AttrEditError, DataError
 
 if TYPE_CHECKING:
@@ -184,13 +184,14 @@ def read_store(path: Path, fingerprint: str) -> Store | None:
         geometry, schema = Geometry.from_json(meta["geometry"]), AttributeSchema.from_json(meta["schema"])
         broken, labels = read_broken(path / BROKEN), opened(path / LABELS)
         kept = np.delete(np.arange(len(labels)), [image.row for image in broken])
-        images = Images([path / name for name in names_of(meta["files"])], kept)
-        n, name, known_as, recorded = meta["images"], meta["name"], meta["fingerprint"], set(meta["checksums"])
+        recorded = sorted(meta["checksums"])
+        images = Images([path / name for name in recorded if name not in (LABELS, BROKEN)], kept)
+        n, name, known_as = meta["images"], meta["name"], meta["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError, IndexError, TokenError, SyntaxError, AttrEditError):
         return None
     shape = (n, geometry.size, geometry.size, geometry.channels)
     if (images.shape, images.places, known_as) != (shape, len(labels), fingerprint):
         return None
-    if (labels.shape[1:], labels.dtype) != ((len(schema),), np.int16) or recorded != set(parts_of(meta["files"])):
+    if (labels.shape[1:], labels.dtype) != ((len(schema),), np.int16) or not {LABELS, BROKEN}.issubset(recorded):
         return None
     return Store(path, name, schema, geometry, fingerprint, images, np.array(labels)[kept], broken)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attredit.data.decoding import writing
-from attredit.data.journal import JOURNAL
-from attredit.data.making import META, discard, locked, part_of, parts_of
+from attredit.data.making import META, discard, locked, part_of
 from attredit.data.store import cache_dir, read_store
 from attredit.errors import UsageError, nearest
 
@@ -82,7 +81,7 @@ def _stored(path: Path, name: re.Match[str]) -> StoredSplit | None:
             None if store is None else len(store),
             0 if store is None else len(store.broken),
             sum(file.stat().st_size for file in path.iterdir()),
-            (path / JOURNAL if part else path).stat().st_mtime,
+            path.stat().st_mtime,
             part,
         )
     except FileNotFoundError:
@@ -127,12 +126,8 @@ def remove(store: StoredSplit) -> None:
         RunError: it cannot be removed.
     """
     with locked(store.path), writing(store.path.parent):
-        part = part_of(store.path)
-        discard(part)
-        if store.path.exists():
-            # Under a name that nobody takes for a store, should this process be killed meanwhile.
-            store.path.rename(part)
-            discard(part)
+        discard(part_of(store.path))
+        discard(store.path)
 
 
 def verify(store: StoredSplit, progress: Callable[[int, int], None] | None = None) -> list[str]:
@@ -149,10 +144,10 @@ def verify(store: StoredSplit, progress: Callable[[int, int], None] | None = Non
         return ["It is incomplete, or of another version of attredit."]
     try:
         meta = json.loads((store.path / META).read_text("utf-8"))
-        parts, recorded = parts_of(meta["files"]), meta["checksums"]
-        total = sum((store.path / file).stat().st_size for file in parts)
+        recorded = meta["checksums"]
+        total = sum((store.path / file).stat().st_size for file in recorded)
         wrong, done = [], 0
-        for file in parts:
+        for file in recorded:
             digest = hashlib.sha256()
             with (store.path / file).open("rb") as opened:
                 while piece := opened.read(_PIECE):

@@ -17,7 +17,6 @@ import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import cache
-from itertools import islice
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from loky import ProcessPoolExecutor
 
-CHUNK = 256
 _MOST_WORKERS = 16
 # Workers take a second or two to begin: below this many seconds of work they are not worth it.
 WORTH_WORKERS = 2.0
@@ -46,24 +44,24 @@ _ENVIRONMENT = {
 }
 
 
-def decode_all(decoder: Decoder, ranges: Sequence[range], workers: int | None) -> Generator[Done, None, None]:
-    """Decode ranges of rows, the first one here: it finds most mistakes at once and tells how long the rest takes.
+def decode_all(decoder: Decoder, shards: Sequence[range], workers: int | None) -> Generator[Done, None, None]:
+    """Decode shards, the first one here: it finds most mistakes at once and tells how long the rest takes.
 
     Args:
         decoder: This process's own.
-        ranges: Of about `CHUNK` rows each.
+        shards: The rows of each.
         workers: See `attredit.data.prepare`.
 
     Yields:
-        Each finished range, in any order.
+        Each finished shard, in any order.
 
     Raises:
         DataError: a file cannot be read, or the source cannot be pickled.
         RunError: the disk cannot be written, or a process died.
     """
-    if not ranges:
+    if not shards:
         return
-    first, *rest = ranges
+    first, *rest = shards
     started = time.perf_counter()
     done = decoder.decode(first)
     seconds = (time.perf_counter() - started) * len(rest)
@@ -77,13 +75,13 @@ def decode_all(decoder: Decoder, ranges: Sequence[range], workers: int | None) -
 
 
 def decode_in_processes(
-    job: Job, ranges: Sequence[range], workers: int, decoder: Decoder | None = None
+    job: Job, shards: Sequence[range], workers: int, decoder: Decoder | None = None
 ) -> Iterator[Done]:
-    """Decode ranges of rows in other processes; yields each finished range, in any order.
+    """Decode shards in other processes; yields each finished one, in any order.
 
     Args:
         job: What to decode.
-        ranges: Of its rows.
+        shards: The rows of each.
         workers: How many other processes.
         decoder: This process's, to do its share; without it, this process only waits.
 
@@ -93,23 +91,20 @@ def decode_in_processes(
     """
     from loky import BrokenProcessPool, ProcessPoolExecutor
 
-    workers = min(workers, len(ranges))
+    workers = min(workers, len(shards))
     # Nothing is ever sent. The only writing end is here, so that reading ends with this process, however it ends.
     gone, here = Pipe(duplex=False)
     with gone, here:
         pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(_Importable(), job, gone), env=_ENVIRONMENT)
         try:
-            waiting = iter(ranges)
-            # One range more than a worker is at, each, so that none waits for this process.
-            running = _begun(pool, job, islice(waiting, 2 * workers))
+            running = _begun(pool, job, shards)
             while running:
-                # The others take a second or two to begin.
-                own = next(waiting, None) if decoder else None
+                # The others take a second or two to begin; the last shards are those that none of them has.
+                own = next((future for future in reversed(running) if future.cancel()), None) if decoder else None
                 if decoder and own:
-                    yield decoder.decode(own)
-                done, running = wait(running, timeout=0 if own else None, return_when=FIRST_COMPLETED)
-                running |= {pool.submit(_decode, rows) for rows in islice(waiting, len(done))}
-                for future in done:
+                    yield decoder.decode(running.pop(own))
+                for future in wait(running, timeout=0 if own else None, return_when=FIRST_COMPLETED).done:
+                    del running[future]
                     yield future.result()
         except BrokenProcessPool as error:
             # loky tells them in a sentence only, and not those of all systems: "EXIT(7)", "SIGKILL(-9)".
@@ -129,10 +124,10 @@ class _Importable:
         return make_importable, ()
 
 
-def _begun(pool: ProcessPoolExecutor, job: Job, ranges: Iterator[range]) -> set[Future[Done]]:
-    """Start the workers with the first ranges."""
+def _begun(pool: ProcessPoolExecutor, job: Job, shards: Sequence[range]) -> dict[Future[Done], range]:
+    """Start the workers."""
     try:
-        return {pool.submit(_decode, rows) for rows in ranges}
+        return {pool.submit(_decode, rows): rows for rows in shards}
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise DataError(
             f"The source of {job.name} cannot be sent to other processes: {error}.",
@@ -159,12 +154,12 @@ def _end_with_parent(gone: Connection) -> None:
 
 @cache
 def _decoder() -> Decoder:
-    """A worker's own; it holds the files until the worker ends."""
+    """A worker's own."""
     return Decoder(_job)
 
 
 def _decode(rows: range) -> Done:
-    """Decode a range of rows in a worker."""
+    """Decode a shard in a worker."""
     try:
         return _decoder().decode(rows)
     except AttrEditError:

@@ -16,7 +16,6 @@ from attredit.data import Geometry
 from attredit.data.collection import build_source
 from attredit.data.decoding import Decoder, Job, as_pixels
 from attredit.data.labels import read_labels
-from attredit.data.shards import Shards
 from attredit.data.source import CounterfactualSource, DataSource
 from attredit.data.workers import decode_in_processes
 from attredit.errors import DataError, UsageError
@@ -120,11 +119,12 @@ def workers(subject: Subject) -> str:
     geometry = Geometry(make.SIZES[0], source.channels)
     rows = len(source.open("train"))
     here, there = (_job(subject, source, geometry, rows, name) for name in ("here", "there"))
-    with Decoder(here) as decoder:
-        decoder.decode(range(rows))
     half = max(1, rows // 2)
-    ranges = [r for r in (range(half), range(half, rows)) if len(r)]
-    done = sum(len(done.rows) for done in decode_in_processes(there, ranges, 2))
+    shards = [r for r in (range(half), range(half, rows)) if len(r)]
+    decoder = Decoder(here)
+    for shard in shards:
+        decoder.decode(shard)
+    done = sum(len(done.rows) for done in decode_in_processes(there, shards, 2))
     _expect(done == rows, f"{rows} rows", str(done))
     same = _content(here) == _content(there)
     _expect(same, "the same pixels from worker processes as from this one", "others")
@@ -145,13 +145,11 @@ def _check_image(image: Any, channels: int, which: str) -> None:
 def _job(subject: Subject, source: Few, geometry: Geometry, rows: int, name: str) -> Job:
     folder = subject.place.home / name
     folder.mkdir()
-    shards = Shards.of(folder, (rows, geometry.size, geometry.size, geometry.channels))
-    shards.create()
-    return Job(source, "train", subject.it.id, geometry, shards, rows * shards.image_bytes)
+    return Job(source, "train", subject.it.id, geometry, folder, rows)
 
 
 def _content(job: Job) -> list[bytes]:
-    return [file.read_bytes() for file in job.shards.files]
+    return [file.read_bytes() for file in sorted(job.folder.iterdir())]
 
 
 def _in_a_process(subject: Subject, size: int) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from number_images import SIZE, Numbers
 
 from attredit.data import Geometry, Store, prepare, shards
-from attredit.data.shards import Images, Places, Shards
+from attredit.data.shards import Images, header_of, name_of, shards_of, write_whole
 from attredit.data.stores import stored_splits, verify
 from attredit.errors import DataWarning, RunError
 
@@ -43,18 +43,28 @@ def test_no_file_is_larger_and_all_images_are_there(processes: int, small: int) 
 
 def test_the_limit_is_two_gigabytes_with_headers() -> None:
     assert shards.SHARD_BYTES == 2_000_000_000
-    large = Shards.of(Path("nowhere"), (200_000, 64, 64, 3))
-    assert len(large.files) == 2
-    assert large.rows * large.image_bytes + shards.HEADER <= shards.SHARD_BYTES
-    assert Shards.of(Path("nowhere"), (2, 30_000, 30_000, 3)).rows == 1
+    assert shards_of(2, 30_000 * 30_000 * 3) == [range(1), range(1, 2)]
+    image = 256 * 256 * 3
+    large = shards_of(10_000_000, image)
+    assert len(large[0]) * image + shards.HEADER <= shards.SHARD_BYTES < (len(large[0]) + 1) * image + shards.HEADER
+    assert large[-1].stop == 10_000_000
+
+
+@pytest.mark.parametrize("images", [1, 256, 257, 9_000, 200_000])
+def test_few_files_are_open_and_each_is_worth_it(images: int) -> None:
+    found = shards_of(images, IMAGE)
+    assert [row for rows in found for row in rows] == list(range(images))
+    assert len(found) <= shards.FILES
+    assert len({len(rows) for rows in found[:-1]}) <= 1
+    assert all(len(rows) >= shards.SHARD_ROWS for rows in found[:-1])
 
 
 def test_a_damaged_file_of_several_is_found(small: int) -> None:
-    file = made().path / "images-003.npy"
+    file = made().path / "images-000000300.npy"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    assert verify(stored_splits()[0]) == ["images-003.npy is not what was written."]
+    assert verify(stored_splits()[0]) == ["images-000000300.npy is not what was written."]
     file.unlink()
     assert not stored_splits()[0].whole
 
@@ -72,11 +82,17 @@ def test_batches_of_several_files_without_broken_images(small: int) -> None:
 @pytest.fixture
 def images(tmp_path: Path) -> Images:
     """Twelve images of one pixel in files of five, of which one is not there; each is its place."""
-    places = Shards(tmp_path, (12, 1, 1, 1), 5)
-    places.create()
-    with Places(places) as opened:
-        opened.write(range(12), np.arange(12, dtype=np.uint8).reshape(12, 1, 1, 1))
-    return Images(places.files, np.delete(np.arange(12), 3))
+    return Images(written(tmp_path, np.arange(12, dtype=np.uint8).reshape(12, 1, 1, 1), 5), np.delete(np.arange(12), 3))
+
+
+def written(folder: Path, images: np.ndarray, each: int) -> list[Path]:
+    """Files of so many images each."""
+    files = []
+    for start in range(0, len(images), each):
+        some = images[start : start + each]
+        files.append(folder / name_of(range(start, start + len(some))))
+        write_whole(files[-1], [header_of(some.shape), some.data])
+    return files
 
 
 @pytest.mark.parametrize(
@@ -112,17 +128,17 @@ def test_what_is_read_is_a_copy(images: Images) -> None:
 
 
 def test_a_file_that_is_cut_short_while_it_is_in_use_is_an_error(images: Images, tmp_path: Path) -> None:
-    os.truncate(tmp_path / "images-001.npy", 130)
+    os.truncate(tmp_path / "images-000000005.npy", 130)
     assert images[0].item() == 0
-    with pytest.raises(RunError, match=r"images-001\.npy was cut short while it was in use"):
+    with pytest.raises(RunError, match=r"images-000000005\.npy was cut short while it was in use"):
         images[-4]
 
 
 def test_files_of_different_stores_are_refused(images: Images, tmp_path: Path) -> None:
     for shape, dtype in (((7, 1, 1, 1), np.uint8), ((5, 2, 1, 1), np.uint8), ((5, 1, 1, 1), np.int8)):
-        np.save(tmp_path / "images-000.npy", np.zeros(shape, dtype))
+        np.save(tmp_path / "images-000000000.npy", np.zeros(shape, dtype))
         with pytest.raises(ValueError, match="different stores"):
-            Images(Shards(tmp_path, (12, 1, 1, 1), 5).files, np.arange(12))
+            Images(sorted(tmp_path.glob("*.npy")), np.arange(12))
 
 
 def test_files_are_closed_with_their_images(images: Images, tmp_path: Path) -> None:
@@ -143,9 +159,7 @@ def test_files_are_closed_with_their_images(images: Images, tmp_path: Path) -> N
 
 def test_memory_does_not_grow_with_what_is_read(tmp_path: Path) -> None:
     psutil = pytest.importorskip("psutil")
-    places = Shards(tmp_path, (2000, 128, 128, 3), 1000)
-    places.create()
-    images = Images(places.files, np.arange(2000))
+    images = Images(written(tmp_path, np.zeros((2000, 128, 128, 3), np.uint8), 1000), np.arange(2000))
     process = psutil.Process()
     images[:32]
     before = process.memory_info().rss

@@ -117,12 +117,12 @@ def test_what_is_half_removed_is_no_store_and_goes_with_the_next(left: Left, mon
         with pytest.raises(RunError, match="Permission denied"):
             remove(store)
     assert stored_splits() == []
-    assert left() == [f".{store.path.name}.part"]
+    assert left() == [f"{store.path.name}.gone"]
     other = made("other")
     assert left() == [other.path.name]
 
 
-@pytest.mark.parametrize("file", ["images-000.npy", "labels.npy"])
+@pytest.mark.parametrize("file", ["images-000000000.npy", "labels.npy"])
 def test_one_changed_byte_is_found(file: str) -> None:
     path = made().path / file
     seen: list[tuple[int, int]] = []
