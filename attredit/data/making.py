@@ -51,10 +51,11 @@ def discard(path: Path) -> None:
     Raises:
         OSError: it cannot be removed.
     """
-    gone = path.with_name(f"{path.name}.gone")
+    gone = path.with_suffix(".gone")
+    if gone.exists():
+        shutil.rmtree(gone)
     if path.exists():
         path.rename(gone)
-    if gone.exists():
         shutil.rmtree(gone)
 
 
@@ -175,14 +176,12 @@ def _remove_leftovers(path: Path) -> None:
     from filelock import FileLock, Timeout
 
     discard(path)
-    for gone in path.parent.glob("*.gone"):
-        shutil.rmtree(gone, ignore_errors=True)
-    for part in path.parent.glob(".*.part"):
+    for left in [*path.parent.glob("*.part"), *path.parent.glob("*.gone")]:
         try:
-            with FileLock(path.parent / f"{part.name[1:].removesuffix('.part')}.lock", timeout=0):
+            with FileLock(path.parent / f"{left.stem.removeprefix('.')}.lock", timeout=0):
                 # Whoever held the lock a moment ago may have finished.
-                if part.exists() and part.stat().st_mtime < time.time() - KEPT_SECONDS:
-                    discard(part)
+                if left.exists() and (left.suffix == ".gone" or left.stat().st_mtime < time.time() - KEPT_SECONDS):
+                    discard(left)
         except Timeout:
             continue
 

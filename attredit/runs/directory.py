@@ -29,6 +29,7 @@ from attredit.runs.config import Origin, RunConfig
 if TYPE_CHECKING:
     from torch import Tensor
 
+
 class RunDirectory:
     """Paths and files of one run.
 
