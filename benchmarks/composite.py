@@ -30,6 +30,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 import attredit
 from attredit.cli.console import progress
 from attredit.cli.tables import table
+from attredit.data import Frame
 from attredit.editing.composite import blend, edit_mask, fitted
 from attredit.editing.images import to_bytes
 from attredit.report.grid import Pixels, grid
@@ -76,8 +77,8 @@ def guided(case: Case, radius: int = 10, flat: float = 0.001) -> Tensor:
 
 def chosen(case: Case) -> Tensor:
     parts = (a.permute(0, 2, 3, 1).numpy() for a in (case.original, case.before, case.after))
-    box = (0, 0, SIZE, SIZE)
-    whole = [blend(original, before, after, box) for original, before, after in zip(*parts, strict=True)]
+    frame = Frame.within((0, 0, SIZE, SIZE))
+    whole = [blend(original, before, after, frame) for original, before, after in zip(*parts, strict=True)]
     return torch.from_numpy(np.stack(whole)).permute(0, 3, 1, 2)
 
 

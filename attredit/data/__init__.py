@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attredit.data.augment import Augmentation
 from attredit.data.boxes import BOX, Box, box_of
+from attredit.data.frames import Frame
 from attredit.data.geometry import CROPS, Crop, Geometry, no_boxes
 from attredit.data.labels import nullable
 from attredit.data.left_out import Broken, require_nothing_left_out
@@ -20,6 +21,7 @@ __all__ = [
     "Box",
     "Broken",
     "Crop",
+    "Frame",
     "Geometry",
     "Images",
     "Order",

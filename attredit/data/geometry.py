@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from attredit.data.boxes import HINT, Box
+from attredit.data.frames import Bounds, Frame
 from attredit.errors import DataError, UsageError, nearest
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL.Image import Image
-
-Square = tuple[int, int, int, int]
-"""Left, top, right, bottom; it may reach beyond the image."""
 
 Crop = Literal["none", "centre", "celeba", "box"]
 CROPS: tuple[Crop, ...] = get_args(Crop)
@@ -20,6 +19,9 @@ CROPS: tuple[Crop, ...] = get_args(Crop)
 MARGIN = 1.3
 """The side of a box's square, of the box's longer side. Of CelebA's boxes, 1.15 shows as much as the aligned images'
 centre; a little more, because heads in the wild are not upright, and hair and hats are attributes."""
+
+# Pixels that a cubic filter sees beyond the place it is asked for.
+_REACH = 2
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Geometry:
         crop: Which square. ``centre``, in the middle, has the shorter side; of CelebA's 178x218 pixels, 178x178.
             ``none`` has the longer side, so that nothing is lost: pixels of the image's edge are repeated outwards.
             ``celeba`` has 148/178 of the shorter side: of CelebA, the 148x148 that many VAEs of it are trained on.
-            ``box`` is around a box that comes with each image; see `square_around`.
+            ``box`` is around a box that comes with each image; see `frame_around`.
 
     Raises:
         UsageError: an unknown crop.
@@ -55,40 +57,42 @@ class Geometry:
         """A plain dictionary, for config.json."""
         return asdict(self)
 
-    def square(self, width: int, height: int, box: Box | None = None) -> Square:
+    def frame(self, width: int, height: int, box: Box | Frame | None = None) -> Frame:
         """The square of an image.
 
         Args:
             width: Of the image.
             height: Of the image.
-            box: What the square is to be around, whatever the crop.
+            box: What the square is to be around, or the square itself, whatever the crop.
 
         Raises:
             DataError: no box, where the crop is ``box``; or one that lies outside the image for the most part.
         """
+        if isinstance(box, Frame):
+            return box
         if box is not None:
             _require_inside(box, width, height)
-            return square_around(box)
+            return frame_around(box)
         if self.crop == "box":
             raise DataError("Crop box needs a box with each image.", HINT)
         shorter = min(width, height)
         side = {"none": max(width, height), "centre": shorter, "celeba": max(1, round(shorter * 148 / 178))}[self.crop]
         left, top = (width - side) // 2, (height - side) // 2
-        return left, top, left + side, top + side
+        return Frame.within((left, top, left + side, top + side))
 
-    def keeps(self, width: int, height: int, box: Box | None = None) -> bool:
+    def keeps(self, width: int, height: int, box: Box | Frame | None = None) -> bool:
         """Whether an image of this size stays as it is.
 
         Raises:
-            DataError: as `square`.
+            DataError: as `frame`.
         """
-        return self.square(width, height, box) == (0, 0, width, height) == (0, 0, self.size, self.size)
+        return self.frame(width, height, box).bounds == (0, 0, width, height) == (0, 0, self.size, self.size)
 
-    def apply(self, image: Image, box: Box | None = None) -> Image:
+    def apply(self, image: Image, box: Box | Frame | None = None) -> Image:
         """Rotate as EXIF says, convert to the model's mode, crop and resize.
 
         Raises:
-            DataError: as `square`, of the rotated image.
+            DataError: as `frame`, of the rotated image.
         """
         from PIL import Image as PIL
         from PIL import ImageOps
@@ -97,10 +101,10 @@ class Geometry:
         if self.keeps(*image.size, box):
             return image
         # Cropped first: resize with box= lets the filter reach pixels outside the square.
-        return _cut(image, self.square(*image.size, box)).resize((self.size, self.size), PIL.Resampling.BICUBIC)
+        return _cut(image, self.frame(*image.size, box)).resize((self.size, self.size), PIL.Resampling.BICUBIC)
 
 
-def square_around(box: Box, margin: float = MARGIN) -> Square:
+def frame_around(box: Box, margin: float = MARGIN) -> Frame:
     """The square in whose middle a box lies.
 
     Args:
@@ -109,7 +113,7 @@ def square_around(box: Box, margin: float = MARGIN) -> Square:
     """
     side = max(1, round(max(box.width, box.height) * margin))
     left, top = box.left + (box.width - side) // 2, box.top + (box.height - side) // 2
-    return left, top, left + side, top + side
+    return Frame.within((left, top, left + side, top + side))
 
 
 def no_boxes(where: str, how: str) -> DataError:
@@ -131,25 +135,37 @@ def _require_inside(box: Box, width: int, height: int) -> None:
         raise DataError(f"Most of the box {box} lies outside the image of {width}x{height} pixels.", HINT)
 
 
-def beyond(square: Square, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """How far a square reaches above and below, and to the left and right of, an image."""
-    left, top, right, bottom = square
-    return (max(0, -top), max(0, bottom - height)), (max(0, -left), max(0, right - width))
+def extended(pixels: np.ndarray, bounds: Bounds) -> np.ndarray:
+    """The part of an image (H, W, ...) that lies in bounds; where they reach beyond it, its edge is repeated."""
+    import numpy as np
+
+    (height, width), (left, top, right, bottom) = pixels.shape[:2], bounds
+    if min(left, top) >= 0 and right <= width and bottom <= height:
+        return pixels[top:bottom, left:right]
+    rows, columns = np.arange(top, bottom).clip(0, height - 1), np.arange(left, right).clip(0, width - 1)
+    repeated: np.ndarray = pixels[rows[:, None], columns]
+    return repeated
 
 
-def _cut(image: Image, square: Square) -> Image:
-    """What lies in the square; the image's edge is repeated where it reaches beyond."""
+def _cut(image: Image, frame: Frame) -> Image:
+    """What lies in the square, at the image's own resolution; the image's edge is repeated where it reaches beyond."""
+    from PIL import Image as PIL
+
+    if frame.bounds is not None:
+        return _rectangle(image, frame.bounds)
+    left, top, right, bottom = frame.hull
+    left, top = left - _REACH, top - _REACH
+    around, pixels = _rectangle(image, (left, top, right + _REACH, bottom + _REACH)), max(1, round(frame.side))
+    (x, y), (xu, yu), _, (xv, yv) = frame.corners
+    steps = ((xu - x) / pixels, (xv - x) / pixels, x - left, (yu - y) / pixels, (yv - y) / pixels, y - top)
+    return around.transform((pixels, pixels), PIL.Transform.AFFINE, steps, PIL.Resampling.BICUBIC)
+
+
+def _rectangle(image: Image, bounds: Bounds) -> Image:
     import numpy as np
     from PIL import Image as PIL
 
-    width, height = image.size
-    left, top, right, bottom = square
-    inside = image.crop((max(left, 0), max(top, 0), min(right, width), min(bottom, height)))
-    pads = beyond(square, width, height)
-    if pads == ((0, 0), (0, 0)):
-        return inside
-    array = np.asarray(inside)
-    return PIL.fromarray(np.pad(array, (*pads, *[(0, 0)] * (array.ndim - 2)), mode="edge"))
+    return PIL.fromarray(extended(np.asarray(image), bounds))
 
 
 def convert(image: Image, channels: int) -> Image:

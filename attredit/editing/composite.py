@@ -14,7 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attredit.data.geometry import beyond
+from attredit.data.frames import Frame
+from attredit.data.geometry import extended
+from attredit.editing.placing import Placing, Size, Upright, placing
 
 # Found on drawn faces at 64x64; lengths are in pixels there and scale with the image size.
 GAIN = 10.0
@@ -76,54 +78,54 @@ def fitted(images: Tensor, before: Tensor, after: Tensor) -> Tensor:
 
 def blend_batch(images: Tensor, before: Tensor, after: Tensor) -> Tensor:
     """Composite edits of images of the decoder's own size, all (B, C, H, W)."""
-    return _blend(images, before, after)
+    return _blend(images, before, after, Upright(_size(images)))
 
 
-def blend(original: np.ndarray, before: np.ndarray, after: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+def blend(original: np.ndarray, before: np.ndarray, after: np.ndarray, frame: Frame) -> np.ndarray:
     """A composite edit at the original's full resolution.
 
     Args:
         original: (H, W, C) float in [0, 1].
         before: (h, w, c) the decoder's image with the predicted attributes.
         after: (h, w, c) the decoder's image with the wanted ones.
-        box: Left, top, right, bottom of the square of `original` that the decoder saw; it may reach beyond.
+        frame: The square of `original` that the decoder saw.
 
     Returns:
-        (H, W, C) float; equal to `original` where the mask is zero and outside the box.
+        (H, W, C) float; equal to `original` where the mask is zero and outside the frame.
     """
-    height, width, _ = original.shape
-    (above, below), (aside, behind) = beyond(box, width, height)
+    (height, width, _), (left, top, right, bottom) = original.shape, frame.hull
     # What the decoder saw beyond the image is the repeated edge.
-    result = np.pad(original, ((above, below), (aside, behind), (0, 0)), mode="edge")
-    left, top, right, bottom = (place + (aside, above)[i % 2] for i, place in enumerate(box))
-    inside, old, new = (_batch(a) for a in (result[top:bottom, left:right], before, after))
-    result[top:bottom, left:right] = _blend(inside, old, new)[0].permute(1, 2, 0).numpy()
-    return result[above : above + height, aside : aside + width]
+    images, old, new = (_batch(a) for a in (extended(original, frame.hull), before, after))
+    place = placing(frame._replace(x=frame.x - left, y=frame.y - top), _size(images))
+    blended = _blend(images, old, new, place)[0].permute(1, 2, 0).numpy()
+    first, upper = max(0, left), max(0, top)
+    last, lower = max(first, min(right, width)), max(upper, min(bottom, height))
+    result = original.copy()
+    result[upper:lower, first:last] = blended[upper - top : lower - top, first - left : last - left]
+    return result
 
 
-def _blend(images: Tensor, before: Tensor, after: Tensor) -> Tensor:
+def _blend(images: Tensor, before: Tensor, after: Tensor, place: Placing) -> Tensor:
     """Composite edits of images (B, C, H, W) of any size and number of channels."""
-    size, small = images.shape[-2:], _resized(images, before.shape[-2:])
+    small = place.to_decoder(images, _size(before))
     mask, changed = edit_mask(before, after), edit_mask(before, after, widened=False)
     if before.shape[1] != images.shape[1]:
         # Grey on either side; the fit then brings the image's own colours to a grey edit.
         before, after = (a.mean(1, keepdim=True).expand(-1, images.shape[1], -1, -1) for a in (before, after))
     change = mask * (fitted(small, before, after) - small)
-    blended = images + _resized(change, size)
+    blended = images + place.to_picture(change)
     if small is not images:
-        blended = blended - _resized(changed, size) * (images - _resized(small, size))
-    return torch.where(_resized(mask, size) > 0, blended.clamp(0.0, 1.0), images)
+        blended = blended - place.to_picture(changed) * (images - place.to_picture(small))
+    return torch.where(place.to_picture(mask) > 0, blended.clamp(0.0, 1.0), images)
+
+
+def _size(images: Tensor) -> Size:
+    return images.shape[-2], images.shape[-1]
 
 
 def _batch(array: np.ndarray) -> Tensor:
     """(H, W, C) to (1, C, H, W)."""
     return torch.from_numpy(array).permute(2, 0, 1)[None]
-
-
-def _resized(images: Tensor, size: torch.Size) -> Tensor:
-    if images.shape[-2:] == size:
-        return images
-    return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
 
 
 def blurred(images: Tensor, sigma: float) -> Tensor:

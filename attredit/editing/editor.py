@@ -304,7 +304,7 @@ class Editor:
     def _blend(self, picture: Picture, before: np.ndarray, after: np.ndarray) -> Picture:
         """The decoded change within the picture's own pixels, at its own resolution."""
         height, width, _ = picture.pixels.shape
-        whole = blend(as_float(picture.pixels), before, after, self.geometry.square(width, height, picture.box))
+        whole = blend(as_float(picture.pixels), before, after, self.geometry.frame(width, height, picture.box))
         return Picture(as_dtype(whole, picture.pixels), picture.alpha)
 
 

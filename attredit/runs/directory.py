@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from attredit.plugin.discovery import LOAD
 from attredit.errors import PluginError, RunError
 from attredit.files import explained, write_tensors, write_text
+from attredit.plugin.discovery import LOAD
 from attredit.plugin.registry import PluginInfo, Registry
 from attredit.runs.config import Origin, RunConfig
 

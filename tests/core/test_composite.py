@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from attredit.data import Frame
 from attredit.editing.composite import blend, blend_batch, blurred, edit_mask, fitted
 
 SIZE = 64
@@ -47,9 +48,9 @@ def test_pixels_stay_bit_for_bit_at_any_size(seed: int, channels: int, drawn: in
     original = np.random.default_rng(seed).random((height, width, channels), np.float32)
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    box = (left, top, left + side, top + side)
+    frame = Frame.within((left, top, left + side, top + side))
     before = smooth(seed, drawn)
-    result = blend(original, array(before), array(edited(before, 1.0 - float(before.mean().round()))), box)
+    result = blend(original, array(before), array(edited(before, 1.0 - float(before.mean().round()))), frame)
     assert result.shape == original.shape
     assert result.dtype == original.dtype
     assert 0 <= result.min() <= result.max() <= 1
@@ -63,7 +64,7 @@ def test_pixels_stay_bit_for_bit_at_any_size(seed: int, channels: int, drawn: in
 
 def test_an_edit_that_changes_nothing_gives_the_original() -> None:
     original, before = np.random.default_rng(0).random((150, 150, 3), np.float32), array(smooth(0))
-    np.testing.assert_array_equal(blend(original, before, before, (0, 0, 150, 150)), original)
+    np.testing.assert_array_equal(blend(original, before, before, Frame.within((0, 0, 150, 150))), original)
 
 
 @pytest.mark.parametrize("size", [32, 128, 256])
@@ -71,7 +72,7 @@ def test_an_edit_is_the_same_at_every_size(size: int) -> None:
     before = 0.9 * smooth(1) + 0.05
     after = edited(before)
     expected = blend_batch(smooth(1), before, after)
-    found = blend(array(smooth(1, size=size)), array(before), array(after), (0, 0, size, size))
+    found = blend(array(smooth(1, size=size)), array(before), array(after), Frame.within((0, 0, size, size)))
     shrunk = interpolate(torch.from_numpy(found).permute(2, 0, 1)[None], size=(32, 32), mode="area")
     assert (shrunk - interpolate(expected, size=(32, 32), mode="area")).abs().mean() < 0.005
 
@@ -81,7 +82,7 @@ def test_the_decoders_own_size_needs_no_other_way() -> None:
     after = edited(before)
     expected = blend_batch(images, before, after)
     np.testing.assert_array_equal(
-        blend(array(images), array(before), array(after), (0, 0, SIZE, SIZE)), array(expected)
+        blend(array(images), array(before), array(after), Frame.within((0, 0, SIZE, SIZE))), array(expected)
     )
 
 
@@ -119,7 +120,7 @@ def test_detail_stays_beside_the_change_and_goes_within_it() -> None:
     checks = 0.5 + 0.2 * (2.0 * ((torch.arange(256)[:, None] + torch.arange(256)) // 2 % 2) - 1.0)
     original = checks.expand(1, 3, -1, -1)
     before = torch.full((1, 3, SIZE, SIZE), 0.5)
-    result = blend(array(original), array(before), array(edited(before)), (0, 0, 256, 256))
+    result = blend(array(original), array(before), array(edited(before)), Frame.within((0, 0, 256, 256)))
     detail = np.abs(np.diff(result[..., 0], axis=1))
     assert detail[124:132, 116:140].max() < 0.02
     wide = edit_mask(before, edited(before))[0, 0]
@@ -132,7 +133,7 @@ def test_detail_stays_beside_the_change_and_goes_within_it() -> None:
 def test_a_grey_model_keeps_the_colours_of_the_original() -> None:
     original = np.broadcast_to(np.float32([0.8, 0.6, 0.4]), (128, 128, 3)).copy()
     before = torch.full((1, 1, SIZE, SIZE), 0.6)
-    result = blend(original, array(before), array(edited(before, 0.45)), (0, 0, 128, 128))
+    result = blend(original, array(before), array(edited(before, 0.45)), Frame.within((0, 0, 128, 128)))
     middle = result[60:68, 60:68].mean((0, 1))
     assert middle[0] - middle[2] > 0.25
     assert middle.mean() == pytest.approx(0.45, abs=0.05)
@@ -144,10 +145,56 @@ def test_a_box_that_reaches_beyond_the_image_sees_its_edge_repeated(height: int,
     above, aside = (90 - height) // 2, (90 - width) // 2
     padded = np.pad(original, ((above, above), (aside, aside), (0, 0)), mode="edge")
     old, new = array(before), array(edited(before))
-    whole = blend(padded, old, new, (0, 0, 90, 90))
-    got = blend(original, old, new, (-aside, -above, width + aside, height + above))
+    whole = blend(padded, old, new, Frame.within((0, 0, 90, 90)))
+    got = blend(original, old, new, Frame.within((-aside, -above, width + aside, height + above)))
     np.testing.assert_array_equal(got, whole[above : above + height, aside : aside + width])
     assert (got != original).any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 99),
+    x=st.floats(-60, 160),
+    y=st.floats(-20, 100),
+    side=st.floats(12, 150),
+    angle=st.floats(-180, 180),
+)
+def test_outside_a_turned_frame_pixels_stay_bit_for_bit(
+    seed: int, x: float, y: float, side: float, angle: float
+) -> None:
+    original, frame = np.random.default_rng(seed).random((80, 100, 3), np.float32), Frame(x, y, side, angle)
+    result = blend(original, np.zeros((SIZE, SIZE, 3), np.float32), np.ones((SIZE, SIZE, 3), np.float32), frame)
+    assert result.dtype == original.dtype
+    assert 0 <= result.min() <= result.max() <= 1
+    u, v = frame.seen(np.arange(100) + 0.5, (np.arange(80) + 0.5)[:, None])
+    distance = np.maximum(abs(u), abs(v))
+    np.testing.assert_array_equal(result[distance > 1.0001], original[distance > 1.0001])
+    assert (result[distance < 0.999] != original[distance < 0.999]).any(1).all()
+
+
+@pytest.mark.parametrize("side", [40, 64, 130])
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_an_edit_is_the_same_whichever_way_the_picture_is_held(side: int, turns: int) -> None:
+    """A quarter turn moves pixels onto pixels, so that turned and upright frames can be compared."""
+    original, before = array(smooth(1, size=150)), 0.9 * smooth(2) + 0.05
+    upright = Frame(80, 70, side)
+    expected = blend(original, array(before), array(edited(before)), upright)
+    # Clockwise, as angles are.
+    x, y = {1: (150 - 70, 80), 2: (150 - 80, 150 - 70), 3: (70, 150 - 80)}[turns]
+    held = np.rot90(original, -turns).copy()
+    got = np.rot90(blend(held, array(before), array(edited(before)), Frame(x, y, side, 90.0 * turns)), turns)
+    assert np.abs(got - expected).max() < 0.02
+    np.testing.assert_array_equal(got == original, expected == original)
+
+
+def test_an_edit_lies_where_its_frame_does() -> None:
+    original, before = np.full((200, 220, 3), 0.5, np.float32), torch.full((1, 3, SIZE, SIZE), 0.5)
+    frame = Frame(120.3, 90.7, 80.5, 30.0)
+    changed = blend(original, array(before), array(edited(before)), frame)[..., 0] - 0.5
+    rows, columns = np.indices(changed.shape) + 0.5
+    x, y = frame.place(*((s.start + s.stop) / SIZE - 1.0 for s in reversed(SPOT)))
+    assert (changed * columns).sum() / changed.sum() == pytest.approx(x, abs=0.1)
+    assert (changed * rows).sum() / changed.sum() == pytest.approx(y, abs=0.1)
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0, 3.7])

@@ -165,5 +165,5 @@ def test_a_box_outside_is_refused(editor: Editor) -> None:
 
 
 def test_training_and_editing_use_one_square(editor: Editor) -> None:
-    assert Geometry(32, crop="box").square(80, 60, Box(*BOX)) == SQUARE
-    assert editor.geometry.square(80, 60, Box(*BOX)) == SQUARE
+    assert Geometry(32, crop="box").frame(80, 60, Box(*BOX)).bounds == SQUARE
+    assert editor.geometry.frame(80, 60, Box(*BOX)).bounds == SQUARE

@@ -13,7 +13,7 @@ from PIL import Image
 from attredit.data import Box, Geometry, box_of
 from attredit.data.boxes import NO_NUMBERS, NO_SIZE, NONE
 from attredit.data.decoding import as_pixels
-from attredit.data.geometry import MARGIN, square_around
+from attredit.data.geometry import MARGIN, frame_around
 from attredit.errors import DataError
 
 LENGTHS = st.integers(1, 300)
@@ -64,7 +64,8 @@ def test_whole_pixels_hold_fractions(written: tuple[float, ...]) -> None:
 
 @given(PLACES, PLACES, LENGTHS, LENGTHS, st.floats(1, 4))
 def test_the_square_holds_the_box_in_its_middle(left: int, top: int, width: int, height: int, margin: float) -> None:
-    square = square_around(Box(left, top, width, height), margin)
+    square = frame_around(Box(left, top, width, height), margin).bounds
+    assert square is not None
     side = square[2] - square[0]
     assert side == square[3] - square[1]
     assert abs(side - margin * max(width, height)) <= 0.5
@@ -90,7 +91,8 @@ def test_the_model_gets_the_square_and_repeated_edges(across: tuple[int, int, in
     box = Box(left, top, width, height)
     x, y = np.meshgrid(np.arange(columns), np.arange(rows))
     image = Image.fromarray(np.stack([x, y, 0 * x], axis=2).astype(np.uint8))
-    square = square_around(box)
+    square = frame_around(box).bounds
+    assert square is not None
     seen = np.asarray(Geometry(square[2] - square[0], crop="box").apply(image, box))
     expected_x = np.arange(square[0], square[2]).clip(0, columns - 1)
     expected_y = np.arange(square[1], square[3]).clip(0, rows - 1)
@@ -103,7 +105,7 @@ def test_a_box_that_is_mostly_outside_is_refused(left: int, top: int, width: int
     inside = [min(a + n, 50) - max(a, 0) for a, n in ((left, width), (top, height))]
     assume(2 * inside[0] < width or 2 * inside[1] < height)
     with pytest.raises(DataError, match=rf"Most of the box {left},{top},{width},{height} lies outside .* 50x50 pixels"):
-        Geometry(32, crop="box").square(50, 50, Box(left, top, width, height))
+        Geometry(32, crop="box").frame(50, 50, Box(left, top, width, height))
 
 
 def test_a_box_is_of_the_image_as_it_is_shown() -> None:
@@ -118,10 +120,10 @@ def test_a_box_is_of_the_image_as_it_is_shown() -> None:
 
 def test_a_box_goes_before_the_crop_of_a_run() -> None:
     for crop in ("none", "centre", "celeba", "box"):
-        assert Geometry(32, crop=crop).square(100, 100, Box(20, 30, 10, 20)) == (12, 27, 38, 53)  # type: ignore[arg-type]
+        assert Geometry(32, crop=crop).frame(100, 100, Box(20, 30, 10, 20)).bounds == (12, 27, 38, 53)  # type: ignore[arg-type]
     assert round(20 * MARGIN) == 26
     with pytest.raises(DataError, match="Crop box needs a box with each image"):
-        Geometry(32, crop="box").square(100, 100)
+        Geometry(32, crop="box").frame(100, 100)
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,15 @@ IN_THE_MIDDLE = [crop for crop in CROPS if crop != "box"]
 
 
 def test_squares_of_celeba() -> None:
-    assert Geometry(64).square(178, 218) == (0, 20, 178, 198)
-    assert Geometry(64, crop="celeba").square(178, 218) == (15, 35, 163, 183)  # 148x148
-    assert Geometry(64, crop="none").square(178, 218) == (-20, 0, 198, 218)
+    assert Geometry(64).frame(178, 218).bounds == (0, 20, 178, 198)
+    assert Geometry(64, crop="celeba").frame(178, 218).bounds == (15, 35, 163, 183)  # 148x148
+    assert Geometry(64, crop="none").frame(178, 218).bounds == (-20, 0, 198, 218)
 
 
 def test_squares_of_a_wide_image() -> None:
-    assert Geometry(64).square(300, 200) == (50, 0, 250, 200)
-    assert Geometry(64, crop="celeba").square(1780, 2180) == (150, 350, 1630, 1830)
-    assert Geometry(64, crop="none").square(300, 200) == (0, -50, 300, 250)
+    assert Geometry(64).frame(300, 200).bounds == (50, 0, 250, 200)
+    assert Geometry(64, crop="celeba").frame(1780, 2180).bounds == (150, 350, 1630, 1830)
+    assert Geometry(64, crop="none").frame(300, 200).bounds == (0, -50, 300, 250)
 
 
 def test_an_unknown_crop_names_the_nearest() -> None:
@@ -38,7 +38,9 @@ def test_proportions_are_kept(crop: Any, size: tuple[int, int]) -> None:
     """A picture of its own coordinates: a step of the result is the same number of pixels to the right and down."""
     width, height = size
     geometry = Geometry(16, crop=crop)
-    left, top, right, bottom = geometry.square(width, height)
+    bounds = geometry.frame(width, height).bounds
+    assert bounds is not None
+    left, top, right, bottom = bounds
     assert right - left == bottom - top
     assert abs((left + right) - width) <= 1
     assert abs((top + bottom) - height) <= 1
