@@ -42,7 +42,7 @@ def private_names(code: str) -> Iterator[str]:
                 if ast.unparse(function).split(".")[-1] in PATCHING:
                     yield name
             case ast.Constant(value=str(text)) if re.search(r"\battredit\b", text):
-                yield from re.findall(r"\battredit[\w.]*\._\w*[a-z]\w*", text)
+                yield from re.findall(r"\battredit[\w.]*\._(?!_main__)\w*[a-z]\w*", text)
                 if "\n" in text and "import" in text:
                     yield from scripted(text)
 
