@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -31,8 +30,12 @@ def machine(device: str | None) -> dict[str, str | int]:
     }
 
 
-def peak_memory() -> int:
-    """Largest resident memory of this process so far, in bytes."""
+def peak_memory() -> int | None:
+    """Largest resident memory of this process so far, in bytes; None on Windows, whose Python does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

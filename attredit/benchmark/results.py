@@ -29,7 +29,7 @@ class Facts(BaseModel):
         training_seconds: Measured, with logging and checkpoints, over all sessions; without preparation and evaluation.
         cell_seconds: Of the whole cell, with training in earlier sessions, preparation and evaluation.
         parameters: Numbers that training changes, of all parts.
-        memory_bytes: Largest resident memory of the process that trained, libraries included.
+        memory_bytes: Largest resident memory of the process that trained, libraries included; None on Windows.
         gpu_bytes: Largest memory that tensors had on the GPU; None without one.
         judge: Hash of the judge.
         identity: Hash of the network that told identities apart; None without one.
@@ -44,7 +44,7 @@ class Facts(BaseModel):
     training_seconds: float
     cell_seconds: float
     parameters: int
-    memory_bytes: int
+    memory_bytes: int | None
     gpu_bytes: int | None
     judge: str
     identity: str | None

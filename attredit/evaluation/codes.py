@@ -1,13 +1,14 @@
-"""Latent codes of many images."""
+"""What decoders are told of many images beside their attributes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.evaluation.data import CHUNK
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from attredit.editing.editor import Editor
 
 MOST = 8000
+# A side of what is kept of a skip. Whole ones of thousands of images fill a memory; what probes read off a part of them
+# is a bound from below all the same.
+_COARSE = 4
 
 
 @dataclass(frozen=True)
@@ -28,36 +32,57 @@ class Codes:
     Attributes:
         mean: (N, Z).
         logvar: (N, Z); None where the encoder does not sample.
+        skips: (N, S) what goes past the latent, averaged to maps of 4 by 4; None where there are no skips.
     """
 
     mean: Tensor
     logvar: Tensor | None
+    skips: Tensor | None = None
 
     @classmethod
-    def of(cls, codes: list[Code]) -> Codes:
-        """Join the codes of chunks."""
-        logvars = [c.logvar.flatten(1).float().cpu() for c in codes if c.logvar is not None]
-        mean = torch.cat([c.mean.flatten(1).float().cpu() for c in codes])
-        return cls(mean, torch.cat(logvars) if logvars else None)
+    def of(cls, code: Code) -> Codes:
+        """Those of a chunk."""
+        coarse = [_flat(F.adaptive_avg_pool2d(skip.float(), _COARSE)) for skip in code.skips]
+        logvar = None if code.logvar is None else _flat(code.logvar)
+        return cls(_flat(code.mean), logvar, torch.cat(coarse, 1) if coarse else None)
+
+    @classmethod
+    def joined(cls, chunks: Sequence[Codes]) -> Codes:
+        """Those of all chunks, in order."""
+        return cls(
+            torch.cat([c.mean for c in chunks]), _whole(c.logvar for c in chunks), _whole(c.skips for c in chunks)
+        )
 
     def __len__(self) -> int:
         return len(self.mean)
 
     def __getitem__(self, rows: Tensor) -> Codes:
-        return Codes(self.mean[rows], None if self.logvar is None else self.logvar[rows])
+        logvar, skips = (None if part is None else part[rows] for part in (self.logvar, self.skips))
+        return Codes(self.mean[rows], logvar, skips)
 
-    def sample(self, generator: torch.Generator) -> Tensor:
-        """(N, Z) fresh samples; the mean where there is no variance."""
-        if self.logvar is None:
-            return self.mean
-        return self.mean + (0.5 * self.logvar).exp() * torch.randn(self.mean.shape, generator=generator)
+    def told(self, generator: torch.Generator | None) -> Tensor:
+        """(N, Z + S) the mean, or fresh samples where there is a generator and a variance; and the skips."""
+        z = self.mean
+        if generator is not None and self.logvar is not None:
+            z = z + (0.5 * self.logvar).exp() * torch.randn(z.shape, generator=generator)
+        return z if self.skips is None else torch.cat([z, self.skips], 1)
 
 
 def training_codes(editor: Editor, store: Store, tell: Callable[[int, int], None]) -> tuple[Codes, np.ndarray]:
     """Codes of up to 8,000 training images, evenly spread, and the rows that they are of."""
     rows, codes = spread(len(store), MOST), []
     for start in range(0, len(rows), CHUNK):
-        images = as_images(store, rows[start : start + CHUNK])
-        codes.append(editor.encode(images)._replace(attrs=None, skips=(), labels=None))
+        codes.append(Codes.of(editor.encode(as_images(store, rows[start : start + CHUNK]))))
         tell(min(start + CHUNK, len(rows)), len(rows))
-    return Codes.of(codes), rows
+    return Codes.joined(codes), rows
+
+
+def _flat(maps: Tensor) -> Tensor:
+    """(B, ...) to (B, numbers) on the CPU."""
+    return maps.flatten(1).float().cpu()
+
+
+def _whole(parts: Iterable[Tensor | None]) -> Tensor | None:
+    """What all chunks have, in order; None where they have none."""
+    there = [part for part in parts if part is not None]
+    return torch.cat(there) if there else None

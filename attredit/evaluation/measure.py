@@ -26,7 +26,6 @@ from attredit.evaluation.realism import Realism
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.sweep import sweep_scores
 from attredit.evaluation.table import Table
-from attredit.networks import Code
 from attredit.plugin.registry import Component
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Pro
     """The one pass over the evaluated images; returns their codes."""
     counterfactuals = Counterfactuals(editor, data, lambda done, total: progress("counterfactuals", done, total))
     realism = Realism(editor, data)
-    right, codes = torch.zeros(len(data.schema), dtype=torch.float64), list[Code]()
+    right, codes = torch.zeros(len(data.schema), dtype=torch.float64), list[Codes]()
     labelled = (data.labels != MISSING).sum(0)
     with torch.inference_mode():
         for where, images in data.chunks():
@@ -155,14 +154,13 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Pro
                 if data.identity is not None and face is not None:
                     data.identity.score(face[rows], edits.decoded, edits.composite, attribute, own.rows, found.table)
             right += (seen.judged.labels == seen.labels).sum(0).cpu()
-            codes.append(seen.code._replace(attrs=None, skips=(), labels=None))
+            codes.append(Codes.of(seen.code))
             progress("edits", where.stop, len(data))
-        joined = Codes.of(codes)
         found.reasons.update(realism.score(found.table))
     shares = zip(data.schema.names, (right / labelled).tolist(), strict=True)
     found.accuracy = {name: share for name, share in shares if not math.isnan(share)}
-    # Tensors of inference mode cannot take part in training; probes train on clones.
-    return Codes(joined.mean.clone(), None if joined.logvar is None else joined.logvar.clone())
+    # Joined outside inference mode, whose tensors cannot take part in the training of probes.
+    return Codes.joined(codes)
 
 
 def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured, progress: Progress) -> None:

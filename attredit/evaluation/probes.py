@@ -57,11 +57,12 @@ def read_off(kind: Kind, train: Codes, labels: Tensor, test: Codes, classes: int
     held = max(1, int(_HELD_OUT * len(labels)))
     fit, check = train[order[held:]], train[order[:held]]
     labels_fit, labels_check = labels[order[held:]], labels[order[:held]]
-    raw = fit.sample(generator) if sampled else fit.mean
+    drawn = generator if sampled else None
+    raw = fit.told(drawn)
     middle, scale = raw.mean(0), raw.std(0).clamp(min=1e-8)
 
     def read(codes: Codes) -> Tensor:
-        return ((codes.sample(generator) if sampled else codes.mean) - middle) / scale
+        return (codes.told(drawn) - middle) / scale
 
     frequency = (torch.bincount(labels, minlength=classes) / len(labels)).log()
     if kind == "knn":

@@ -48,7 +48,7 @@ class Realism:
     def see(self, seen: Seen) -> None:
         """Note a chunk's real images, and draw as many samples, if the encoder has a prior."""
         self._put("real", None, seen, seen.judged.features, seen.images)
-        if seen.code.logvar is None:
+        if self._editor.config.recipe.prior is None:
             return
         z = noise(_SEED, int(seen.rows[0]), "evaluate/samples", tuple(seen.code.mean.shape)).to(seen.images.device)
         columns = [self._data.schema.index(name) for name in self._editor.schema.names]
@@ -78,7 +78,7 @@ class Realism:
             reasons.update(self._score(eye, "sample_", None, [(everything, everything)], table))
         else:
             samples = (f"sample_{name}{eye}" for name in ("fid", "kid"))
-            reasons.update(dict.fromkeys(samples, "The encoder has no prior to sample from."))
+            reasons.update(dict.fromkeys(samples, "The latent has no prior to sample from."))
         for attribute in self._editor.schema:
             labels = self._data.labels[:, self._data.schema.index(attribute.name)]
             asked = self._asked[attribute.name]

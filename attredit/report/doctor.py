@@ -148,9 +148,16 @@ def _divergence(config: RunConfig, end: dict[str, float]) -> Iterator[Finding]:
 
 def _bounded(config: RunConfig) -> str:
     weaker = "; ".join(_weigh(p, n, t, 0.01) for p, _, n, t in _terms(config, "penalty"))
-    if config.recipe.parts["factorizer"].use == "confusion":
+    bounded = _exchanged(config, "confusion")
+    if not bounded:
         return f"Give the factorizer less weight: {weaker}"
-    return f"Use a bounded factorizer (--set parts.factorizer.use=confusion), or give it less weight: {weaker}"
+    return f"Use a bounded factorizer ({bounded}), or give it less weight: {weaker}"
+
+
+def _exchanged(config: RunConfig, use: str) -> str:
+    """The options that put another factorizer in the place of each; nothing where it is there already."""
+    parts = dict.fromkeys(t.options.get("part", "factorizer") for *_, t in _terms(config, "fit", "penalty"))
+    return " ".join(f"--set parts.{part}.use={use}" for part in parts if config.recipe.parts[part].use != use)
 
 
 def _discriminators(config: RunConfig, end: dict[str, float]) -> Iterator[Finding]:
@@ -211,9 +218,9 @@ def _factorize(config: RunConfig) -> str:
     if not terms:
         return "Use a method that factorizes: --method ifcvaegan"
     heavier = "; ".join(_weigh(p, n, t, 10) for p, _, n, t in terms)
-    matched = config.recipe.parts["factorizer"].use == "mmd"
+    matching = _exchanged(config, "mmd")
     enough = " ".join(f"--set players.{p}.terms.{n}={MATCHING:g}" for p, _, n, _ in terms)
-    other = "" if matched else f", or use one without an adversary: --set parts.factorizer.use=mmd {enough}"
+    other = f", or use one without an adversary: {matching} {enough}" if matching else ""
     return f"Give the factorizer more weight ({heavier}){other}"
 
 

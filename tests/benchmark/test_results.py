@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 from made import cell_of, result_of
 
+from attredit.benchmark import machine
 from attredit.benchmark.estimate import Durations
-from attredit.benchmark.results import Results
+from attredit.benchmark.results import Facts, Results
 from attredit.errors import RunError
 
 
@@ -66,7 +68,7 @@ import sys
 sys.path[:0] = [sys.argv[1]]
 from pathlib import Path
 from made import cell_of, result_of
-from attredit.benchmark.results import Results
+from attredit.benchmark.results import Facts, Results
 for seed in range(20):
     Results(Path(sys.argv[2])).append(result_of(cell_of(sys.argv[3], seed)))
 """
@@ -91,3 +93,14 @@ def test_time_left_comes_from_like_cells_and_is_a_guess_without() -> None:
     assert durations.of([cell_of("a", 2), cell_of("b", 2)]) == (19.0, True)
     assert (durations.count("a-0"), durations.count("b-0"), durations.count("c-0")) == (1, 1, 0)
     assert Durations([]).of([cell_of()]) == (0.0, True)
+
+
+def test_where_python_does_not_say_how_much_memory_a_process_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.peak_memory() > 10**7
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    there = importlib.reload(machine)
+    assert there.peak_memory() is None
+    assert there.machine("cpu")["device"] == "cpu"
+    facts = result_of(cell_of()).facts
+    assert facts is not None
+    assert Facts.model_validate({**facts.model_dump(), "memory_bytes": None}).memory_bytes is None

@@ -7,6 +7,7 @@ HAIR[value] for a categorical one. Every part here reads and writes these quadra
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import uuid4
 
 import numpy as np
@@ -74,8 +75,9 @@ class Quadrants:
     device = torch.device("cpu")
     changed = Editor.changed
 
-    def __init__(self, edits=("Smiling",), world=BINARY, decoding=None, logvar=None):
+    def __init__(self, edits=("Smiling",), world=BINARY, decoding=None, logvar=None, prior=None):
         self.world, self.schema, self.logvar = world, world.select(edits), logvar
+        self.config = SimpleNamespace(recipe=SimpleNamespace(prior=prior))
         self.decoding = decoding or self.perfect
         self.encoded = self.decoded = 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -258,6 +259,22 @@ def test_the_other_side_of_the_game_is_no_discriminator(request_for: Any) -> Non
 def test_a_discriminator_that_nobody_plays_against_may_win(request_for: Any) -> None:
     run = RunDirectory(train(request_for(method="cvae-gan", steps=2)))  # whose decoder matches its features
     assert ended(run, discriminator__gan=0.01) == []
+
+
+def test_a_factorizer_may_be_called_anything(run: RunDirectory, tmp_path: Path) -> None:
+    copy = RunDirectory(shutil.copytree(run.path, tmp_path / "run"))
+    called = {
+        "parts": {"reader": {"use": "minimax"}, "factorizer": None},
+        "players.auxiliary.trains": ["reader"],
+        "players.auxiliary.terms.fit.options.part": "reader",
+        f"{AUTOENCODER}.terms.aux.options.part": "reader",
+    }
+    config = copy.config()
+    copy.write_config(config.model_copy(update={"recipe": config.recipe.overridden(called)}))
+    [saturated] = ended(copy, auxiliary__fit=0.01)
+    assert {"parts.reader.use": "mmd"} in options(saturated)
+    [runaway] = ended(copy, autoencoder__kl=8 * 60.0, auxiliary__fit=1.0)
+    assert {"parts.reader.use": "confusion"} in options(runaway)
 
 
 def test_without_true_edits_the_data_are_the_measure(run: RunDirectory) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
+import quadrants as q
 import torch
 
 from attredit.evaluation.codes import Codes
 from attredit.evaluation.leakage import information, leakage_scores
+from attredit.evaluation.measure import measure
 from attredit.evaluation.probes import KINDS, read_off
 from attredit.evaluation.table import Table
 
@@ -140,3 +142,20 @@ def test_information_by_hand():
     found = information(torch.full((4, 2), 0.5).log(), labels)
     assert found.tolist() == pytest.approx([2 - 1, *[math.log2(4 / 3) - 1] * 3])
     assert float(found.mean()) == pytest.approx(0.8113 - 1, abs=1e-4)
+
+
+@pytest.mark.parametrize("skips", [True, False])
+def test_what_goes_past_the_latent_is_told_as_well(skips):
+    class Blind(q.Quadrants):
+        """An editor whose latent knows nothing; its skips, if it has any, are the whole image."""
+
+        def encode(self, images):
+            code = super().encode(images)
+            return code._replace(mean=torch.zeros_like(code.mean), skips=code.skips if skips else ())
+
+        def decode(self, z, attrs, code=None):
+            return torch.full((len(z), 1, q.SIZE, q.SIZE), 0.5)
+
+    found = measure(Blind(), q.data_of(q.labels_of(100)), lambda *told: None).table.metrics()
+    assert found["leakage_mean"].value == (1 if skips else 0.5)
+    assert (found["leakage_bits_linear_mean"].value > 0.9) == skips

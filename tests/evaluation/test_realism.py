@@ -67,13 +67,20 @@ def test_edits_are_compared_with_real_images_of_the_same_value():
 
 
 def test_without_a_prior_there_are_no_samples():
-    _, found, *_ = figures(q.Quadrants())
+    got, found, *_ = figures(q.Quadrants(logvar=-4.0))  # it samples its latent, from which nothing may be drawn anew
     assert "no prior" in found.reasons["sample_fid_judge"]
     assert "no prior" in found.reasons["sample_kid_judge"]
+    assert not [name for name in got if name.startswith("sample_")]
+
+
+def test_an_encoder_that_does_not_sample_may_have_a_prior():
+    got, found, *_ = figures(keep_light(q.Quadrants(prior="normal")))
+    assert got["sample_fid_judge"].n == 400
+    assert "sample_fid_judge" not in found.reasons
 
 
 def test_samples_are_decoded_from_the_prior_with_the_images_labels():
-    editor, asked = q.Quadrants(logvar=-4.0), []
+    editor, asked = q.Quadrants(logvar=-4.0, prior="normal"), []
 
     def decode(z, attrs, code=None):
         if code is None:
