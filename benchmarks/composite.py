@@ -25,7 +25,6 @@ import torch.nn.functional as F
 from PIL import Image
 from rich.console import Console
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 import attredit
 from attredit.cli.console import progress
@@ -33,6 +32,7 @@ from attredit.cli.tables import table
 from attredit.data import Frame
 from attredit.editing.composite import blend, edit_mask, fitted
 from attredit.editing.images import to_bytes
+from attredit.evaluation.similarity import structural_similarity
 from attredit.report.grid import Pixels, grid
 
 SIZE, STYLES, CHUNK = 256, 4, 10
@@ -120,7 +120,7 @@ def scores(case: Case, result: Tensor) -> Tensor:
     copied = (case.original[:, None] - case.truths).square().mean((2, 3, 4)).amin(1)
     truth = case.truths[torch.arange(len(result)), errors.argmin(1)]
     where = (up(edit_mask(case.before, case.after)) > 0.05).float()
-    _, ssim = structural_similarity_index_measure(result, truth, data_range=1.0, return_full_image=True)
+    ssim = structural_similarity(result, truth)
     alike = (ssim.mean(1, keepdim=True) * where).sum((1, 2, 3)) / where.sum((1, 2, 3)).clamp(min=1)
     edges = [((_gradients(a) * where[..., 1:, 1:]).sum()) for a in (result, truth)]
     return torch.stack([errors.amin(1).sum(), copied.sum(), alike.sum(), *edges])

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from attredit.attributes import MISSING, Attribute
 from attredit.errors import RunError
 from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.judge import Reading
+from attredit.evaluation.similarity import structural_similarity
 from attredit.evaluation.table import Table
 from attredit.networks import Code
 
@@ -120,10 +120,9 @@ def reconstruction_scores(seen: Seen, table: Table) -> None:
     mse = squared_error(seen.reconstruction, seen.images)
     # Differences of large means: on the CPU, because GPUs may round what convolutions read to ten bits.
     pair = seen.reconstruction.cpu(), seen.images.cpu()
-    ssim = structural_similarity_index_measure(*pair, data_range=1.0, reduction="none")
     table.put("mse", None, seen.rows, mse)
     table.put("psnr", None, seen.rows, (-10 * mse.log10()).clamp(max=_LARGEST_PSNR))
-    table.put("ssim", None, seen.rows, torch.as_tensor(ssim).reshape(-1))
+    table.put("ssim", None, seen.rows, structural_similarity(*pair).flatten(1).mean(1))
     table.put("perceptual_judge", None, seen.rows, perceptual.distance(seen.judged_rec, seen.judged))
 
 

@@ -145,8 +145,7 @@ def _assembled(
             "step": metadata["step"],
             "seed": config.seed,
         },
-        versions={n: version(n) for n in ("attredit", "torch", "torchmetrics", "numpy")}
-        | {"python": platform.python_version()},
+        versions={n: version(n) for n in ("attredit", "torch", "numpy")} | {"python": platform.python_version()},
     )
 
 
