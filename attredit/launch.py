@@ -36,7 +36,7 @@ from attredit.errors import RunError, UsageError
 from attredit.plugin.registry import Registry, installed
 from attredit.recipe import Recipe, resolve
 from attredit.runs.config import DataConfig, Origin, RunConfig
-from attredit.runs.data import open_store
+from attredit.runs.data import RESTORE, moved, open_store
 from attredit.runs.directory import RunDirectory
 from attredit.training.observer import Observer, also_tensorboard
 from attredit.training.players import Built, build, components_of
@@ -206,6 +206,7 @@ def resume(
     run_dir: str | Path,
     *,
     steps: int | None = None,
+    data_dir: str | Path | None = None,
     device: str | None = None,
     tensorboard: bool = False,
     observer: Observer | None = None,
@@ -216,6 +217,7 @@ def resume(
     Args:
         run_dir: What `train` returned.
         steps: A new total number of steps; schedules over the whole run are then stretched from here on.
+        data_dir: Where the data lie now, if they were moved; the run remembers it.
         device: As for `train`.
         tensorboard: As for `train`.
         observer: As for `train`.
@@ -227,7 +229,7 @@ def resume(
         PluginError: a part's plugin is missing.
     """
     registry, run = installed(), RunDirectory(run_dir)
-    config = run.config()
+    config = moved(registry, run.config(), data_dir)
     run.check_plugins(registry, config)
     accelerator = accelerator_for(device, config.precision)
     with main_process_first(accelerator):
@@ -235,7 +237,7 @@ def resume(
     require_same(_told(store), "training images", accelerator)
     # As many images, too: other versions of decoders may find others broken.
     if (store.fingerprint, len(store)) != (config.data.fingerprint, config.data.images):
-        raise RunError(f"The data of {run.path} have changed since it was started.", "Restore them, or train anew.")
+        raise RunError(f"The data of {run.path} have changed since it was started.", RESTORE)
     if steps is not None:
         config = config.model_copy(update={"steps": steps})
     built = _built(registry, config.recipe, config.schema_, config.geometry, config.seed)

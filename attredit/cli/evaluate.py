@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
 from attredit.cli.console import out, progress, say
-from attredit.cli.options import device_option, run_argument
+from attredit.cli.options import data_dir_option, data_options, device_option, nested, run_argument
+from attredit.errors import UsageError
 
 
 @click.command
@@ -18,35 +19,50 @@ from attredit.cli.options import device_option, run_argument
 @click.option("--split", default="test", show_default=True, metavar="NAME", help="Which images to measure on.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only so many of them.")
 @click.option("--full", is_flag=True, help="Also identity, with a network trained once for a data set; and FID.")
+@click.option("--dataset", metavar="NAME", help="Measure on this data set, or NAME:ARGUMENT, instead of the run's own.")
+@data_dir_option("Where that data set lies; or where the run's own data lie now.")
+@data_options
 @click.option("--json", "as_json", is_flag=True, help="Print evaluation.json on stdout, and nothing else.")
 @device_option("the best there is")
-def command(run: Path, split: str, limit: int | None, full: bool, as_json: bool, device: str | None) -> None:
+def command(
+    run: Path, dataset: str | None, data_dir: str | None, data_options: Sequence[str], as_json: bool, **how: Any
+) -> None:
     """Measure a run, with 95 % intervals: fidelity, editing, counterfactuals, realism, identity, leakage.
 
-    The figures are also written to RUN/evaluation.json and into its model card.
+    The figures are also written to RUN/evaluation.json and into its model card; those of another data set to a file of
+    their own, RUN/evaluation-NAME.json.
     """
     from attredit.report.card import write_card
     from attredit.runs.directory import RunDirectory
 
+    if data_options and dataset is None:
+        raise UsageError(
+            "--data-option is of another data set: the run's own has those it was trained with.", "Add --dataset."
+        )
     directory = RunDirectory(run)
     config = directory.config()  # an error about the run comes before the imports that take seconds
     from attredit.evaluation import evaluate
+    from attredit.evaluation.elsewhere import Elsewhere
+    from attredit.evaluation.result import file_of
 
+    where: dict[str, Any] = {"data_dir": data_dir}
+    if dataset is not None:
+        where = {"elsewhere": Elsewhere(dataset, data_dir, nested(data_options))}
     with progress(unit="") as report:
-        evaluation = evaluate(run, split=split, limit=limit, full=full, device=device, progress=report).to_json()
+        found = evaluate(run, progress=report, **where, **how)
     write_card(directory, config)
     if as_json:
-        say(json.dumps(evaluation, indent=2))
+        say(json.dumps(found.to_json(), indent=2))
     else:
-        _print(evaluation, directory.path)
+        _print(found.to_json(), directory.path, file_of(directory, found.label))
 
 
-def _print(evaluation: Mapping[str, Any], run: Path) -> None:
+def _print(evaluation: Mapping[str, Any], run: Path, file: Path) -> None:
     from attredit.cli.tables import figures_table
-    from attredit.report.figures import missing, moved_most
+    from attredit.report.figures import measured_on, missing, moved_most
 
     console = out()
-    title = f"{run}: {evaluation['images']:,} images of the {evaluation['split']} split"
+    title = f"{run}: {measured_on(evaluation)}"
     console.print(figures_table(evaluation["metrics"], title=title, names=console.width >= 120))
     attributes = evaluation.get("attributes", {})
     if len(attributes) > 1:
@@ -57,4 +73,4 @@ def _print(evaluation: Mapping[str, Any], run: Path) -> None:
     for names, reason in missing(evaluation):
         say(f"Not measured: {names}: {reason}", dim=True)
     say("↑ higher is better, ↓ lower is better; intervals are of 95 %.", dim=True)
-    say(f"Figures: {run / 'evaluation.json'}")
+    say(f"Figures: {file}")

@@ -40,6 +40,17 @@ def changes_option(function: Function) -> Function:
     return click.option("--set", "changes", multiple=True, metavar="ATTRIBUTE=VALUE", help=text)(function)
 
 
+def data_dir_option(text: str) -> Callable[[Function], Function]:
+    """``--data-dir``, with what the command says of it."""
+    return click.option("--data-dir", metavar="DIR", help=text)
+
+
+def data_options(function: Function) -> Function:
+    """``--data-option KEY=VALUE``, as often as wanted."""
+    text = "An option of the data set; dots nest; repeatable."
+    return click.option("--data-option", "data_options", multiple=True, metavar="KEY=VALUE", help=text)(function)
+
+
 def crop_option(default: str | None) -> Callable[[Function], Function]:
     """``--crop``, with the value it has when it is not given."""
     text = "Which square of an image is seen. [default: centre]"

@@ -7,14 +7,15 @@ from pathlib import Path
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import output_option
+from attredit.cli.options import data_dir_option, output_option
 from attredit.errors import UsageError
 
 
 @click.command
 @click.argument("path", type=click.Path(path_type=Path), metavar="RUN|BENCHMARK")
 @output_option("Directory to write a run's report into. [default: the run directory]")
-def command(path: Path, output: Path | None) -> None:
+@data_dir_option("Where a run's data lie now, if they were moved.")
+def command(path: Path, output: Path | None, data_dir: str | None) -> None:
     """Show a run or a benchmark.
 
     Of a run: write report.html, one page that needs no other file, and report.png, its summary in one picture. They
@@ -24,25 +25,27 @@ def command(path: Path, output: Path | None) -> None:
     Of a benchmark, finished or not: print its tables, and write table.md, table.tex, table.csv and report.html.
     """
     if (path / "benchmark.json").is_file():
-        _benchmark(path, output)
+        _benchmark(path, output, data_dir)
     else:
-        _run(path, output)
+        _run(path, output, data_dir)
 
 
-def _benchmark(path: Path, output: Path | None) -> None:
+def _benchmark(path: Path, output: Path | None, data_dir: str | None) -> None:
     from attredit.cli.comparisons import print_comparisons
 
     if output is not None:
         raise UsageError("The tables of a benchmark are written into its directory.", "Leave -o out.")
+    if data_dir is not None:
+        raise UsageError("--data-dir is of one run's data, and this is a benchmark.", "Leave it out.")
     print_comparisons(path)
 
 
-def _run(path: Path, output: Path | None) -> None:
+def _run(path: Path, output: Path | None, data_dir: str | None) -> None:
     from attredit.runs.directory import RunDirectory
 
     RunDirectory(path).config()  # an error about the run comes before the imports that take seconds
     from attredit.report import write_report
 
-    page, picture = write_report(path, output)
+    page, picture = write_report(path, output, data_dir=data_dir)
     say(f"Wrote {page}")
     say(f"Wrote {picture}")

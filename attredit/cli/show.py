@@ -65,11 +65,11 @@ def _facts(run: RunDirectory, config: RunConfig) -> Tree:
 
 def _print_evaluation(run: RunDirectory) -> None:
     from attredit.cli.tables import figures_table
-    from attredit.report.figures import read_evaluation
+    from attredit.report.figures import measured_on, read_elsewhere, read_evaluation
 
-    evaluation = read_evaluation(run)
-    if evaluation is not None:
-        title = f"Evaluation on {evaluation['images']:,} images of the {evaluation['split']} split"
+    own = read_evaluation(run)
+    for evaluation in [*([] if own is None else [own]), *read_elsewhere(run)]:
+        title = f"Evaluation on {measured_on(evaluation)}"
         out().print(figures_table(evaluation["metrics"], title=title, names=out().width >= 120))
 
 

@@ -12,7 +12,15 @@ import rich_click as click
 
 from attredit.cli.console import progress
 from attredit.cli.mapping import show_source
-from attredit.cli.options import Function, crop_option, nested, plugin_words, strict_option
+from attredit.cli.options import (
+    Function,
+    crop_option,
+    data_dir_option,
+    data_options,
+    nested,
+    plugin_words,
+    strict_option,
+)
 from attredit.plugin.registry import installed
 
 if TYPE_CHECKING:
@@ -21,14 +29,8 @@ if TYPE_CHECKING:
 
 _OPTIONS = (
     click.argument("name"),
-    click.option("--data-dir", metavar="DIR", help="Where the data lie, for data sets that are files."),
-    click.option(
-        "--data-option",
-        "data_options",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="An option of the data set; dots nest; repeatable.",
-    ),
+    data_dir_option("Where the data lie, for data sets that are files."),
+    data_options,
     click.option(
         "--image-size",
         type=click.IntRange(min=1),

@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import note, say
-from attredit.cli.options import crop_option, device_option, nested, plugin_words, strict_option
+from attredit.cli.options import (
+    crop_option,
+    data_dir_option,
+    data_options,
+    device_option,
+    nested,
+    plugin_words,
+    strict_option,
+)
 from attredit.errors import UsageError
 
 if TYPE_CHECKING:
     from attredit.cli.watch import Watcher
 
 # What may accompany --resume; everything else about the run was decided when it was started.
-_WITH_RESUME = ("resume", "steps", "device", "log")
+_WITH_RESUME = ("resume", "steps", "data_dir", "device", "log")
 
 _PANELS = {
     "option_groups": {
@@ -49,14 +57,8 @@ _PANELS = {
 @click.option(
     "--dataset", metavar="NAME", help="A data set of `attredit datasets`, or NAME:ARGUMENT. [default: synthfaces]"
 )
-@click.option("--data-dir", metavar="DIR", help="Where the data lie, for data sets that are files.")
-@click.option(
-    "--data-option",
-    "data_options",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of the data set; dots nest; repeatable.",
-)
+@data_dir_option("Where the data lie, for data sets that are files; resumed, where they lie now.")
+@data_options
 @strict_option
 @click.option(
     "--balance",
@@ -73,7 +75,9 @@ _PANELS = {
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), help="Length in passes over the data instead.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images a step, over all processes.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything. [default: 0]")
-@click.option("--resume", metavar="RUN", help="Continue this run. Only --steps, --device and --log may accompany it.")
+@click.option(
+    "--resume", metavar="RUN", help="Continue this run, with no more than --steps, --data-dir, --device, --log."
+)
 @click.option("--run-dir", metavar="DIR", help="Where to write. [default: runs/METHOD-DATASET-ATTRIBUTES]")
 @device_option("the best there is")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Arithmetic. [default: fp32]")
@@ -128,7 +132,7 @@ def _refuse_others(context: Any, chosen: dict[str, Any]) -> None:
     if others:
         raise UsageError(
             f"{', '.join(others)} cannot be changed on resuming: a run keeps what it was started with.",
-            "Only --steps, --device and --log may accompany --resume.",
+            "Only --steps, --data-dir, --device and --log may accompany --resume.",
         )
 
 
@@ -156,6 +160,7 @@ def _resume(chosen: dict[str, Any], watcher: Watcher) -> Path:
     return resume(
         chosen["resume"],
         steps=chosen.get("steps"),
+        data_dir=chosen.get("data_dir"),
         device=chosen.get("device"),
         tensorboard=chosen.get("log") == "tensorboard",
         observer=watcher,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -63,7 +65,8 @@ class Evaluation(BaseModel):
         attributes: Each attribute's own figures.
         off_target_matrix: How edits move other attributes: by edited and other, each ``NAME=VALUE`` if categorical.
         not_measured: Reasons by name; by ``name/attribute`` where it concerns one attribute of several.
-        data: Name and fingerprint of the evaluated data.
+        data: Name and fingerprint of the evaluated data; of another collection than the run's also `label`, what it is
+            called, and `place`, where it lay.
         run: Method, preset, recipe hash, step and seed of the model.
         versions: Of the software that evaluated.
     """
@@ -91,38 +94,71 @@ class Evaluation(BaseModel):
         """evaluation.json, letter by letter."""
         return json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n"
 
+    @property
+    def label(self) -> str:
+        """What the collection is called; empty for the run's own data."""
+        return self.data.get("label", "")
+
     def write(self, run: RunDirectory) -> None:
-        """Write evaluation.json, atomically.
+        """Write evaluation.json, or evaluation-LABEL.json, atomically.
 
         Raises:
             RunError: it cannot be written.
         """
-        write_text(run.path / "evaluation.json", self.text())
+        write_text(file_of(run, self.label), self.text())
 
     @classmethod
-    def of_now(cls, run: RunDirectory) -> Evaluation | None:
+    def of_now(cls, run: RunDirectory, label: str = "") -> Evaluation | None:
         """A run's evaluation; None if there is none of the model that it has now, which may have been trained further.
+
+        Args:
+            run: The run.
+            label: Of another collection; empty for the run's own data.
 
         Raises:
             RunError: a file is damaged.
         """
-        if not (run.path / "evaluation.json").is_file():
+        if not file_of(run, label).is_file():
             return None
-        found = cls.read(run)
+        found = cls.read(run, label)
         return found if found.run["step"] == read_metadata(run.model_file)["step"] else None
 
     @classmethod
-    def read(cls, run: RunDirectory) -> Evaluation:
-        """Read a run's evaluation.json.
+    def elsewhere(cls, run: RunDirectory) -> list[Evaluation]:
+        """Those of the model that it has now on other collections, by label.
+
+        Raises:
+            RunError: a file is damaged.
+        """
+        labels = sorted(path.stem.removeprefix(_ELSEWHERE) for path in run.path.glob(f"{_ELSEWHERE}*.json"))
+        return [found for label in labels if (found := cls.of_now(run, label)) is not None]
+
+    @classmethod
+    def read(cls, run: RunDirectory, label: str = "") -> Evaluation:
+        """Read a run's evaluation.json, or that of another collection.
 
         Raises:
             RunError: the run was not evaluated, or the file is damaged.
         """
-        file = run.path / "evaluation.json"
+        file = file_of(run, label)
         if not file.is_file():
-            raise RunError(f"{run.path} was not evaluated.", f"Evaluate it: attredit evaluate {run.path}")
+            on = f" on {label}" if label else ""
+            raise RunError(f"{run.path} was not evaluated{on}.", f"Evaluate it: attredit evaluate {run.path}")
         try:
             return cls.model_validate_json(file.read_bytes())
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             raise RunError(f"{file} is damaged or of another version: {reason}.", "Evaluate the run again.") from None
+
+
+_ELSEWHERE = "evaluation-"
+
+
+def file_of(run: RunDirectory, label: str = "") -> Path:
+    """Where an evaluation is kept: evaluation.json, or a name of its own for each other collection."""
+    return run.path / (f"{_ELSEWHERE}{slug(label)}.json" if label else "evaluation.json")
+
+
+def slug(label: str) -> str:
+    """A label as part of a file's name."""
+    return re.sub(r"[^\w.]+", "-", label).strip("-.") or "other"

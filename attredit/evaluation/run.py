@@ -8,12 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attredit.data import cache_dir, prepare
+from attredit.data import Geometry, cache_dir, prepare
 from attredit.data.source import CounterfactualSource, DataSource
 from attredit.devices import device_of
 from attredit.editing.editor import load
-from attredit.errors import DataError, RunError, UsageError, nearest
+from attredit.errors import DataError, UsageError, nearest
 from attredit.evaluation.data import EvaluationData
+from attredit.evaluation.elsewhere import Elsewhere, Opened, opened
 from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
 from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION
 from attredit.evaluation.inception import inception_of
@@ -21,14 +22,14 @@ from attredit.evaluation.judge import judge_of
 from attredit.evaluation.measure import Measured, Progress, measure, plugin_metrics
 from attredit.evaluation.off_target import matrix
 from attredit.evaluation.recognition import NOT_OF_FACES, recognition_of
-from attredit.evaluation.result import Evaluation, JudgeFacts
+from attredit.evaluation.result import Evaluation, JudgeFacts, file_of
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.subset import spread
 from attredit.evaluation.values import write_values
 from attredit.files import read_tensors
-from attredit.plugin.registry import Registry, installed
+from attredit.plugin.registry import installed
 from attredit.runs.config import RunConfig
-from attredit.runs.data import source_of
+from attredit.runs.data import moved, own_source
 from attredit.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -45,8 +46,12 @@ def evaluate(
     full: bool = False,
     device: str | None = None,
     progress: Progress | None = None,
+    data_dir: str | Path | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Evaluation:
     """Measure a run on images that it was not trained on; write evaluation.json and evaluation.safetensors beside it.
+
+    Figures of another collection than the run's own are kept beside these, in evaluation-LABEL.json and .safetensors.
 
     Args:
         run_dir: What `attredit train` wrote.
@@ -56,11 +61,14 @@ def evaluate(
             images, and on photos of faces if a recognition network is on this machine; FID and KID, if Inception is.
         device: "cpu", "cuda" or "mps"; the best there is when None.
         progress: Told of (stage, done, total); stages may take turns.
+        data_dir: Where the run's own data lie now, if they were moved.
+        elsewhere: Another collection to measure on; judge and probes are then those of its own training split.
 
     Returns:
         What was written.
 
     Raises:
+        DataError: the data are not where they should be, or another collection lacks what the run edits.
         RunError: the run cannot be read, its data changed, or the judge in the cache or Inception's file is damaged.
         UsageError: an unknown split or device, or a limit below 1.
         PluginError: a part's plugin is missing, or a plugin's metric fails.
@@ -68,38 +76,33 @@ def evaluate(
     run, registry, where = RunDirectory(run_dir), installed(), device_of(device)
     config, tell = run.config(), progress or _silent
     editor = load(run.path, str(where))
-    data = _data(registry, run, config, split, limit, full, where, tell)
+    if elsewhere is None:
+        config = moved(registry, config, data_dir)
+        run.check_plugins(registry, config, ("data set",))
+        on = Opened(config.data.name, own_source(registry, run, config))
+    else:
+        on = opened(registry, config, elsewhere)
+    data = _data(on, config.geometry, split, limit, full, where, tell)
     found = measure(editor, data, tell)
     figures, reasons = plugin_metrics(registry.components("metric"), editor, data, tell, found.names)
-    evaluation = _assembled(run, config, data, found, figures, reasons)
+    evaluation = _assembled(run, config, on, data, found, figures, reasons)
     write_values(run, evaluation, {**found.table.figures, **found.cells.figures})
     evaluation.write(run)
     return evaluation
 
 
 def _data(
-    registry: Registry,
-    run: RunDirectory,
-    config: RunConfig,
-    split: str,
-    limit: int | None,
-    full: bool,
-    device: torch.device,
-    tell: Progress,
+    on: Opened, geometry: Geometry, split: str, limit: int | None, full: bool, device: torch.device, tell: Progress
 ) -> EvaluationData:
     """Stores of both splits, the judge, and further networks if they are asked for and can be."""
-    run.check_plugins(registry, config, ("data set",))
-    source = source_of(registry, config)
+    source = on.source
     if split not in source.splits:
-        raise UsageError(f"{config.data.name} has no split {split!r}.", nearest(split, source.splits))
+        raise UsageError(f"{on.label or on.name} has no split {split!r}.", nearest(split, source.splits))
 
     def stored(name: str) -> Store:
-        report = _stage(tell, f"{name} images")
-        return prepare(source, name, config.geometry, name=config.data.name, progress=report)
+        return prepare(source, name, geometry, name=on.name, progress=_stage(tell, f"{name} images"))
 
     train, store = stored("train"), stored(split)
-    if train.fingerprint != config.data.fingerprint:
-        raise RunError(f"The data of {run.path} have changed since it was trained.", "Restore them, or train anew.")
     indices = spread(len(store), limit)
     judge = judge_of(train, cache=cache_dir(), device=device, progress=_stage(tell, "judge"))
     identity = identity_for(source, train, device, tell) if full else (None, NOT_ASKED)
@@ -120,6 +123,7 @@ def identity_for(source: DataSource, train: Store, device: torch.device, tell: P
 def _assembled(
     run: RunDirectory,
     config: RunConfig,
+    on: Opened,
     data: EvaluationData,
     found: Measured,
     figures: dict[str, Estimate],
@@ -137,7 +141,7 @@ def _assembled(
         attributes=found.table.attributes(config.schema_.names),
         off_target_matrix=matrix(config.schema_, data.schema, data.train, found.cells),
         not_measured={**found.reasons, **reasons},
-        data={"name": config.data.name, "fingerprint": data.store.fingerprint},
+        data={"name": on.name, "fingerprint": data.store.fingerprint, **_called(run, on, data.store.fingerprint)},
         run={
             "method": config.method,
             "preset": config.preset,
@@ -147,6 +151,18 @@ def _assembled(
         },
         versions={n: version(n) for n in ("attredit", "torch", "numpy")} | {"python": platform.python_version()},
     )
+
+
+def _called(run: RunDirectory, on: Opened, fingerprint: str) -> dict[str, str]:
+    """What another collection is called; numbered where that is the name of a third one, which lies elsewhere."""
+    number, label = 1, on.label
+    while label and not on.given and file_of(run, label).is_file():
+        there = Evaluation.read(run, label).data
+        if (there["name"], there["place"]) == (on.name, on.place) or there["fingerprint"] == fingerprint:
+            break
+        number += 1
+        label = f"{on.label}-{number}"
+    return {"label": label, "place": on.place} if label else {}
 
 
 def _stage(tell: Progress, name: str) -> Callable[[int, int], None]:

@@ -1,4 +1,7 @@
-"""evaluation.safetensors: what every image said, for whoever compares runs on the same images."""
+"""evaluation.safetensors: what every image said, for whoever compares runs on the same images.
+
+Beside evaluation-LABEL.json, of another collection, it is called as that is.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ import numpy as np
 import torch
 
 from attredit.errors import RunError
-from attredit.evaluation.result import Evaluation
+from attredit.evaluation.result import Evaluation, file_of
 from attredit.evaluation.table import Figure
 from attredit.files import read_tensors, write_tensors
 from attredit.runs.directory import RunDirectory
 
-NAME = "evaluation.safetensors"
+ENDING = ".safetensors"
 Values = Mapping[str, Figure]
 
 
@@ -36,11 +39,19 @@ def write_values(run: RunDirectory, evaluation: Evaluation, values: Values) -> N
         name: {"share": figure.share, "units": figure.units, "attributes": list(figure.values)}
         for name, figure in values.items()
     }
-    write_tensors(run.path / NAME, tensors, {"evaluation": _digest(evaluation.text()), "figures": figures})
+    write_tensors(
+        file_of(run, evaluation.label).with_suffix(ENDING),
+        tensors,
+        {"evaluation": _digest(evaluation.text()), "figures": figures},
+    )
 
 
-def read_values(run: RunDirectory) -> Values:
+def read_values(run: RunDirectory, label: str = "") -> Values:
     """What every evaluated image of a run said, by metric.
+
+    Args:
+        run: The run.
+        label: Of another collection; empty for the run's own data.
 
     Returns:
         Figures by name, without those of plugins; rows are images in the order of the evaluation, values float32.
@@ -48,10 +59,11 @@ def read_values(run: RunDirectory) -> Values:
     Raises:
         RunError: the run was not evaluated, a file is damaged, or the two are of different evaluations.
     """
-    evaluation, file = Evaluation.read(run), run.path / NAME
+    evaluation, known = Evaluation.read(run, label), file_of(run, label)
+    file = known.with_suffix(ENDING)
     tensors, metadata = read_tensors(file, "evaluate the run again")
     if metadata["evaluation"] != _digest(evaluation.text()):
-        raise RunError(f"{file} and evaluation.json are of different evaluations.", "Evaluate the run again.")
+        raise RunError(f"{file} and {known.name} are of different evaluations.", "Evaluate the run again.")
     return {
         name: Figure(f["share"], f["units"], {a: tensors[_key(name, a)].numpy() for a in f["attributes"]})
         for name, f in metadata["figures"].items()

@@ -142,13 +142,13 @@ def _training(run: RunDirectory, config: RunConfig) -> str:
 
 
 def _evaluation(run: RunDirectory, config: RunConfig) -> str:
-    from attredit.report.figures import markdown, read_evaluation
+    from attredit.report.figures import markdown, read_elsewhere, read_evaluation
 
     evaluation = read_evaluation(run)
-    if evaluation is None:
-        command = " ".join(["attredit evaluate", run.path.name, *config.plugin_options])
-        return f"## Evaluation\n\nNot evaluated yet: `{command}` measures it."
-    return f"## Evaluation\n\n{markdown(evaluation)}"
+    command = " ".join(["attredit evaluate", run.path.name, *config.plugin_options])
+    own = f"Not evaluated yet: `{command}` measures it." if evaluation is None else markdown(evaluation)
+    others = [f"### On {found['data']['label']}\n\n{markdown(found)}" for found in read_elsewhere(run)]
+    return "\n\n".join(["## Evaluation", own, *others])
 
 
 def _reproduce(config: RunConfig) -> str:

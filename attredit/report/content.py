@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from typing import Any
 
 from attredit.report.curves import Series, series_of
 from attredit.report.faces import Edits, edits_of
-from attredit.report.figures import read_evaluation
+from attredit.report.figures import read_elsewhere, read_evaluation
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 
@@ -27,6 +28,7 @@ class Content:
         edits: By attribute.
         series: Losses over training.
         evaluation: evaluation.json; None when the run was not evaluated.
+        elsewhere: What is known of other collections, like `evaluation`.
         commands: The command lines that made the run and this report.
     """
 
@@ -36,21 +38,29 @@ class Content:
     edits: tuple[Edits, ...]
     series: Series
     evaluation: dict[str, Any] | None
+    elsewhere: tuple[dict[str, Any], ...]
     commands: tuple[str, ...]
 
 
-def gather(run: RunDirectory, commands: tuple[str, ...]) -> Content:
-    """Load the run, edit faces it was not trained on, and read its figures."""
+def gather(run: RunDirectory, commands: tuple[str, ...], data_dir: str | os.PathLike[str] | None = None) -> Content:
+    """Load the run, edit faces it was not trained on, and read its figures.
+
+    Raises:
+        RunError: the run cannot be read, or its data are others now.
+        DataError: its data are not there.
+    """
+    from attredit.data import prepare
     from attredit.editing.editor import load
     from attredit.plugin.registry import installed
     from attredit.report.commands import method_of, train_command
-    from attredit.runs.data import open_store, source_of
+    from attredit.runs.data import moved, own_source
 
-    registry, config = installed(), run.config()
+    registry = installed()
+    config = moved(registry, run.config(), data_dir)
     editor = load(run.path)
-    source = source_of(registry, config)
+    source = own_source(registry, run, config)
     split = next(name for name in _SPLITS if name in source.splits)
-    store = open_store(registry, config, split)
+    store = prepare(source, split, config.geometry, name=config.data.name)
     evaluation, method = read_evaluation(run), method_of(registry, config)
     if not commands:
         names = ("evaluate", "report") if evaluation is not None else ("report",)
@@ -63,5 +73,6 @@ def gather(run: RunDirectory, commands: tuple[str, ...]) -> Content:
         tuple(edits_of(editor, store, source, split, attribute, _FACES) for attribute in config.schema_),
         series_of(run.metrics()),
         evaluation,
+        tuple(read_elsewhere(run)),
         commands,
     )

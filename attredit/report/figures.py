@@ -141,6 +141,23 @@ def read_evaluation(run: RunDirectory) -> dict[str, Any] | None:
     return None if found is None else found.to_json()
 
 
+def read_elsewhere(run: RunDirectory) -> list[dict[str, Any]]:
+    """What the model that the run has now was found to be worth on other collections, by their names.
+
+    Raises:
+        RunError: a file is damaged.
+    """
+    from attredit.evaluation.result import Evaluation
+
+    return [found.to_json() for found in Evaluation.elsewhere(run)]
+
+
+def measured_on(evaluation: Mapping[str, Any]) -> str:
+    """Which images were evaluated, in words."""
+    label = evaluation.get("data", {}).get("label", "")
+    return f"{evaluation['images']:,} images of the {evaluation['split']} split{f' of {label}' if label else ''}"
+
+
 def rows(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
     """Figures by group and in a fixed order; those of plugins come last."""
     order = {name: i for i, name in enumerate(MEANINGS)}
@@ -205,9 +222,8 @@ def meaning(name: str) -> Meaning:
 
 def markdown(evaluation: Mapping[str, Any]) -> str:
     """The evaluation as a table in Markdown."""
-    where = f"{evaluation['images']:,} images of the {evaluation['split']} split"
     lines = [
-        f"On {where}; ↑ higher is better, ↓ lower is better.",
+        f"On {measured_on(evaluation)}; ↑ higher is better, ↓ lower is better.",
         "",
         "| | Metric | Value | 95 % interval | n |",
         "| --- | --- | ---: | ---: | ---: |",

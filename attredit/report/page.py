@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attredit.report import curves
 from attredit.report.document import document, embedded
 from attredit.report.faces import EDIT, EXPLAINED, ORIGINAL, SWEEP, TRUTH, Edits, Face, task
-from attredit.report.figures import headline, missing, rows
+from attredit.report.figures import headline, measured_on, missing, rows
 from attredit.report.grid import Pixels, picture
 
 if TYPE_CHECKING:
@@ -23,7 +23,14 @@ def page(content: Content) -> str:
     """The whole page."""
     title = f"{content.config.method} on {content.config.data.name}: {', '.join(content.config.schema_.names)}"
     body = [_head(content), _stats(content), *(_edits(edits) for edits in content.edits)]
-    body += [_legend(content), _evaluation(content), _curves(content), _commands(content), _foot(content)]
+    body += [
+        _legend(content),
+        _evaluation(content),
+        *_elsewhere(content),
+        _curves(content),
+        _commands(content),
+        _foot(content),
+    ]
     return document(title, body)
 
 
@@ -120,13 +127,32 @@ def _evaluation(content: Content) -> str:
         for name, figures in attributes.items()
         if len(attributes) > 1
     )
-    unmeasured = "".join(
-        f'<p class="note">Not measured: {escape(names)}: {escape(reason)}</p>' for names, reason in missing(evaluation)
-    )
     return (
-        f"<section><h2>Evaluation</h2><p class='note'>{evaluation['images']:,} images of the "
-        f"{escape(evaluation['split'])} split. ↑ higher is better, ↓ lower is better; intervals are of 95 %.</p>"
-        f"{_table(evaluation['metrics'])}{single}{unmeasured}</section>"
+        f"<section><h2>Evaluation</h2>{_measured_on(evaluation)}{_table(evaluation['metrics'])}{single}"
+        f"{_unmeasured(evaluation)}</section>"
+    )
+
+
+def _elsewhere(content: Content) -> Iterator[str]:
+    """The figures of each other collection, those that say most on top."""
+    for found in content.elsewhere:
+        few = {row.name: found["metrics"][row.name] for row in headline(found["metrics"])}
+        yield (
+            f"<section><h2>On {escape(found['data']['label'])}</h2>{_measured_on(found)}{_table(few)}"
+            f"<details><summary>All figures</summary>{_table(found['metrics'])}{_unmeasured(found)}</details></section>"
+        )
+
+
+def _measured_on(evaluation: Mapping[str, Any]) -> str:
+    legend = "↑ higher is better, ↓ lower is better; intervals are of 95 %."
+    return (
+        f'<p class="note">{escape(measured_on(evaluation))}, read by judge {evaluation["judge"]["hash"]}. {legend}</p>'
+    )
+
+
+def _unmeasured(evaluation: Mapping[str, Any]) -> str:
+    return "".join(
+        f'<p class="note">Not measured: {escape(names)}: {escape(reason)}</p>' for names, reason in missing(evaluation)
     )
 
 

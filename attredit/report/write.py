@@ -19,6 +19,7 @@ def write_report(
     out_dir: str | os.PathLike[str] | None = None,
     *,
     command_lines: Sequence[str] = (),
+    data_dir: str | os.PathLike[str] | None = None,
 ) -> tuple[Path, Path]:
     """Write report.html, one page that needs no other file, and report.png, its summary in one picture.
 
@@ -26,16 +27,17 @@ def write_report(
         run_dir: A run with a checkpoint.
         out_dir: Where to write; the run directory when None.
         command_lines: The commands to show; when empty they are put together from the run's configuration.
+        data_dir: Where the run's data lie now, if they were moved.
 
     Returns:
         The paths of the page and the picture.
 
     Raises:
-        RunError: the run cannot be read, or the files cannot be written.
+        RunError: the run cannot be read, or the files cannot be written; or its data are others now.
         DataError: the run's data are no longer there.
     """
     run = RunDirectory(run_dir)
-    content = gather(run, tuple(command_lines))
+    content = gather(run, tuple(command_lines), data_dir)
     target = Path(out_dir) if out_dir is not None else run.path
     html, picture = target / "report.html", target / "report.png"
     write_text(html, page(content))

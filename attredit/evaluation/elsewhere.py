@@ -1,0 +1,108 @@
+"""Another collection than a run's own: whether it has what the run edits, and what its figures are called."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attredit.attributes import AttributeSchema
+from attredit.data import Geometry
+from attredit.data.collection import build_source, choose_dataset
+from attredit.data.source import CounterfactualSource, DataSource
+from attredit.errors import DataError, DataWarning
+
+if TYPE_CHECKING:
+    from attredit.plugin.registry import Registry
+    from attredit.runs.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A collection as it is named.
+
+    Attributes:
+        name: Registered data set, or ``NAME:ARGUMENT``.
+        data_dir: Where it lies, for data sets that are files.
+        options: Of the data set.
+        label: What its figures are called; when empty, as the last part of where it lies, or as the data set.
+    """
+
+    name: str
+    data_dir: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A collection that a run can be measured on.
+
+    Attributes:
+        name: Registered data set.
+        source: Its images.
+        label: What its figures are called; empty for the run's own data.
+        given: The label is what somebody called it.
+        place: Where it lies, if it is files.
+    """
+
+    name: str
+    source: DataSource
+    label: str = ""
+    given: bool = False
+    place: str = ""
+
+
+def opened(registry: Registry, config: RunConfig, elsewhere: Elsewhere) -> Opened:
+    """A collection, seen as a run sees its own: of the same size, and with boxes if the run's crop needs them.
+
+    What its source warns of is a `DataWarning`.
+
+    Raises:
+        UsageError: an unknown data set or option.
+        DataError: it is not where it should be, lacks attributes that the run edits, boxes or training images, or is
+            drawn in another way than the run's images.
+    """
+    name, place, options = choose_dataset(registry, elsewhere.name, elsewhere.data_dir, elsewhere.options).values()
+    crop, size = config.geometry.crop, config.image_size
+    source = build_source(registry, name, image_size=size, data_dir=place, options=options, crop=crop)
+    argument = getattr(registry.load("dataset", name), "argument", None)
+    lies = str((place if argument in (None, "data_dir") else options.get(argument, place)) or "")
+    label = elsewhere.label or (Path(lies).resolve().name if argument and lies else name.split("/")[-1])
+    require_attributes(source.schema, config.schema_, label)
+    if "train" not in source.splits:
+        raise DataError(f"{label} has no training images, which judges and probes are trained on.", "Add some.")
+    if isinstance(source, CounterfactualSource) and not _drawn_alike(source, config.geometry):
+        raise DataError(f"{label} draws squares of {source.channels} channels, to be seen whole; the run's are others.")
+    for sentence in getattr(source, "warnings", ()):
+        warnings.warn(sentence, DataWarning, stacklevel=2)
+    given = bool(elsewhere.label)
+    return Opened(name, source, label, given, str(Path(lies).resolve()) if lies and Path(lies).is_dir() else lies)
+
+
+def require_attributes(schema: AttributeSchema, edited: AttributeSchema, label: str) -> None:
+    """Make sure that a collection has some attributes, by name, with the same values in the same order.
+
+    Raises:
+        DataError: it lacks one, or means something else by it.
+    """
+    lacking = [attribute.name for attribute in edited if attribute.name not in schema.names]
+    if lacking:
+        raise DataError(
+            f"{label} lacks what the run edits: {', '.join(lacking)}.", f"It has {', '.join(schema.names)}."
+        )
+    for own in edited:
+        other = schema.attributes[schema.index(own.name)]
+        if own.values != other.values:
+            here, there = ", ".join(own.values), ", ".join(other.values)
+            raise DataError(
+                f"The values of {own.name} are {here} in the run, and {there} in {label}.", "Name them alike."
+            )
+
+
+def _drawn_alike(source: CounterfactualSource, geometry: Geometry) -> bool:
+    """Whether squares that are drawn, and their true edits, are what the model sees of them."""
+    whole = geometry.crop != "box" and geometry.keeps(geometry.size, geometry.size)
+    return whole and getattr(source, "channels", None) == geometry.channels
