@@ -11,16 +11,19 @@ import importlib.util
 import json
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, Suite, short
+from attredit.benchmark.suite import Budget, CollectionEntry, DatasetEntry, EvaluationPlan, Suite, short
 from attredit.data import Geometry, fingerprint_of
 from attredit.data.collection import build_source, choose_dataset
 from attredit.data.source import DataSource
 from attredit.errors import UsageError, nearest
+from attredit.evaluation.elsewhere import Elsewhere, opened
+from attredit.evaluation.result import slug
 from attredit.launch import Request
 from attredit.plugin.files import is_file_version
 from attredit.plugin.registry import Component, Registry
@@ -33,6 +36,9 @@ VERSION = 1
 
 # They show what is there, look after plugins or carry cells out, and decide nothing of what is measured.
 _LEFT_OUT = ("benchmark", "cli", "inspection", "report", "scaffold", "testing")
+
+
+AnEntry = TypeVar("AnEntry", bound=CollectionEntry)
 
 
 class Cell(BaseModel):
@@ -114,11 +120,10 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
         (label, entry, point, resolve(registry, entry.name, entry.preset, suite.overrides_of(entry, point)))
         for label, entry, point in suite.points()
     ]
-    entries = [_resolved(registry, entry) for entry in suite.datasets]
-    data = [(entry, _open(registry, suite, entry)) for entry in entries]
+    data = [_open(registry, suite, _resolved(registry, entry)) for entry in suite.datasets]
     cells = []
     for seed in suite.seeds:
-        for dataset, (source, facts) in data:
+        for dataset, source, facts in data:
             for attributes in dataset.attributes or suite.attributes:
                 source.schema.select(attributes)
                 for label, entry, point, recipe in rows:
@@ -162,8 +167,8 @@ def _key(cell: Cell, data: list[str], code: str) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[DataSource, list[str]]:
-    """A data set, and what identifies the splits that a cell reads."""
+def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[DatasetEntry, DataSource, list[str]]:
+    """A data set, whose other collections have their labels now, and what identifies the splits that a cell reads."""
     source = build_source(
         registry, entry.name, image_size=suite.image_size, data_dir=entry.data_dir, options=dict(entry.options)
     )
@@ -172,13 +177,30 @@ def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[DataSo
         raise UsageError(f"{entry.name} has no split {split!r}.", nearest(split, source.splits))
     balance = source.schema.select(entry.balance).names
     geometry = Geometry(size=suite.image_size, channels=source.channels)
-    return source, [entry.name, *balance, *(fingerprint_of(source, name, geometry) for name in ("train", split))]
+    facts = [entry.name, *balance, *(fingerprint_of(source, name, geometry) for name in ("train", split))]
+    edited = source.schema.select(dict.fromkeys(chain(*(entry.attributes or suite.attributes))))
+    others = []
+    for other in entry.evaluate_on:
+        found = opened(registry, elsewhere_of(other), edited, geometry)
+        if split not in found.source.splits:
+            raise UsageError(f"{found.label} has no split {split!r}.", nearest(split, found.source.splits))
+        others.append(_resolved(registry, other).model_copy(update={"label": found.label}))
+        facts += [slug(found.label), *(fingerprint_of(found.source, name, geometry) for name in ("train", split))]
+    names = [slug(other.label) for other in others]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"{entry.title} is evaluated on two collections called {twice}.", "Give each its own label.")
+    return entry.model_copy(update={"evaluate_on": tuple(others)}), source, facts
 
 
-def _resolved(registry: Registry, entry: DatasetEntry) -> DatasetEntry:
+def elsewhere_of(entry: CollectionEntry) -> Elsewhere:
+    """A collection to measure on, as an evaluation names it."""
+    return Elsewhere(entry.name, entry.data_dir, entry.options, entry.label)
+
+
+def _resolved(registry: Registry, entry: AnEntry) -> AnEntry:
     """The same without an argument in its name, for a process that may start elsewhere."""
     name, directory, options = choose_dataset(registry, entry.name, entry.data_dir, entry.options).values()
-    place = None if directory is None else str(Path(directory).resolve())
+    place = None if directory is None else str(Path(directory).expanduser().resolve())
     return entry.model_copy(update={"name": name, "data_dir": place, "options": options})
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from attredit.benchmark.suite import MethodEntry, Suite, checked
-from attredit.errors import UsageError
+from attredit.errors import UsageError, nearest
 
 
 def chosen(
@@ -15,7 +16,7 @@ def chosen(
     methods: Sequence[str] = (),
     attributes: Sequence[str] = (),
     dataset: str | None = None,
-    data_dir: str | None = None,
+    data_dir: Sequence[str] = (),
     seeds: str | None = None,
 ) -> Suite:
     """The suite with what is given instead of its own.
@@ -26,7 +27,7 @@ def chosen(
             be in one text, with commas.
         attributes: Each is one set, its names with commas.
         dataset: One of the suite, with its options; or another.
-        data_dir: Where the one data set lies.
+        data_dir: Where the one data set lies; or ``NAME=DIR`` for one of several, those that are evaluated on included.
         seeds: A number of seeds, or seeds with commas.
 
     Raises:
@@ -41,11 +42,8 @@ def chosen(
     if dataset is not None:
         own = [entry for entry in data["datasets"] if dataset in (entry["label"], entry["name"])]
         data["datasets"] = own or [{"name": dataset}]
-    if data_dir is not None:
-        if len(data["datasets"]) > 1:
-            names = ", ".join(entry.title for entry in suite.datasets)
-            raise UsageError(f"--data-dir is one place, the suite has several data sets: {names}.", "Add --dataset.")
-        data["datasets"] = [{**data["datasets"][0], "data_dir": data_dir}]
+    for place in data_dir:
+        _put(data["datasets"], place)
     if seeds is not None:
         data["seeds"] = _seeds(seeds)
     return checked(data, f"suite {suite.name} as asked for")
@@ -61,6 +59,32 @@ def _methods(suite: Suite, asked: Sequence[str]) -> list[MethodEntry]:
         method, _, preset = name.partition(":")
         found += own or [MethodEntry(name=method, preset=preset or "default")]
     return found
+
+
+def _put(datasets: Sequence[dict[str, Any]], place: str) -> None:
+    """Say where a data set lies.
+
+    Raises:
+        UsageError: it is not said of which, or there is none of that name.
+    """
+    every = [*datasets, *(other for entry in datasets for other in entry.get("evaluate_on", ()))]
+    named: dict[str, list[dict[str, Any]]] = {}
+    for entry in every:
+        named.setdefault(entry.get("label") or entry["name"], []).append(entry)
+    name, equals, directory = place.partition("=")
+    if equals and name in named:
+        for entry in named[name]:
+            entry["data_dir"] = directory
+    elif equals and not Path(place).exists():
+        raise UsageError(f"--data-dir {place} is of no data set of the suite.", nearest(name, named))
+    elif len(datasets) > 1:
+        titles = ", ".join(named)
+        raise UsageError(
+            f"--data-dir {place} is one place, the suite has several data sets: {titles}.",
+            "Write --data-dir NAME=DIR for each, or add --dataset.",
+        )
+    else:
+        datasets[0]["data_dir"] = place
 
 
 def _parts(text: str) -> list[str]:

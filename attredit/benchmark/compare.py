@@ -88,11 +88,12 @@ class Comparison:
     """A table: rows on one data set, with one set of attributes.
 
     Attributes:
-        title: Data set and attributes.
+        title: Data set and attributes, and what was measured on, if that is another collection.
         cell: One of its cells, for what all have: data set, attributes, budget, size.
         columns: Metrics to show.
         rows: In the suite's order.
         notes: What a reader has to know, in sentences.
+        on: The other collection that was measured on; empty for the data set's own images.
     """
 
     title: str
@@ -100,6 +101,7 @@ class Comparison:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    on: str = ""
 
 
 def compare(directory: BenchmarkDirectory) -> list[Comparison]:
@@ -113,7 +115,11 @@ def compare(directory: BenchmarkDirectory) -> list[Comparison]:
     tables: dict[str, list[Cell]] = {}
     for cell in plan.cells:
         tables.setdefault(cell.table, []).append(cell)
-    found = [_comparison(directory, title, cells, plan.columns, words) for title, cells in tables.items()]
+    found = [
+        _comparison(directory, cells, plan.columns, words, on)
+        for cells in tables.values()
+        for on in ("", *(entry.label for entry in cells[0].dataset.evaluate_on))
+    ]
     return [replace(found[0], notes=(*record.notes, *found[0].notes)), *found[1:]]
 
 
@@ -137,29 +143,30 @@ def best_of(rows: Sequence[tuple[float, Parts | None]], better: str) -> int | No
 
 
 def _comparison(
-    directory: BenchmarkDirectory, title: str, cells: list[Cell], columns: tuple[str, ...], words: dict[str, Result]
+    directory: BenchmarkDirectory, cells: list[Cell], columns: tuple[str, ...], words: dict[str, Result], on: str
 ) -> Comparison:
     rows, parts, missing = [], [], list[str]()
     for label in dict.fromkeys(cell.label for cell in cells):
         own = [cell for cell in cells if cell.label == label]
-        done = [words[cell.key] for cell in own if cell.key in words and words[cell.key].finished]
+        done = [words[cell.key].on(on) for cell in own if cell.key in words and words[cell.key].finished]
         failed = [(c.seed, words[c.key].error) for c in own if c.key in words and not words[c.key].finished]
-        values = [_values_of(directory, result, missing) for result in done]
+        values = [_values_of(directory, result, on, missing) for result in done]
         found = _parts_of([v for v in values if v is not None]) if None not in values else {}
         facts = tuple(result.facts for result in done if result.facts is not None)
         estimates = {name: Value(estimate) for name, estimate in _estimates(done, found).items()}
         seeds = tuple(result.cell.seed for result in done)
         rows.append(Row(label, dict(own[0].point), seeds, len(own), facts, tuple(failed), estimates))
         parts.append(found)
-    return Comparison(title, cells[0], columns, tuple(_marked(rows, parts)), (*missing, *_doubts(rows)))
+    title = f"{cells[0].table}, measured on {on}" if on else cells[0].table
+    return Comparison(title, cells[0], columns, tuple(_marked(rows, parts)), (*missing, *_doubts(rows)), on)
 
 
-def _values_of(directory: BenchmarkDirectory, result: Result, missing: list[str]) -> Values | None:
+def _values_of(directory: BenchmarkDirectory, result: Result, on: str, missing: list[str]) -> Values | None:
     """What every image said of a finished cell; None, with a note, where that is gone or of another evaluation."""
     run = RunDirectory(directory.run(result.key))
     try:
-        if Evaluation.read(run).metrics == result.metrics:
-            return read_values(run)
+        if Evaluation.read(run, on).metrics == result.metrics:
+            return read_values(run, on)
         reason = "the run was evaluated again in another way"
     except RunError as error:
         reason = error.message

@@ -72,8 +72,10 @@ def _comparison(directory: BenchmarkDirectory, comparison: Comparison) -> str:
 
 def _shown(directory: BenchmarkDirectory, comparison: Comparison) -> tuple[list[Shown], list[str]]:
     """Rows with a run that can be shown; and a note on every other."""
+    if comparison.on:  # the pictures are of the data set's own images, under its own table
+        return [], []
     found, missing = [], list[str]()
-    keys = {(cell.label, cell.seed): cell.key for cell in directory.read().cells if cell.table == comparison.title}
+    keys = {(cell.label, cell.seed): cell.key for cell in directory.read().cells if cell.table == comparison.cell.table}
     for row in comparison.rows:
         if not row.seeds:
             continue

@@ -52,6 +52,28 @@ class Facts(BaseModel):
     machine: dict[str, str | int]
 
 
+class Elsewhere(BaseModel):
+    """What a cell's model was found to be worth on another collection.
+
+    Attributes:
+        judge: As `Facts` has it, of that collection.
+        identity: Likewise.
+        images: Likewise.
+        metrics: As `Result` has them.
+        attributes: Likewise.
+        not_measured: Likewise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    judge: str
+    identity: str | None
+    images: int
+    metrics: dict[str, Estimate]
+    attributes: dict[str, dict[str, Estimate]]
+    not_measured: dict[str, str]
+
+
 class Result(BaseModel):
     """One line.
 
@@ -64,6 +86,7 @@ class Result(BaseModel):
         metrics: Figures, averaged over attributes.
         attributes: Each attribute's own.
         not_measured: Reasons by name.
+        elsewhere: The same of each other collection, by label.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,6 +99,15 @@ class Result(BaseModel):
     metrics: dict[str, Estimate] = {}
     attributes: dict[str, dict[str, Estimate]] = {}
     not_measured: dict[str, str] = {}
+    elsewhere: dict[str, Elsewhere] = {}
+
+    def on(self, label: str) -> Result:
+        """The same cell, measured on another collection; as it is for the empty label, or where it failed."""
+        if self.facts is None or not label:
+            return self
+        figures = dict(self.elsewhere[label])
+        facts = {name: figures.pop(name) for name in ("judge", "identity", "images")}
+        return self.model_copy(update={**figures, "facts": self.facts.model_copy(update=facts)})
 
     @property
     def key(self) -> str:

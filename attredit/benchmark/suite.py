@@ -90,29 +90,44 @@ class MethodEntry(Varied):
         return self.label or (self.name if self.preset == "default" else f"{self.name}:{self.preset}")
 
 
-class DatasetEntry(_Frozen):
+class CollectionEntry(_Frozen):
     """A data set and its options.
 
     Attributes:
         name: Registered data set.
         label: What its tables are called; the name when empty.
-        attributes: Sets of its own, instead of the suite's.
         data_dir: Where it lies, for data sets that are files.
         options: Of the data set.
-        balance: Attributes whose values, or combinations of values, are equally frequent in training batches.
     """
 
     name: str
     label: str = ""
-    attributes: AttributeSets = ()
     data_dir: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
-    balance: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         """The label, or the name."""
         return self.label or self.name
+
+
+def _a_name_is_a_collection(given: Any) -> Any:
+    items = given if isinstance(given, list | tuple) else [given]
+    return [{"name": item} if isinstance(item, str) else item for item in items]
+
+
+class DatasetEntry(CollectionEntry):
+    """A data set to train on, and what models of it are measured on.
+
+    Attributes:
+        attributes: Sets of its own, instead of the suite's.
+        balance: Attributes whose values, or combinations of values, are equally frequent in training batches.
+        evaluate_on: Other collections that are measured on beside its own test images.
+    """
+
+    attributes: AttributeSets = ()
+    balance: tuple[str, ...] = ()
+    evaluate_on: Annotated[tuple[CollectionEntry, ...], BeforeValidator(_a_name_is_a_collection)] = ()
 
 
 class Budget(_Frozen):
@@ -280,7 +295,7 @@ def _keys(place: str) -> Sequence[str]:
     """Keys that a section of the file may have."""
     models: dict[str, type[_Frozen]]
     models = {"methods": MethodEntry, "datasets": DatasetEntry, "budget": Budget, "evaluation": EvaluationPlan}
-    model = models.get(place.split(".")[0], Suite)
+    model = CollectionEntry if "evaluate_on" in place.split(".") else models.get(place.split(".")[0], Suite)
     return [field.alias or name for name, field in model.model_fields.items() if (model, name) != (Suite, "name")]
 
 

@@ -70,7 +70,7 @@ def write_tables(directory: BenchmarkDirectory) -> tuple[list[Comparison], list[
 
 
 def grids(comparison: Comparison) -> list[Grid]:
-    """What was measured, and what it took."""
+    """What was measured; and what it took, unless that stands under another table."""
     rows = comparison.rows
     names = [name for name in comparison.columns if any(name in row.values for row in rows)]
     measured = [(row.label, tuple(_figure(row, name) for name in names)) for row in rows]
@@ -78,8 +78,11 @@ def grids(comparison: Comparison) -> list[Grid]:
     costs = [_cost(row) for row in rows]
     columns = [i for i, name in enumerate(_COSTS) if i < 5 or any(cost[i].text != "–" for cost in costs)]
     took = tuple((row.label, tuple(cost[i] for i in columns)) for row, cost in zip(rows, costs, strict=True))
+    found = Grid(comparison.title, ("method", *(_heading(name) for name in names)), tuple(measured))
+    if comparison.on:
+        return [found]
     return [
-        Grid(comparison.title, ("method", *(_heading(name) for name in names)), tuple(measured)),
+        found,
         Grid(f"{comparison.title}: what it took", ("method", *(_COSTS[i] for i in columns)), took),
     ]
 
@@ -92,8 +95,9 @@ def facts(comparison: Comparison) -> list[str]:
     lines = [f"Budget {cell.budget} each; {cell.image_size}x{cell.image_size} pixels; seeds {_seeds(rows)}."]
     if every:
         counts = " or ".join(f"{n:,}" for n in images)
+        of = f" of {comparison.on}" if comparison.on else ""
         judges = ", ".join(sorted({facts.judge for facts in every}))
-        lines[0] += f" Measured on {counts} images of the {cell.evaluation.split} split by judge {judges}."
+        lines[0] += f" Measured on {counts} images of the {cell.evaluation.split} split{of} by judge {judges}."
         lines += sorted({_machine(facts.machine) for facts in every})
     for row in rows:
         lines += [f"Failed: {row.label}, seed {seed}: {reason}" for seed, reason in row.failures]
@@ -139,10 +143,19 @@ def as_csv(comparisons: Sequence[Comparison]) -> str:
     fields = [f"{name}{end}" for name in names for end in ("", "_low", "_high", "_n", "_best")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["dataset", "attributes", "method", "budget", "asked", "failed", "seeds", *costs, *fields])
+    writer.writerow(
+        ["dataset", "measured_on", "attributes", "method", "budget", "asked", "failed", "seeds", *costs, *fields]
+    )
     for c in comparisons:
         for row in c.rows:
-            start = [c.cell.dataset.title, " ".join(c.cell.attributes), row.label, str(c.cell.budget), row.asked]
+            start = [
+                c.cell.dataset.title,
+                c.on or c.cell.dataset.title,
+                " ".join(c.cell.attributes),
+                row.label,
+                str(c.cell.budget),
+                row.asked,
+            ]
             start += [len(row.failures), " ".join(map(str, row.seeds)), *(row.mean(cost) for cost in costs)]
             writer.writerow([*start, *(field for name in names for field in _fields(row.values.get(name)))])
     return text.getvalue()

@@ -17,19 +17,24 @@ import traceback
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from attredit.benchmark.cells import Cell
+from attredit.benchmark.cells import Cell, elsewhere_of
 from attredit.benchmark.progress import Clock, Teller
-from attredit.benchmark.results import Facts, Result, Results
-from attredit.benchmark.suite import Budget
+from attredit.benchmark.results import Elsewhere, Facts, Result, Results
+from attredit.benchmark.suite import Budget, EvaluationPlan
 from attredit.data.workers import cores
 from attredit.errors import AttrEditError, RunError
 from attredit.files import read_tensors, write_text
 from attredit.plugin.registry import installed, use_plugin
 from attredit.runs.directory import RunDirectory
+
+if TYPE_CHECKING:
+    from attredit.data import Geometry
+    from attredit.data.source import DataSource
+    from attredit.evaluation.result import Evaluation
 
 TASK, GUESSES = "task.json", "seconds.json"
 
@@ -119,7 +124,11 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
     parameters = _train(cell, run, task.device, clock)
     memory, gpu = peak_memory(), peak_gpu_memory(task.device)
     plan = cell.evaluation
-    found = evaluate(run.path, split=plan.split, limit=plan.limit, full=plan.full, device=task.device, progress=teller)
+    measure = partial(
+        evaluate, run.path, split=plan.split, limit=plan.limit, full=plan.full, device=task.device, progress=teller
+    )
+    found = measure()
+    others = {entry.label: _figures(measure(elsewhere=elsewhere_of(entry))) for entry in cell.dataset.evaluate_on}
     config = run.config()
     facts = Facts(
         steps=config.steps,
@@ -138,6 +147,19 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
         cell=cell,
         date=now(),
         facts=facts,
+        metrics=found.metrics,
+        attributes=found.attributes,
+        not_measured=found.not_measured,
+        elsewhere=others,
+    )
+
+
+def _figures(found: Evaluation) -> Elsewhere:
+    """What a result keeps of an evaluation on another collection."""
+    return Elsewhere(
+        judge=found.judge.hash,
+        identity=found.identity,
+        images=found.images,
         metrics=found.metrics,
         attributes=found.attributes,
         not_measured=found.not_measured,
@@ -228,25 +250,35 @@ def _guess(cell: Cell, home: Path, device: str | None) -> float:
 
 def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
     """What all cells of a data set share, so that none waits for another one to make it."""
-    from attredit.data import Geometry, cache_dir, prepare
+    from attredit.data import Geometry
     from attredit.data.collection import build_source
+
+    channels = None
+    for entry in (cell.dataset, *cell.dataset.evaluate_on):
+        where: dict[str, Any] = {"data_dir": entry.data_dir, "options": dict(entry.options)}
+        source = build_source(installed(), entry.name, image_size=cell.image_size, **where)
+        channels = channels or source.channels  # every model sees images as its own are
+        geometry = Geometry(size=cell.image_size, channels=channels)
+        _prepare_collection(source, entry.name, geometry, cell.evaluation, device, teller)
+
+
+def _prepare_collection(
+    source: DataSource, name: str, geometry: Geometry, plan: EvaluationPlan, device: str | None, teller: Teller
+) -> None:
+    """Stores of the splits that are read, and the networks that read them."""
+    from attredit.data import cache_dir, prepare
     from attredit.data.source import CounterfactualSource
     from attredit.devices import device_of
     from attredit.evaluation.judge import judge_of
     from attredit.evaluation.run import identity_for
 
-    entry = cell.dataset
-    source = build_source(
-        installed(), entry.name, image_size=cell.image_size, data_dir=entry.data_dir, options=dict(entry.options)
-    )
-    geometry = Geometry(size=cell.image_size, channels=source.channels)
     stores = {
-        split: prepare(source, split, geometry, name=entry.name, progress=partial(teller, f"{split} images"))
-        for split in ("train", cell.evaluation.split)
+        split: prepare(source, split, geometry, name=name, progress=partial(teller, f"{split} images"))
+        for split in ("train", plan.split)
     }
     train, where = stores["train"], device_of(device)
     judge_of(train, cache=cache_dir(), device=where, progress=partial(teller, "judge"))
-    if cell.evaluation.full and isinstance(source, CounterfactualSource):
+    if plan.full and isinstance(source, CounterfactualSource):
         identity_for(source, train, where, teller)
 
 

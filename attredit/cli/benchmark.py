@@ -36,7 +36,12 @@ _PANELS = {
 @click.option("--seeds", metavar="N", help="How many seeds; or which, with commas.")
 @click.option("--list", "listed", is_flag=True, help="List the built-in suites, and do nothing else.")
 @click.option("--dataset", metavar="NAME", help="Only this one of the suite, or another.")
-@click.option("--data-dir", metavar="DIR", help="Where the data lie, for data sets that are files.")
+@click.option(
+    "--data-dir",
+    multiple=True,
+    metavar="[NAME=]DIR",
+    help="Where the data lie, of several data sets by name; repeatable.",
+)
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/benchmarks/SUITE]")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Cells at a time. [default: 1; slurm: all]")
 @click.option("--engine", type=click.Choice(["local", "slurm"]), default="local", show_default=True, help="Where to.")

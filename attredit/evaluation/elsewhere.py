@@ -16,7 +16,6 @@ from attredit.errors import DataError, DataWarning
 
 if TYPE_CHECKING:
     from attredit.plugin.registry import Registry
-    from attredit.runs.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,14 @@ class Opened:
     place: str = ""
 
 
-def opened(registry: Registry, config: RunConfig, elsewhere: Elsewhere) -> Opened:
-    """A collection, seen as a run sees its own: of the same size, and with boxes if the run's crop needs them.
+def opened(registry: Registry, elsewhere: Elsewhere, edited: AttributeSchema, geometry: Geometry) -> Opened:
+    """A collection, seen as a run sees its own. What its source warns of is a `DataWarning`.
 
-    What its source warns of is a `DataWarning`.
+    Args:
+        registry: Where data sets are.
+        elsewhere: The collection.
+        edited: The attributes that the run edits.
+        geometry: How the run sees images; with boxes, if its crop needs them.
 
     Raises:
         UsageError: an unknown data set or option.
@@ -66,15 +69,15 @@ def opened(registry: Registry, config: RunConfig, elsewhere: Elsewhere) -> Opene
             drawn in another way than the run's images.
     """
     name, place, options = choose_dataset(registry, elsewhere.name, elsewhere.data_dir, elsewhere.options).values()
-    crop, size = config.geometry.crop, config.image_size
-    source = build_source(registry, name, image_size=size, data_dir=place, options=options, crop=crop)
+    where: dict[str, Any] = {"data_dir": place, "options": options, "crop": geometry.crop}
+    source = build_source(registry, name, image_size=geometry.size, **where)
     argument = getattr(registry.load("dataset", name), "argument", None)
     lies = str((place if argument in (None, "data_dir") else options.get(argument, place)) or "")
     label = elsewhere.label or (Path(lies).resolve().name if argument and lies else name.split("/")[-1])
-    require_attributes(source.schema, config.schema_, label)
+    require_attributes(source.schema, edited, label)
     if "train" not in source.splits:
         raise DataError(f"{label} has no training images, which judges and probes are trained on.", "Add some.")
-    if isinstance(source, CounterfactualSource) and not _drawn_alike(source, config.geometry):
+    if isinstance(source, CounterfactualSource) and not _drawn_alike(source, geometry):
         raise DataError(f"{label} draws squares of {source.channels} channels, to be seen whole; the run's are others.")
     for sentence in getattr(source, "warnings", ()):
         warnings.warn(sentence, DataWarning, stacklevel=2)

@@ -81,7 +81,7 @@ def evaluate(
         run.check_plugins(registry, config, ("data set",))
         on = Opened(config.data.name, own_source(registry, run, config))
     else:
-        on = opened(registry, config, elsewhere)
+        on = opened(registry, elsewhere, config.schema_, config.geometry)
     data = _data(on, config.geometry, split, limit, full, where, tell)
     found = measure(editor, data, tell)
     figures, reasons = plugin_metrics(registry.components("metric"), editor, data, tell, found.names)

@@ -12,7 +12,7 @@ import numpy as np
 
 from attredit.benchmark.cells import Cell
 from attredit.benchmark.plan import BenchmarkDirectory
-from attredit.benchmark.results import Facts, Result
+from attredit.benchmark.results import Elsewhere, Facts, Result
 from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, parse_suite
 from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
@@ -93,31 +93,40 @@ def finish(
     cell: Cell,
     figures: dict[str, Figure],
     own: Mapping[str, Estimate] = MappingProxyType({}),
+    elsewhere: Mapping[str, dict[str, Figure]] = MappingProxyType({}),
     **facts: Any,
 ) -> Result:
-    """What a cell leaves: its run's evaluation, with every image's values, and its line; `own` has no single images."""
+    """What a cell leaves: its run's evaluations, with every image's values, and a line; `own` has no single images."""
     public = {name: figure for name, figure in figures.items() if "/" not in name}
     result = result_of(cell, public, **facts)
     result = result.model_copy(update={"metrics": {**result.metrics, **own}})
+    others = {label: _elsewhere(result_of(cell, other)) for label, other in elsewhere.items()}
+    result = result.model_copy(update={"elsewhere": others})
     run = RunDirectory(directory.run(cell.key))
     run.path.mkdir(parents=True)
-    evaluation = Evaluation(
-        split="test",
-        images=4,
-        judge=JudgeFacts(hash="reader", accuracy={}),
-        metrics=result.metrics,
-        attributes={},
-        identity=None,
-        off_target_matrix={},
-        not_measured={},
-        data={},
-        run={},
-        versions={},
-    )
-    write_values(run, evaluation, figures)
-    evaluation.write(run)
+    for label, every in {"": figures, **elsewhere}.items():
+        evaluation = Evaluation(
+            split="test",
+            images=4,
+            judge=JudgeFacts(hash="reader", accuracy={}),
+            metrics=result.on(label).metrics,
+            attributes={},
+            identity=None,
+            off_target_matrix={},
+            not_measured={},
+            data={"label": label} if label else {},
+            run={},
+            versions={},
+        )
+        write_values(run, evaluation, every)
+        evaluation.write(run)
     directory.results.append(result)
     return result
+
+
+def _elsewhere(result: Result) -> Elsewhere:
+    figures = {"metrics": result.metrics, "attributes": {}, "not_measured": {}}
+    return Elsewhere(judge="another reader", identity=None, images=4, **figures)
 
 
 def directory_of(path: Path, cells: Sequence[Cell]) -> BenchmarkDirectory:

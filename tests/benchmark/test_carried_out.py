@@ -15,6 +15,7 @@ from PIL import Image
 from attredit.benchmark import worker
 from attredit.benchmark.engine import Local
 from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.evaluation.result import Evaluation
 from attredit.runs.directory import RunDirectory
 
 
@@ -118,6 +119,22 @@ def test_a_failed_cell_is_reported_and_the_others_finish(tmp_path: Path, suite_t
     assert {result.cell.label: result.finished for result in results} == {
         "wild": False, "odd": False, "naive-cvaegan": True,
     }  # fmt: skip
+
+
+@pytest.mark.usefixtures("here")
+def test_another_collection_is_measured_on_with_every_cell(tmp_path: Path, suite_text: Any, benchmark: Any) -> None:
+    suite, out = tmp_path / "elsewhere.toml", tmp_path / "out"
+    others = 'evaluate_on = { name = "synthfaces", label = "others", options = { train = 80, valid = 8, test = 16 } }'
+    suite.write_text(suite_text().replace('name = "synthfaces"', f'name = "synthfaces"\n{others}'))
+    done = benchmark(suite, out, "--methods", "naive-cvaegan")
+    assert done.exit_code == 0, done.output
+    assert "synthfaces: Smiling, measured on others" in done.stdout
+    (result,) = BenchmarkDirectory(out).results.read().results
+    found = Evaluation.read(RunDirectory(BenchmarkDirectory(out).run(result.key)), "others")
+    assert result.on("others").metrics == found.metrics != result.metrics
+    assert result.facts is not None
+    assert result.on("others").facts == result.facts.model_copy(update={"judge": found.judge.hash})
+    assert "<h2>synthfaces: Smiling, measured on others</h2>" in (out / "report.html").read_text()
 
 
 @pytest.mark.usefixtures("here")

@@ -12,7 +12,7 @@ import pytest
 from attredit.benchmark import cells as module
 from attredit.benchmark.cells import Cell, cells_of
 from attredit.benchmark.suite import parse_suite
-from attredit.errors import UsageError
+from attredit.errors import DataError, UsageError
 from attredit.plugin.registry import installed
 
 
@@ -54,6 +54,35 @@ def test_a_data_set_may_have_attribute_sets_of_its_own(suite_text: Any) -> None:
     found = cells(suite_text() + own)
     assert {c.table for c in found} == {"synthfaces: Smiling", "sprites: Shape", "sprites: Thick, Colour"}
     assert len({c.key for c in found}) == len(found)
+
+
+def folder_of_faces(place: Path, *columns: str) -> Path:
+    place.mkdir(parents=True)
+    names = [f"{i:02d}.png" for i in range(40)]
+    for name in names:
+        (place / name).write_bytes(b"not looked at yet")
+    rows = [",".join([name, *(str(i % 2) for _ in columns)]) for i, name in enumerate(names)]
+    (place / "metadata.csv").write_text("\n".join([",".join(["file_name", *columns]), *rows, ""]))
+    return place
+
+
+def test_other_collections_to_be_evaluated_on_are_part_of_the_cell(suite_text: Any, tmp_path: Path) -> None:
+    def on(given: str) -> list[Cell]:
+        return cells(suite_text().replace('name = "synthfaces"', f'name = "synthfaces"\nevaluate_on = {given}'))
+
+    loose = folder_of_faces(tmp_path / "loose", "Smiling", "Hat")
+    found = on(f'"folder:{loose}"')
+    (entry,) = found[0].dataset.evaluate_on
+    assert (entry.name, entry.data_dir, entry.label) == ("folder", str(loose), "loose")
+    assert found[0].key not in {cell.key for cell in cells(suite_text())}
+    (loose / "more.png").write_bytes(b"x")
+    (loose / "metadata.csv").write_text((loose / "metadata.csv").read_text() + "more.png,0,0\n")
+    assert on(f'"folder:{loose}"')[0].key != found[0].key
+    folder_of_faces(tmp_path / "other" / "loose", "Smiling")
+    with pytest.raises(UsageError, match="two collections called loose"):
+        on(f'["folder:{loose}", "folder:{tmp_path}/other/loose"]')
+    with pytest.raises(DataError, match="sprites lacks what the run edits: Smiling"):
+        on('"sprites"')
 
 
 def changed(text: str, change: tuple[str, str]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attredit.benchmark.cells import cells_of
 from attredit.benchmark.choose import chosen
 from attredit.benchmark.suite import built_in, parse_suite, read_suite, short
 from attredit.errors import UsageError
@@ -15,6 +17,7 @@ from attredit.recipe import resolve
 
 ROOT = Path(__file__).parents[2]
 CELEBA = sorted((ROOT / "benchmarks" / "celeba").glob("*.toml"))
+PHOTOS = ROOT / "benchmarks" / "photos"
 
 SMALL = """
 attributes = ["Smiling", ["Smiling", "Eyeglasses"]]
@@ -31,7 +34,7 @@ def suite(text: str = SMALL) -> Any:
     return parse_suite(text, "my.toml", "my")
 
 
-@pytest.mark.parametrize("name", [*built_in(), *map(str, CELEBA)])
+@pytest.mark.parametrize("name", [*built_in(), *map(str, [*CELEBA, *PHOTOS.glob("*.toml")])])
 def test_every_suite_is_one_and_its_overrides_fit_its_recipes(name: str) -> None:
     found = read_suite(name)
     assert found.summary.endswith(".")
@@ -45,6 +48,24 @@ def test_every_suite_is_one_and_its_overrides_fit_its_recipes(name: str) -> None
 
 def test_celeba_has_a_version_of_each_suite_but_the_small_and_the_drawn() -> None:
     assert {path.stem for path in CELEBA} == set(built_in()) - {"quick", "confounded", "domains"}
+
+
+def test_suites_on_photographs_are_told_where_the_data_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    for place, column in (("FACES", "Smiling,Eyeglasses"), ("LOOSE", "Smiling,Eyeglasses,Male"), ("SHOES", "Black")):
+        (tmp_path / place).mkdir()
+        rows = [",".join([f"{i:02d}.png", *[str(i % 2)] * len(column.split(","))]) for i in range(40)]
+        (tmp_path / place / "metadata.csv").write_text("\n".join([f"file_name,{column}", *rows, ""]))
+        for i in range(40):
+            (tmp_path / place / f"{i:02d}.png").write_bytes(b"not looked at yet")
+    commands = [shlex.split(line) for line in (PHOTOS / "README.md").read_text().splitlines() if "--data-dir" in line]
+    assert {Path(words[2]) for words in commands} == {path.relative_to(ROOT) for path in PHOTOS.glob("*.toml")}
+    for words in commands:
+        places = [word.replace("=", f"={tmp_path}/") if "=" in word else str(tmp_path / word) for word in words[4::2]]
+        cells = cells_of(chosen(read_suite(words[2]), data_dir=places), installed())
+        assert len(cells) == len({cell.key for cell in cells}) == 3 * len({cell.label for cell in cells})
+        loose = [[entry.data_dir for entry in cell.dataset.evaluate_on] for cell in cells]
+        assert all(there == [str(tmp_path / "LOOSE")] * (len(places) - 1) for there in loose)
 
 
 def test_leakage_is_five_weights_by_the_naive_model_and_every_adversary() -> None:
@@ -135,8 +156,42 @@ def test_options_replace_what_the_suite_has() -> None:
     assert chosen(labelled) == labelled
     two = chosen(read_suite("domains"), attributes=["Colour"])
     assert (two.attributes, [entry.attributes for entry in two.datasets]) == ((("Colour",),), [(), ()])
-    other = chosen(labelled, dataset="celeba", data_dir="PATH")
+    other = chosen(labelled, dataset="celeba", data_dir=["PATH"])
     assert [(entry.name, entry.data_dir) for entry in other.datasets] == [("celeba", "PATH")]
+
+
+ELSEWHERE = SMALL.replace('"synthfaces"', '"synthfaces"\nevaluate_on = EVALUATE_ON')
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ('"sprites"', ["sprites"]),
+        ('["sprites", "folder:loose"]', ["sprites", "folder:loose"]),
+        ('{ name = "folder", label = "loose", data_dir = "PATH" }', ["loose"]),
+        ('["sprites", { name = "folder", label = "loose" }]', ["sprites", "loose"]),
+    ],
+)
+def test_a_data_set_may_name_others_to_be_evaluated_on(given: str, names: list[str]) -> None:
+    (entry,) = suite(ELSEWHERE.replace("EVALUATE_ON", given)).datasets
+    assert [other.title for other in entry.evaluate_on] == names
+
+
+def test_a_mistyped_key_of_another_collection_is_named() -> None:
+    with pytest.raises(UsageError, match=r"datasets.0.evaluate_on.0 has no key 'data_dri'\. Did you mean data_dir\?"):
+        suite(ELSEWHERE.replace("EVALUATE_ON", '{ name = "folder", data_dri = "x" }'))
+    with pytest.raises(UsageError, match="has no key 'balance'"):
+        suite(ELSEWHERE.replace("EVALUATE_ON", '{ name = "folder", balance = ["Male"] }'))
+
+
+def test_each_data_set_is_told_where_it_lies_by_name(tmp_path: Path) -> None:
+    both = suite(ELSEWHERE.replace("EVALUATE_ON", '["sprites", { name = "folder", label = "loose" }]'))
+    (entry,) = chosen(both, data_dir=["loose=/a=b", "/faces"]).datasets
+    assert (entry.data_dir, [other.data_dir for other in entry.evaluate_on]) == ("/faces", [None, "/a=b"])
+    with pytest.raises(UsageError, match=r"lose=/x is of no data set of the suite\. Did you mean loose\?"):
+        chosen(both, data_dir=["lose=/x"])
+    named = chosen(read_suite("confounded"), data_dir=["independent=/x"])
+    assert [entry.data_dir for entry in named.datasets] == ["/x", None]
 
 
 def test_a_data_set_of_the_suite_keeps_its_options() -> None:
@@ -152,4 +207,4 @@ def test_seeds_that_are_none(seeds: str) -> None:
 
 def test_one_place_cannot_hold_two_data_sets() -> None:
     with pytest.raises(UsageError, match="several data sets: independent, correlated"):
-        chosen(read_suite("confounded"), data_dir="PATH")
+        chosen(read_suite("confounded"), data_dir=["PATH"])

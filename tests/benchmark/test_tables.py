@@ -14,7 +14,7 @@ from made import cell_of, directory_of, figure, finish, result_of
 
 from attredit.benchmark.compare import Parts, best_of, compare
 from attredit.benchmark.plan import BenchmarkDirectory
-from attredit.benchmark.suite import read_suite
+from attredit.benchmark.suite import CollectionEntry, DatasetEntry, read_suite
 from attredit.benchmark.tables import as_csv, facts, grids, latex, markdown, number, write_tables
 from attredit.errors import RunError
 from attredit.evaluation.statistics import Estimate
@@ -66,6 +66,32 @@ def test_the_best_is_marked_by_paired_differences_though_intervals_overlap(made:
     assert not ours.values["mse"].best
     # The same figures on the same images: nobody is better.
     assert not any(row.values[name].best for row in comparison.rows for name in ("edit_success", "off_target"))
+
+
+def test_another_collection_has_a_table_of_its_own_with_intervals_and_marks(tmp_path: Path) -> None:
+    dataset = DatasetEntry(name="quadrants", evaluate_on=(CollectionEntry(name="folder", label="loose"),))
+    cells = [cell_of(label, seed, dataset=dataset) for seed in (0, 1) for label in ("naive", "ours")]
+    directory = directory_of(tmp_path, cells)
+    for cell in cells:
+        worse = 1 / 64 if cell.label == "ours" else 0.0
+        finish(directory, cell, figures(worse), elsewhere={"loose": figures(0.25 - 2 * worse)})
+    own, loose = write_tables(directory)[0]
+    assert (own.title, loose.title) == ("quadrants: Smiling", "quadrants: Smiling, measured on loose")
+    assert [row.values["mse"].best for row in own.rows] == [True, False]
+    assert [row.values["mse"].best for row in loose.rows] == [False, True]
+    assert loose.rows[0].values["mse"].estimate.value == pytest.approx(0.5625)
+    assert loose.rows[0].values["mse"].estimate.low is not None
+    assert "Measured on 4 images of the test split of loose by judge another reader." in facts(loose)[0]
+    assert "by judge reader." in facts(own)[0]
+    # What it took, stands once.
+    assert [grid.title for grid in grids(loose)] == [loose.title]
+    text = (directory.path / "table.md").read_text()
+    assert "## quadrants: Smiling, measured on loose\n" in text
+    assert "| ours | **.53125** * (" in text
+    rows = list(csv.DictReader(io.StringIO(as_csv([own, loose]))))
+    assert [(row["dataset"], row["measured_on"], row["method"]) for row in rows] == [
+        ("quadrants", on, method) for on in ("quadrants", "loose") for method in ("naive", "ours")
+    ]
 
 
 def parts(*rows: list[float]) -> Parts:

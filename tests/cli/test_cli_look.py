@@ -184,3 +184,37 @@ def test_the_card_carries_what_the_data_set_says_of_itself(evaluated: Any) -> No
 
     card = (evaluated[0] / "README.md").read_text()
     assert f"## Biases and limits\n\n{SynthFaces.biases.strip()}" in card
+
+
+def test_evaluate_on_another_data_set(attredit: Any, evaluated: Any, tmp_path: Path) -> None:
+    run = shutil.copytree(evaluated[0], tmp_path / "run")
+    before = (run / "evaluation.json").read_bytes()
+    options = ["--data-option", "train=80", "--data-option", "valid=8", "--data-option", "test=16", "--device", "cpu"]
+    printed = attredit("evaluate", run, "--dataset", "synthfaces", *options, "--json").stdout
+    assert json.loads(printed) == json.loads((run / "evaluation-synthfaces.json").read_text())
+    assert (run / "evaluation.json").read_bytes() == before
+    shown = attredit("show", run).stdout
+    assert re.findall(r"Evaluation on (.*?) *\n", shown) == [
+        "30 images of the test split",
+        "16 images of the test split of synthfaces",
+    ]
+    told = attredit("evaluate", run, "--dataset", "synthfaces", *options).stdout
+    assert f"{run}: 16 images of the test split of synthfaces" in told
+    assert f"Figures: {run / 'evaluation-synthfaces.json'}" in told
+    assert "### On synthfaces" in (run / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["evaluate", "--data-option", "train=80"], "Add --dataset."),
+        (["evaluate", "--dataset", "sprites"], "sprites lacks what the run edits: Smiling, Eyeglasses."),
+        (["evaluate", "--dataset", "sprite"], "Did you mean sprites?"),
+        (["evaluate", "--dataset", "folder:nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_measured_on_is_refused(attredit: Any, run: Path, words: list[str], said: str) -> None:
+    result = attredit(words[0], run, *words[1:])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+    assert said in result.stderr

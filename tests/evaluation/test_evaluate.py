@@ -188,7 +188,7 @@ def test_mistakes(run, tmp_path):
         Evaluation.read(run)
     config = run.config()
     run.write_config(config.model_copy(update={"data": config.data.model_copy(update={"fingerprint": "other"})}))
-    with pytest.raises(RunError, match="have changed"):
+    with pytest.raises(RunError, match="fingerprints differ"):
         evaluate(run.path)
 
 
