@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from attredit.attributes import Attribute, AttributeSchema
     from attredit.data.source import DataSource
     from attredit.editing.editor import Editor, load
+    from attredit.editing.model import Model
     from attredit.errors import AttrEditError, DataError, DivergenceError, PluginError, RunError, UsageError
     from attredit.evaluation.metric import Metric
     from attredit.launch import train
@@ -48,6 +49,7 @@ _HOME = {
     "Encoder": "networks",
     "Factorizer": "training.objectives",
     "Metric": "evaluation.metric",
+    "Model": "editing.model",
     "Optimizer": "recipe",
     "Part": "recipe",
     "Player": "recipe",
@@ -78,6 +80,7 @@ __all__ = [
     "Encoder",
     "Factorizer",
     "Metric",
+    "Model",
     "Optimizer",
     "Part",
     "Player",

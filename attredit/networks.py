@@ -4,7 +4,7 @@ Protocols, so plugins inherit from nothing of ours.
 
 Shapes: B batch, A width of the conditioning vector, Z latent width, C channels, H and W image size. Images are float in
 [0, 1], NCHW. Constructors are keyword-only; `build_part` passes those of `channels`, `image_size`, `latent_dim`,
-`attr_dim` and, to decoders, `skip_channels` that they ask for, beside the recipe's options.
+`attr_dim`, `schema` and, to decoders, `skip_channels` that they ask for, beside the recipe's options.
 
 Constructors are also called when a trained model is read, before its weights replace the first ones. A network that
 starts from weights of another, or from what the training images are, has a method ``initialize(images)``, called only
@@ -16,10 +16,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
+from attredit.attributes import AttributeSchema
 from attredit.errors import PluginError
 from attredit.plugin.calling import call
 from attredit.plugin.registry import Registry
@@ -36,6 +37,7 @@ class Code(NamedTuple):
         skips: Feature maps for decoders with skip connections.
         labels: (B, A) what the image itself is taken to have: true labels in training (predicted ones where they are
             missing), predicted ones in editing. The core fills it in, for decoders that edit by difference.
+        z: The latent that edits start from, shaped as mean; the core fills it in, in editing.
     """
 
     mean: Tensor
@@ -43,6 +45,7 @@ class Code(NamedTuple):
     attrs: Tensor | None
     skips: tuple[Tensor, ...] = ()
     labels: Tensor | None = None
+    z: Tensor | None = None
 
 
 class Verdict(NamedTuple):
@@ -100,13 +103,31 @@ def latent_shape(decoder: object, latent_dim: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class NetworkSizes:
-    """What networks need to know of the data."""
+    """What constructors of networks may ask for.
+
+    Attributes:
+        channels: C.
+        image_size: H = W.
+        latent_dim: Z.
+        schema: The attributes that are edited.
+        skip_channels: Of the encoder's skips; for decoders.
+    """
 
     channels: int
     image_size: int
     latent_dim: int
-    attr_dim: int
+    schema: AttributeSchema
     skip_channels: tuple[int, ...] = ()
+
+    @property
+    def attr_dim(self) -> int:
+        """A, the width of the conditioning vector."""
+        return self.schema.width
+
+    @property
+    def offered(self) -> dict[str, Any]:
+        """All of these by the name of the argument."""
+        return {**vars(self), "attr_dim": self.attr_dim}
 
 
 def build_parts(registry: Registry, recipe: Recipe, names: Iterable[str], sizes: NetworkSizes) -> dict[str, nn.Module]:
@@ -132,7 +153,7 @@ def build_part(registry: Registry, name: str, part: Part, sizes: NetworkSizes) -
     """
     component = registry.find(kind_of_part(name), part.use)
     make = component.load()
-    offered = {k: v for k, v in vars(sizes).items() if k in inspect.signature(make).parameters}
+    offered = {k: v for k, v in sizes.offered.items() if k in inspect.signature(make).parameters}
     module = call(make, f"parts.{name}.options", {**offered, **part.options})
     if not isinstance(module, nn.Module):
         raise PluginError(f"{component.kind} {component.id} is a {type(module).__name__}, not a torch.nn.Module.")

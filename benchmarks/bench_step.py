@@ -20,10 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.attributes import AttributeSchema
+from attredit.editing.model import Model
 from attredit.plugin.registry import installed
 from attredit.recipe import Recipe, resolve
 from attredit.rows import Slice
-from attredit.training.players import Built, build
+from attredit.training.players import Built, build, play
 from attredit.training.view import BatchView
 
 SCHEMA = AttributeSchema.of_binary(["Smiling"])
@@ -75,22 +76,12 @@ def literal_step(recipe: Recipe, built: Built, x: Tensor, y: Tensor) -> Callable
 
 def our_step(recipe: Recipe, built: Built, x: Tensor, y: Tensor) -> Callable[[], None]:
     """What the trainer does with a batch, without its data loading."""
-    count = 0
+    count, model = 0, Model.of(recipe, built.parts, SCHEMA)
 
     def step() -> None:
         nonlocal count
         rows = Slice(0, len(x), len(x))
-        view = BatchView(
-            built.parts, SCHEMA, x, y.long(), rows=rows, seed=0, step=count,
-            latent_dim=recipe.latent_dim, decode_with=recipe.decode_with,
-        )  # fmt: skip
-        passes = []
-        for player in built.players:
-            player.optimizer.zero_grad(set_to_none=True)
-            for parameters, weights in player.groups(count, 10**6):
-                passes.append((sum(w * player.terms[n](view) for n, w in weights.items()), parameters))
-        for i, (loss, parameters) in enumerate(passes):
-            torch.autograd.backward(loss, inputs=parameters, retain_graph=i + 1 < len(passes))
+        play(BatchView(model, x, y.long(), rows=rows, seed=0, step=count), built.players, 10**6)
         for player in built.players:
             player.optimizer.step()
         count += 1

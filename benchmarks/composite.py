@@ -107,10 +107,8 @@ def cases(editor: attredit.Editor, name: str, to: int, count: int) -> Iterator[C
         truths = source.counterfactual("test", rows, {name: to}, STYLES)
         small = np.stack([np.asarray(editor.geometry.apply(Image.fromarray(p))) for p in pixels])
         seen = _tensor(small)
-        code = editor.encode(seen)
-        z, attrs = editor.latent(code), editor.attributes_of(code)
-        after = editor.changed(attrs, editor.schema.wanted({name: to}), 1.0)
-        decoded = (editor.decode(z, a, code).clone() for a in (attrs, after))
+        code = editor.model.encode(seen)
+        decoded = (editor.model.decode(code, changes).clone() for changes in ({}, {name: to}))
         yield Case(_tensor(pixels), torch.stack([_tensor(t) for t in truths]), seen, *decoded)
 
 

@@ -36,9 +36,8 @@ def sharpness(editor: Editor, data: EvaluationData) -> dict[str, float]:
     """Mean absolute step between neighbouring pixels of reconstructions, over that of the images: 1 is as sharp."""
     real = decoded = 0.0
     for _, images in data.chunks():
-        code = editor.encode(images)
         real += steps(images)
-        decoded += steps(editor.decode(editor.latent(code), editor.attributes_of(code), code))
+        decoded += steps(editor.model.decode(editor.model.encode(images)))
     return {"sharpness": decoded / real}
 
 

@@ -1,4 +1,4 @@
-"""A trained model as its users see it: edit, sweep, predict, reconstruct, sample, encode, decode."""
+"""A trained model as its users see it: pictures in, pictures out. What is done with tensors is `model.py`'s."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from attredit.attributes import Attribute
 from attredit.data.boxes import Box
 from attredit.devices import device_of
-from attredit.editing.composite import blend, blend_batch
+from attredit.editing.composite import blend
 from attredit.editing.faces import placed
 from attredit.editing.images import Output, Picture, as_dtype, as_float, read, to_bytes, write
+from attredit.editing.model import Model, moved
 from attredit.errors import UsageError
 from attredit.files import below, load_into, read_tensors
-from attredit.networks import Code, NetworkSizes, build_parts, latent_shape
+from attredit.networks import NetworkSizes, build_parts, latent_shape
 from attredit.plugin.registry import installed
 from attredit.rows import noise
 from attredit.runs.config import RunConfig
@@ -26,8 +28,10 @@ from attredit.runs.directory import RunDirectory
 
 Mode = Literal["composite", "decoded"]
 
+SWEEP = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+"""Values of a binary attribute, from less to more than either."""
+
 _CHUNK = 128
-_SWEEP = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 
 
 def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
@@ -35,26 +39,27 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
 
     Args:
         run_dir: What `attredit train` wrote.
-        device: Where to compute, such as cuda or cuda:1; the CPU when None.
+        device: Where to compute, such as cpu, cuda or cuda:1; the best there is when None.
 
     Raises:
         UsageError: this machine has no such device.
         RunError: the directory is no run, or its files are damaged.
         PluginError: a part's plugin is not installed.
     """
-    where, run, registry = device_of("cpu" if device is None else device), RunDirectory(run_dir), installed()
+    where, run, registry = device_of(device), RunDirectory(run_dir), installed()
     config = run.config()
-    run.check_plugins(registry, config, config.recipe.edits_with)
+    recipe = config.recipe
+    run.check_plugins(registry, config, recipe.edits_with)
     tensors, _ = read_tensors(run.model_file)
-    sizes = NetworkSizes(config.channels, config.image_size, config.recipe.latent_dim, config.schema_.width)
-    parts = build_parts(registry, config.recipe, config.recipe.edits_with, sizes)
+    sizes = NetworkSizes(config.channels, config.image_size, recipe.latent_dim, config.schema_)
+    parts = build_parts(registry, recipe, recipe.edits_with, sizes)
     for name, part in parts.items():
         load_into(part, below(name, tensors), run.model_file)
-    return Editor(config, parts.pop("encoder"), parts.pop("decoder"), where, *parts.values())
+    return Editor(config, Model.of(recipe, parts, config.schema_, config.seed)).to(where)
 
 
 class Editor:
-    """Edits images with an encoder, a decoder and, where the encoder predicts no attributes, a classifier.
+    """Edits pictures with a trained model.
 
     Images may be a path, a PIL image, a NumPy array (H, W, C) or (B, H, W, C), a tensor (C, H, W) or (B, C, H, W), or
     a list of these; any size and mode. What comes back is PIL images, arrays or tensors, as `output` says; one for one
@@ -66,26 +71,26 @@ class Editor:
 
     Args:
         config: The run's configuration.
-        encoder: Images to a code.
-        decoder: Latents and attributes to image logits.
-        device: Where to compute.
-        classifier: Images to a verdict with attributes, if the recipe's predictor is not the encoder.
+        model: The networks; they are made ready for inference.
+
+    Attributes:
+        model: For programs: tensors in, tensors out.
+        schema: What can be edited.
     """
 
-    def __init__(
-        self,
-        config: RunConfig,
-        encoder: nn.Module,
-        decoder: nn.Module,
-        device: torch.device,
-        classifier: nn.Module | None = None,
-    ) -> None:
-        self.config, self.device = config, device
+    def __init__(self, config: RunConfig, model: Model) -> None:
+        self.config, self.model = config, model.eval().requires_grad_(False)
         self.schema, self.geometry = config.schema_, config.geometry
-        self.encoder, self.decoder = _ready(encoder, device), _ready(decoder, device)
-        self.classifier = None if classifier is None else _ready(classifier, device)
 
-    # --- for people -----------------------------------------------------------------------------------------------
+    def to(self, device: str | torch.device) -> Editor:
+        """This editor, computing there.
+
+        Raises:
+            UsageError: this machine has no such device.
+        """
+        where = device_of(device) if isinstance(device, str) else device
+        self.model.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return self
 
     def edit(
         self,
@@ -116,24 +121,8 @@ class Editor:
                 has to be found, and OpenCV is not installed.
             DataError: a file that is no image, a box outside its image, or no face is found.
         """
-        wanted = self.schema.wanted({**(changes or {}), **attributes})
-        if mode not in ("composite", "decoded"):
-            raise UsageError(f"Unknown mode {mode!r}.", "Use composite or decoded.")
-        if not math.isfinite(strength):
-            raise UsageError(f"A strength of {strength} is none.", "0 changes nothing, 1 goes all the way.")
-        pictures, many = self._read(images, box)
-        edited: list[Picture] = []
-        for chunk in _chunks(pictures):
-            code = self.encode(self._tensor(chunk))
-            z, before = self.latent(code), self.attributes_of(code)
-            after = self.changed(before, wanted, strength)
-            new = self.decode(z, after, code)
-            if mode == "decoded":
-                edited += [Picture(to_bytes(a)) for a in _arrays(new)]
-            else:
-                old = self.decode(z, before, code)
-                edited += [self._blend(p, o, n) for p, o, n in zip(chunk, _arrays(old), _arrays(new), strict=True)]
-        return write(edited, many, output)
+        edited, many = self._edited(images, box, [{**(changes or {}), **attributes}], mode, strength)
+        return write([one for [one] in edited], many, output)
 
     def sweep(
         self,
@@ -145,41 +134,37 @@ class Editor:
         mode: Mode = "decoded",
         output: Output = "pil",
     ) -> Any:
-        """Strips of one attribute's values, side by side; one strip per image.
+        """Frames of one attribute's values: a list (or batch) for one image, a list of those for many.
 
         Args:
             images: One image or many.
             attribute: Which.
-            values: Its values, left to right; of a categorical attribute all that it has, when None.
+            values: Its values; when None, from less to more of a binary attribute, all of a categorical one.
             box: See the class.
             mode: As for `edit`.
             output: As for `edit`.
+
+        Raises:
+            UsageError, DataError: as `edit`.
         """
-        pictures, many = self._read(images, box)
-        boxes = [picture.box for picture in pictures]
-        given, swept = images if many else [images], self.schema.select([attribute]).attributes[0]
-        if values is None:
-            values = _SWEEP if swept.binary else swept.values
-        columns = [self.edit(given, {attribute: v}, box=boxes, mode=mode) for v in values]
-        strips = [np.concatenate([np.asarray(c[i].convert("RGB")) for c in columns], 1) for i in range(len(pictures))]
-        return write([Picture(s) for s in strips], many, output)
+        shown = values_of(self.schema.attributes[self.schema.index(attribute)]) if values is None else values
+        edited, many = self._edited(images, box, [{attribute: value} for value in shown], mode)
+        strips = [write(frames, True, output) for frames in edited]
+        return strips if many else strips[0]
 
     def predict(self, images: Any, *, box: Any = None) -> Any:
         """Probabilities of attributes: ``{"Smiling": 0.97}``; for a categorical one, a dictionary by value's name."""
         pictures, many = self._read(images, box)
-        rows = [r for chunk in _chunks(pictures) for r in self.probabilities(self.encode(self._tensor(chunk))).tolist()]
+        with torch.inference_mode():
+            codes = [self.model.encode(self._tensor(chunk)) for chunk in _chunks(pictures)]
+            rows = [row for code in codes for row in self.model.probabilities(code).tolist()]
         named = [self.schema.named(row) for row in rows]
         return named if many else named[0]
 
     def reconstruct(self, images: Any, *, box: Any = None, output: Output = "pil") -> Any:
         """Encode and decode with the predicted attributes, at the model's resolution."""
-        pictures, many = self._read(images, box)
-        result: list[Picture] = []
-        for chunk in _chunks(pictures):
-            code = self.encode(self._tensor(chunk))
-            decoded = self.decode(self.latent(code), self.attributes_of(code), code)
-            result += [Picture(to_bytes(a)) for a in _arrays(decoded)]
-        return write(result, many, output)
+        edited, many = self._edited(images, box, [{}], "decoded")
+        return write([one for [one] in edited], many, output)
 
     def boxes(self, images: Any, box: Any = None) -> list[Box | None]:
         """What the square of each image is around, found where it has to be; None where it lies as the crop says.
@@ -210,85 +195,47 @@ class Editor:
         Raises:
             UsageError: an unknown attribute or value; or the method's latent has no prior.
         """
-        wanted = self.schema.wanted({**(changes or {}), **attributes})
         if self.config.recipe.prior is None:
             cannot = f"Method {self.config.method} cannot draw new images: its latent has no prior."
             raise UsageError(cannot, "Edit images instead.")
-        shape = latent_shape(self.decoder, self.config.recipe.latent_dim)
-        z = noise(seed, 0, "sample/z", (n, *shape)).to(self.device)
+        model = self.model
+        z = noise(seed, 0, "sample/z", (n, *latent_shape(model.parts["decoder"], model.latent_dim)))
         uniform = torch.special.ndtr(noise(seed, 0, "sample/attributes", (n, len(self.schema))))
         sizes = torch.tensor([len(a.values) for a in self.schema])
-        attrs = self.schema.encode((uniform * sizes).long().clamp(max=sizes - 1)).to(self.device)
-        images = self.decode(z, self.changed(attrs, wanted, 1.0), None)
-        return write([Picture(to_bytes(a)) for a in _arrays(images)], True, output)
+        attrs = self.schema.encode((uniform * sizes).long().clamp(max=sizes - 1))
+        attrs = moved(self.schema, attrs, {**(changes or {}), **attributes})
+        with torch.inference_mode():
+            drawn = model.draw(z.to(model.device), attrs.to(model.device), None)
+        return write([Picture(to_bytes(array)) for array in _arrays(drawn)], True, output)
 
-    # --- for programs: tensors in, tensors out ----------------------------------------------------------------------
+    # --- how it is done ---------------------------------------------------------------------------------------------
 
-    @torch.inference_mode()
-    def encode(self, images: Tensor) -> Code:
-        """Images (B, C, H, W) in [0, 1] of the model's size to a code."""
-        images = images.to(self.device).contiguous(memory_format=torch.channels_last)
-        if self.classifier is None:
-            code: Code = self.encoder(images, None)
-            return code if code.attrs is None else code._replace(labels=self._labels(code.attrs))
-        attrs = self.classifier(images).attrs
-        if attrs is None:
-            raise UsageError(f"The {self.config.recipe.predictor} of method {self.config.method} has no label head.")
-        labels = self._labels(attrs)
-        code = self.encoder(images, labels)
-        return code._replace(attrs=attrs, labels=labels)
-
-    def latent(self, code: Code) -> Tensor:
-        """The latent that edits start from: the mean, or a (fixed) sample where the recipe says so."""
-        if self.config.recipe.edit_from == "mean" or code.logvar is None:
-            return code.mean
-        eps = noise(self.config.seed, 0, "edit", tuple(code.mean.shape)).to(self.device)
-        return code.mean + (0.5 * code.logvar).exp() * eps
-
-    def probabilities(self, code: Code) -> Tensor:
-        """(B, A) predicted probabilities.
+    def _edited(
+        self, images: Any, box: Any, requests: Sequence[Mapping[str, Any]], mode: Mode, strength: float = 1.0
+    ) -> tuple[list[list[Picture]], bool]:
+        """Of each picture an edit for every request, and whether there were many; nothing is computed twice.
 
         Raises:
-            UsageError: the method predicts none.
+            UsageError: an unknown attribute, value or mode, or an endless strength.
         """
-        if code.attrs is None:
-            raise UsageError(f"Method {self.config.method} predicts no attributes.")
-        return self.schema.probabilities(code.attrs)
-
-    def attributes_of(self, code: Code) -> Tensor:
-        """(B, A) what the decoder is told of the unedited image: the predicted labels, as hard as in training.
-
-        Raises:
-            UsageError: the method predicts none.
-        """
-        if code.labels is None:
-            raise UsageError(f"Method {self.config.method} predicts no attributes.")
-        return code.labels
-
-    def changed(self, attrs: Tensor, wanted: Mapping[int, list[float]], strength: float) -> Tensor:
-        """(B, A) with some attributes moved towards wanted columns (see `AttributeSchema.wanted`)."""
-        attrs = attrs.clone()
-        for i, columns in wanted.items():
-            where = self.schema.columns[i]
-            target = torch.tensor(columns, device=attrs.device)
-            attrs[:, where] += strength * (target - attrs[:, where])
-        return attrs
-
-    @torch.inference_mode()
-    def decode(self, z: Tensor, attrs: Tensor, code: Code | None = None) -> Tensor:
-        """Latents (B, Z) and attributes (B, A) to images (B, C, H, W) in [0, 1]."""
-        return torch.sigmoid(self.decoder(z, attrs, code))
-
-    def composite(self, images: Tensor, before: Tensor, after: Tensor) -> Tensor:
-        """Blend decoded edits into images of the model's own size, all (B, C, H, W); see `composite.py`."""
-        return blend_batch(images.to(self.device), before, after)
-
-    # --- between the two --------------------------------------------------------------------------------------------
-
-    def _labels(self, attrs: Tensor) -> Tensor:
-        """(B, A) logits to what the networks are told."""
-        soft = self.schema.probabilities(attrs)
-        return soft if self.config.recipe.decode_with == "predicted" else self.schema.encode(self.schema.decode(soft))
+        for changes in requests:
+            self.schema.wanted(changes)
+        if mode not in ("composite", "decoded"):
+            raise UsageError(f"Unknown mode {mode!r}.", "Use composite or decoded.")
+        if not math.isfinite(strength):
+            raise UsageError(f"A strength of {strength} is none.", "0 changes nothing, 1 goes all the way.")
+        (pictures, many), edited = self._read(images, box), list[list[Picture]]()
+        for chunk in _chunks(pictures):
+            with torch.inference_mode():
+                code = self.model.encode(self._tensor(chunk))
+                new = [_arrays(self.model.decode(code, changes, strength=strength)) for changes in requests]
+                old = _arrays(self.model.decode(code)) if mode == "composite" else None
+            for i, picture in enumerate(chunk):
+                if old is None:
+                    edited.append([Picture(to_bytes(decoded[i])) for decoded in new])
+                else:
+                    edited.append([self._blend(picture, old[i], decoded[i]) for decoded in new])
+        return edited, many
 
     def _read(self, images: Any, box: Any) -> tuple[list[Picture], bool]:
         """Pictures with their boxes, and whether there were many."""
@@ -308,9 +255,9 @@ class Editor:
         return Picture(as_dtype(whole, picture.pixels), picture.alpha)
 
 
-def _ready(network: nn.Module, device: torch.device) -> nn.Module:
-    """On the device, for inference."""
-    return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload, no-any-return]
+def values_of(attribute: Attribute) -> tuple[float, ...] | tuple[str, ...]:
+    """What a sweep shows of an attribute unless it is told."""
+    return SWEEP if attribute.binary else attribute.values
 
 
 def _chunks(pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:

@@ -97,7 +97,7 @@ class Counterfactuals:
             for part in _parts(np.flatnonzero(np.isin(seen.rows, found.images))):
                 truths = found.of(seen.rows[part]).to(seen.images.device)
                 drawn = self._reconstructed(truths[:, 0])
-                blended = self._editor.composite(seen.images[part], seen.reconstruction[part], drawn)
+                blended = self._editor.model.composite(seen.images[part], seen.reconstruction[part], drawn)
                 scores = {
                     "counterfactual_mse": nearest(edits.decoded[part], truths),
                     "counterfactual_floor": squared_error(drawn, truths[:, 0]),
@@ -141,8 +141,7 @@ class Counterfactuals:
 
     def _reconstructed(self, truths: Tensor) -> Tensor:
         """(B, C, H, W) what the model makes of the truths themselves: the edit of a latent that lacks nothing."""
-        code = self._editor.encode(truths)
-        return self._editor.decode(self._editor.latent(code), self._editor.attributes_of(code), code)
+        return self._editor.model.decode(self._editor.model.encode(truths))
 
 
 def directions(attribute: Attribute) -> tuple[Direction, ...]:

@@ -37,10 +37,8 @@ class Seen:
         rows: (B,) positions among the evaluated images.
         images: (B, C, H, W).
         labels: (B, n) true labels of all of the source's attributes; `MISSING` where there is none.
-        code: The encoder's.
-        z: The latent that edits start from.
-        before: (B, A) what the decoder is told of the unedited images.
-        reconstruction: (B, C, H, W) decoded from the two.
+        code: The model's: latents that edits start from, and what the decoder is told of the unedited images.
+        reconstruction: (B, C, H, W) decoded from it.
         judged: What the judge makes of the images.
         judged_rec: Of the reconstructions.
     """
@@ -49,11 +47,15 @@ class Seen:
     images: Tensor
     labels: Tensor
     code: Code
-    z: Tensor
-    before: Tensor
     reconstruction: Tensor
     judged: Reading
     judged_rec: Reading
+
+    @property
+    def before(self) -> Tensor:
+        """(B, A) what the decoder is told of the unedited images."""
+        assert self.code.labels is not None
+        return self.code.labels
 
     def labelled(self, column: int) -> Tensor:
         """(k,) rows of which the label of the attribute in this column is known."""
@@ -65,8 +67,6 @@ class Seen:
             self.images[rows],
             self.labels[rows],
             taken(self.code, rows),
-            self.z[rows],
-            self.before[rows],
             self.reconstruction[rows],
             self.judged[rows],
             self.judged_rec[rows],
@@ -98,17 +98,14 @@ def see(editor: Editor, data: EvaluationData, where: slice, images: Tensor) -> S
     Raises:
         RunError: the model decodes something that is no image.
     """
-    images = images.to(editor.device)
-    code = editor.encode(images)
-    z, before = editor.latent(code), editor.attributes_of(code)
-    reconstruction = _image(editor.decode(z, before, code))
+    images = images.to(editor.model.device)
+    code = editor.model.encode(images)
+    reconstruction = _image(editor.model.decode(code))
     return Seen(
         np.arange(where.start, where.stop),
         images,
-        data.labels[where].to(editor.device),
+        data.labels[where].to(images.device),
         code,
-        z,
-        before,
         reconstruction,
         data.judge.look(images),
         data.judge.look(reconstruction),
@@ -165,12 +162,8 @@ def squared_error(a: Tensor, b: Tensor) -> Tensor:
 
 def taken(code: Code, rows: Tensor) -> Code:
     """Some rows of a code."""
-
-    def rows_of(tensor: Tensor | None) -> Tensor | None:
-        return None if tensor is None else tensor[rows]
-
-    skips = tuple(skip[rows] for skip in code.skips)
-    return Code(code.mean[rows], rows_of(code.logvar), rows_of(code.attrs), skips, rows_of(code.labels))
+    own = {name: value[rows] for name, value in code._asdict().items() if isinstance(value, Tensor)}
+    return code._replace(skips=tuple(skip[rows] for skip in code.skips), **own)
 
 
 def class_metric(attribute: Attribute, value: int) -> str:
@@ -193,7 +186,7 @@ def _edit(editor: Editor, data: EvaluationData, seen: Seen, attribute: Attribute
         table.put(class_metric(attribute, value), attribute.name, seen.rows[scored.cpu().numpy()], hits, share=True)
         decoded[other] = images[other]
         judged.put(other, read[other])
-    composite = editor.composite(seen.images, seen.reconstruction, decoded)
+    composite = editor.model.composite(seen.images, seen.reconstruction, decoded)
     return Edits(asked, decoded, composite, judged, data.judge.look(composite))
 
 
@@ -201,11 +194,10 @@ def _decoded(
     editor: Editor, data: EvaluationData, seen: Seen, name: str, value: int, needed: Tensor
 ) -> tuple[Tensor, Reading]:
     """Images (B, C, H, W) with one value asked for, and their readings; the reconstruction where it is not needed."""
-    attrs = editor.changed(seen.before, editor.schema.wanted({name: value}), 1.0)
-    new = needed & (attrs != seen.before).any(1)
+    new = needed & (editor.model.changed(seen.code, {name: value}) != seen.before).any(1)
     images, judged = seen.reconstruction.clone(), seen.judged_rec.clone()
     if new.any():
-        images[new] = _image(editor.decode(seen.z[new], attrs[new], taken(seen.code, new)))
+        images[new] = _image(editor.model.decode(taken(seen.code, new), {name: value}))
         judged.put(new, data.judge.look(images[new]))
     return images, judged
 

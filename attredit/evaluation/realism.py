@@ -46,7 +46,7 @@ class Realism:
         self._asked = {a.name: torch.full((len(data),), MISSING) for a in editor.schema}
 
     def see(self, seen: Seen) -> None:
-        """Note a chunk's real images, and draw as many samples, if the encoder has a prior."""
+        """Note a chunk's real images, and draw as many samples, if the latent has a prior."""
         self._put("real", None, seen, seen.judged.features, seen.images)
         if self._editor.config.recipe.prior is None:
             return
@@ -54,7 +54,7 @@ class Realism:
         columns = [self._data.schema.index(name) for name in self._editor.schema.names]
         attrs = self._editor.schema.encode(seen.labels[:, columns])
         attrs = torch.where(attrs.isnan(), seen.before, attrs)
-        samples = self._editor.decode(z, attrs, None)
+        samples = self._editor.model.draw(z, attrs, None)
         self._put("sample_", None, seen, self._data.judge.look(samples).features, samples)
 
     def see_edits(self, seen: Seen, attribute: Attribute, edits: Edits) -> None:

@@ -37,8 +37,7 @@ def sweep_scores(
     for step, value in enumerate(VALUES):
         new = rows.to(edits.asked.device)
         new = new[edits.asked[new] != value]  # edits are the end of the sweep that was asked for
-        attrs = editor.changed(seen.before[new], editor.schema.wanted({attribute.name: value}), 1.0)
-        images = editor.decode(seen.z[new], attrs, taken(seen.code, new))
+        images = editor.model.decode(taken(seen.code, new), {attribute.name: value})
         logits[step, edits.asked[rows] != value] = data.judge.logits(images)[:, column]
     up = logits.diff(dim=0) > _LEAST
     table.put("monotonicity", attribute.name, seen.rows[rows.numpy()], up.float().mean(0))

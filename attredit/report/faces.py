@@ -127,17 +127,14 @@ def pick(labels: np.ndarray, values: int, count: int) -> np.ndarray:
 
 def _decoded(editor: Editor, images: Tensor, attribute: Attribute, after: np.ndarray) -> dict[str, Pixels]:
     """What the decoder says: as the face is, with each value, and the edit blended into the image."""
-    code = editor.encode(images)
-    z, attrs = editor.latent(code), editor.attributes_of(code)
-    same = editor.decode(z, attrs, code)
-    values = [
-        editor.decode(z, editor.changed(attrs, editor.schema.wanted({attribute.name: value}), 1.0), code)
-        for value in range(len(attribute.values))
-    ]
+    model = editor.model
+    code = model.encode(images)
+    same = model.decode(code)
+    values = [model.decode(code, {attribute.name: value}) for value in range(len(attribute.values))]
     wanted = torch.stack([values[value][i] for i, value in enumerate(after.tolist())])
     columns = {RECONSTRUCTION: _arrays(same)}
     columns |= {value_title(attribute, value): _arrays(decoded) for value, decoded in enumerate(values)}
-    columns[EDIT] = _arrays(editor.composite(images, same, wanted))
+    columns[EDIT] = _arrays(model.composite(images, same, wanted))
     return columns
 
 
@@ -158,13 +155,7 @@ def _sweeps(editor: Editor, images: Tensor, attribute: Attribute) -> tuple[tuple
     if not attribute.binary:
         return ()
     ends = images[[0, -1]]
-    code = editor.encode(ends)
-    z, attrs = editor.latent(code), editor.attributes_of(code)
-    strips = [
-        _arrays(editor.decode(z, editor.changed(attrs, editor.schema.wanted({attribute.name: value}), 1.0), code))
-        for value in SWEEP
-    ]
-    return tuple(tuple(strip[i] for strip in strips) for i in range(len(ends)))
+    return tuple(tuple(frames) for frames in editor.sweep(ends, attribute.name, SWEEP, output="numpy"))
 
 
 def _heat(first: Pixels, second: Pixels) -> Pixels:
@@ -188,12 +179,10 @@ def sample_columns(editor: Editor, images: Tensor) -> tuple[list[str], Sequence[
     Returns:
         Headings, and for each heading its images (B, H, W, C).
     """
-    code = editor.encode(images)
-    z, attrs = editor.latent(code), editor.attributes_of(code)
-    headings, columns = [ORIGINAL, RECONSTRUCTION], [_arrays(images), _arrays(editor.decode(z, attrs, code))]
+    code = editor.model.encode(images)
+    headings, columns = [ORIGINAL, RECONSTRUCTION], [_arrays(images), _arrays(editor.model.decode(code))]
     for attribute in editor.schema:
         for value in range(len(attribute.values)):
-            changed = editor.changed(attrs, editor.schema.wanted({attribute.name: value}), 1.0)
             headings.append(value_title(attribute, value))
-            columns.append(_arrays(editor.decode(z, changed, code)))
+            columns.append(_arrays(editor.model.decode(code, {attribute.name: value})))
     return headings, columns

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from attredit.attributes import MISSING, AttributeSchema
 from attredit.devices import seeded
+from attredit.editing.model import Model
 from attredit.errors import UsageError
 from attredit.recipe import Recipe
 from attredit.rows import Slice
@@ -54,17 +55,12 @@ class Scene:
         size, channels = self.images
         of = make.geometry(size, channels, self.schema)
         return BatchView(
-            self.built.parts,  # type: ignore[arg-type]
-            self.schema,
+            Model.of(self.recipe, self.built.parts, self.schema),  # type: ignore[arg-type]
             make.images(of, BATCH, seed=step),
             _labels(self.schema, self.missing),
             rows=Slice(0, BATCH, BATCH),
             seed=_SEED,
             step=step,
-            latent_dim=self.recipe.latent_dim,
-            decode_with=self.recipe.decode_with,
-            predictor=self.recipe.predictor,
-            prior=self.recipe.prior,
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -34,7 +34,7 @@ def geometry(
     size: int = 32, channels: int = 3, schema: AttributeSchema = ONE, latent_dim: int = LATENT
 ) -> NetworkSizes:
     """What a network is told of the data."""
-    return NetworkSizes(channels, size, latent_dim, schema.width)
+    return NetworkSizes(channels, size, latent_dim, schema)
 
 
 def described(of: NetworkSizes) -> str:
@@ -81,7 +81,7 @@ def recipes(subject: Subject) -> list[tuple[Component, str, Recipe]]:
 def options_of(subject: Subject, component: Component) -> dict[str, Any]:
     """None; or, of a component that cannot do without, those that a registered method gives it."""
     parameters = inspect.signature(component.load()).parameters.values()
-    offered = {f.name for f in fields(NetworkSizes)}
+    offered = set(first_geometry(subject).offered)
     needed = {p.name for p in parameters if p.default is p.empty and p.kind is p.KEYWORD_ONLY} - offered
     for _, _, recipe in recipes(subject) if needed else ():
         for name, part in recipe.parts.items():

@@ -110,11 +110,13 @@ def _listed(value: Any) -> Any:
 
 def _changes_of_identity(editor: Editor, images: torch.Tensor) -> dict[str, float]:
     """Mean absolute change when every image is asked for the values that it is taken to have."""
-    code = editor.encode(images)
-    z, before = editor.latent(code), editor.attributes_of(code)
-    same = editor.schema.encode(editor.schema.decode(before))
-    old, new = editor.decode(z, before, code), editor.decode(z, same, code)
-    blended = editor.composite(images, old, new)
+    model = editor.model
+    code = model.encode(images)
+    assert code.labels is not None
+    assert code.z is not None
+    same = editor.schema.encode(editor.schema.decode(code.labels))
+    old, new = model.decode(code), model.draw(code.z, same, code)
+    blended = model.composite(images, old, new)
     return {"reconstruction": float((new - old).abs().mean()), "image": float((blended - images).abs().mean())}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -54,6 +54,32 @@ class ActivePlayer:
         return [w for group in self.parameters.values() for w in group]
 
 
+def play(view: BatchView, players: Iterable[ActivePlayer], total: int) -> dict[str, Tensor]:
+    """Every loss of some players on one graph, then every backward pass on it; gradients are left in parameters.
+
+    Args:
+        view: The step.
+        players: Those who play.
+        total: Steps of the whole run, which schedules stretch over.
+
+    Returns:
+        Every term's unweighted value by ``player/term``, detached, of this process's share.
+    """
+    values: dict[str, Tensor] = {}
+    passes: list[tuple[Tensor, list[nn.Parameter]]] = []
+    for player in players:
+        player.optimizer.zero_grad(set_to_none=True)
+        for parameters, weights in player.groups(view.step, total):
+            terms = {n: player.terms[n](view).float() for n in weights}
+            loss = torch.stack([weights[n] * terms[n] for n in weights]).sum()
+            values |= {f"{player.name}/{n}": t.detach() for n, t in terms.items()}
+            if loss.requires_grad:
+                passes.append((loss, parameters))
+    for i, (loss, parameters) in enumerate(passes):
+        torch.autograd.backward(loss, inputs=parameters, retain_graph=i + 1 < len(passes))
+    return values
+
+
 @dataclass
 class Built:
     """Everything a recipe describes, alive."""
@@ -81,7 +107,7 @@ def build(registry: Registry, recipe: Recipe, schema: AttributeSchema, *, channe
     Raises:
         UsageError: an unknown component, part, term or option.
     """
-    sizes = NetworkSizes(channels, image_size, recipe.latent_dim, schema.width)
+    sizes = NetworkSizes(channels, image_size, recipe.latent_dim, schema)
     parts = nn.ModuleDict(build_parts(registry, recipe, recipe.parts, sizes))
     for required in recipe.edits_with:
         if required not in parts:

@@ -22,6 +22,7 @@ from attredit.attributes import MISSING
 from attredit.data import Order, Store, groups_of
 from attredit.data.augment import augmented
 from attredit.devices import repeatable
+from attredit.editing.model import Model
 from attredit.errors import UsageError
 from attredit.files import below, load_into, prefixed, read_tensors
 from attredit.recipe import at_step
@@ -30,7 +31,7 @@ from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.training.health import Health
 from attredit.training.observer import Observer
-from attredit.training.players import ActivePlayer, Built
+from attredit.training.players import ActivePlayer, Built, play
 from attredit.training.view import BatchView
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Trainer:
         self.schema = config.schema_
         parts = synchronised(built.parts, accelerator)
         self.parts: nn.ModuleDict = parts.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = Model.of(config.recipe, self.parts, self.schema)
         self.players = built.players
         self.terms = dict(built.stateful_terms())
         for term in self.terms.values():
@@ -103,12 +105,12 @@ class Trainer:
         torch.manual_seed(_step_seed(self.config.seed, step, self.accelerator.process_index))
         playing = [p for p in self.players if step >= p.spec.start]
         view = self.view(step)
-        values = self._play(view, playing)
+        values = play(view, playing, self.config.steps)
         for player in playing:
             self._update(player, step)
         for player in playing:
             for _ in range(player.spec.repeats - 1):
-                self._play(view.renewed(player.spec.trains), [player])
+                play(view.renewed(player.spec.trains), [player], self.config.steps)
                 self._update(player, step)
         self._track_average()
         self._health.look(values, step)
@@ -176,36 +178,15 @@ class Trainer:
         images = self.store.batch(indices).to(device, non_blocking=soon).float().div_(255)
         images = augmented(images, config.augment, self.rows, config.seed, step)
         return BatchView(
-            self.parts,  # type: ignore[arg-type]
-            self.schema,
+            self.model,
             images,
             self.labels[torch.from_numpy(indices)].to(device, non_blocking=soon),
             rows=self.rows,
             seed=config.seed,
             step=step,
-            latent_dim=config.recipe.latent_dim,
-            decode_with=config.recipe.decode_with,
-            predictor=config.recipe.predictor,
-            prior=config.recipe.prior,
             missing=self.missing,
             autocast=self.accelerator.autocast,
         )
-
-    def _play(self, view: BatchView, playing: list[ActivePlayer]) -> dict[str, Tensor]:
-        """Evaluate all losses on one graph, then run every backward pass on it."""
-        values: dict[str, Tensor] = {}
-        passes: list[tuple[Tensor, list[nn.Parameter]]] = []
-        for player in playing:
-            player.optimizer.zero_grad(set_to_none=True)
-            for parameters, weights in player.groups(view.step, self.config.steps):
-                terms = {n: player.terms[n](view).float() for n in weights}
-                loss = torch.stack([weights[n] * terms[n] for n in weights]).sum()
-                values |= {f"{player.name}/{n}": t.detach() for n, t in terms.items()}
-                if loss.requires_grad:
-                    passes.append((loss, parameters))
-        for i, (loss, parameters) in enumerate(passes):
-            torch.autograd.backward(loss, inputs=parameters, retain_graph=i + 1 < len(passes))
-        return values
 
     def _update(self, player: ActivePlayer, step: int) -> None:
         """Average gradients over processes, clip, and step; nothing happens where no term was due."""

@@ -20,7 +20,7 @@ step recompute only what depends on its own parameters (`renewed`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
@@ -28,8 +28,9 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from attredit.attributes import MISSING, AttributeSchema
+from attredit.attributes import MISSING
 from attredit.editing.composite import edit_mask
+from attredit.editing.model import Model, sampled
 from attredit.errors import UsageError, nearest
 from attredit.networks import Code, Verdict, latent_shape
 from attredit.rows import Slice, gathered, noise_of
@@ -42,17 +43,12 @@ class BatchView:
     """The lazy tensors of one step.
 
     Args:
-        parts: Networks by their name in the recipe.
-        schema: Attributes, in the order of `labels`.
+        model: The networks, and what they edit; attributes are in the order of `labels`.
         images: (B, C, H, W) float in [0, 1]: this process's share of the batch.
         labels: (B, n) integers; `MISSING` where there is none.
         rows: Where this share lies in the global batch.
         seed: The run's seed.
         step: Number of the step.
-        latent_dim: Z.
-        decode_with: "true" or "predicted" labels for the reconstruction.
-        predictor: The part that tells an image's attributes.
-        prior: Distribution of the latent; None where there is none to decode from.
         missing: Whether any label of the data is missing, the same on all processes; looked up in `labels` when None.
         autocast: The arithmetic of encoders, decoders and discriminators; everything else computes with the numbers it
             is given.
@@ -60,27 +56,20 @@ class BatchView:
 
     def __init__(
         self,
-        parts: Mapping[str, nn.Module],
-        schema: AttributeSchema,
+        model: Model,
         images: Tensor,
         labels: Tensor,
         *,
         rows: Slice,
         seed: int,
         step: int,
-        latent_dim: int,
-        decode_with: str = "true",
-        predictor: str = "encoder",
-        prior: str | None = "normal",
         missing: bool | None = None,
         autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
-        self.schema, self.rows, self.seed, self.step = schema, rows, seed, step
-        self.latent_dim, self.decode_with = latent_dim, decode_with
-        self.predictor, self.prior = predictor, prior
+        self.model, self.schema, self.rows, self.seed, self.step = model, model.schema, rows, seed, step
         self.real, self.labels = images, labels
         self.missing = bool((labels == MISSING).any()) if missing is None else missing
-        self._parts, self._autocast = parts, autocast
+        self._autocast = autocast
         self._memo: dict[tuple[Any, ...], _Answer] = {}
         self._asking: list[set[str]] = []
 
@@ -110,7 +99,11 @@ class BatchView:
 
         Of true labels those that are missing are predicted, too; see `told`.
         """
-        return self.told(self.targets) if self.decode_with == "true" else self.schema.probabilities(self.attrs("real"))
+        return (
+            self.told(self.targets)
+            if self.model.decode_with == "true"
+            else self.schema.probabilities(self.attrs("real"))
+        )
 
     def told(self, targets: Tensor) -> Tensor:
         """(B, A) targets as networks are told them: in place of NaN, the predictor's probabilities of the real images.
@@ -147,12 +140,8 @@ class BatchView:
         Raises:
             UsageError: it has no label head.
         """
-        attrs = (self.code(of) if self.predictor == "encoder" else self.verdict(self.predictor, of)).attrs
-        if attrs is None:
-            raise UsageError(
-                f"The {self.predictor} should predict attributes, but has no label head.", "Set another predictor."
-            )
-        return attrs
+        predictor = self.model.predictor
+        return self.model.told_by(self.code(of) if predictor == "encoder" else self.verdict(predictor, of))
 
     def z(self, of: Of = "real", draw: int = 0) -> Tensor:
         """(B, Z) a sample of the latent, mu + sigma * eps, or N(0, I) for "prior"; `draw` counts samples."""
@@ -182,17 +171,22 @@ class BatchView:
 
     def verdict(self, part: str, of: Of) -> Verdict:
         """What a discriminator or classifier says of some images."""
-        verdict: Verdict = self.once("verdict", lambda: self._said(part, self.images(of)), part, of)
+        verdict: Verdict = self.once("verdict", lambda: self.ask(part, self.images(of)), part, of)
         return verdict
 
-    def noise(self, name: str, shape: tuple[int, ...]) -> Tensor:
+    def ask(self, part: str, *given: Any) -> Any:
+        """What a network says of whatever it is given. It may compute in bfloat16; losses never do."""
+        with self._autocast():
+            return _map(lambda t: t.float(), self.part(part)(*given))
+
+    def noise(self, name: str, shape: Sequence[int]) -> Tensor:
         """Standard normal noise for this process's rows: drawn for the global batch, so its number does not matter.
 
         Args:
             name: Distinguishes several draws of one step.
             shape: Of one sample, without the batch.
         """
-        return noise_of(self.rows, self.seed, self.step, name, shape).to(self.real.device)
+        return noise_of(self.rows, self.seed, self.step, name, tuple(shape)).to(self.real.device)
 
     def part(self, name: str) -> nn.Module:
         """A network of the recipe; what `once` computes with it is tied to it.
@@ -200,11 +194,12 @@ class BatchView:
         Raises:
             UsageError: the recipe has no such part.
         """
-        if name not in self._parts:
-            raise UsageError(f"A term asks for the part {name!r}, which the recipe lacks.", nearest(name, self._parts))
+        if name not in self.model.parts:
+            known = list(self.model.parts)
+            raise UsageError(f"A term asks for the part {name!r}, which the recipe lacks.", nearest(name, known))
         if self._asking:
             self._asking[-1].add(name)
-        return self._parts[name]
+        return self.model.parts[name]
 
     def once(self, key: str, make: Callable[[], T], *more: Any) -> T:
         """`make()`, computed at the first call with this key in a step."""
@@ -258,21 +253,17 @@ class BatchView:
 
     def _encode(self, of: Of) -> Code:
         labels = None
-        if self.predictor != "encoder":
+        if self.model.predictor != "encoder":
             labels = self.told(self.edited_targets if of in ("edited", "blended") else self.targets)
-        code: Code = self._said("encoder", self.images(of), labels)
-        return code
+        return self.model.code(self.images(of), labels, self.ask)
 
     def _sample(self, of: Of, draw: int) -> Tensor:
         if of == "prior":
-            if self.prior is None:
+            if self.model.prior is None:
                 raise UsageError("A term asks for samples, but this latent has no prior.", "Leave that term out.")
-            return self.noise(f"z/prior/{draw}", latent_shape(self._parts["decoder"], self.latent_dim))
+            return self.noise(f"z/prior/{draw}", latent_shape(self.model.parts["decoder"], self.model.latent_dim))
         code = self.code(of)
-        if code.logvar is None:
-            return code.mean
-        eps = self.noise(f"z/{of}/{draw}", tuple(code.mean.shape[1:]))
-        return code.mean + (0.5 * code.logvar).exp() * eps
+        return sampled(code, None if code.logvar is None else self.noise(f"z/{of}/{draw}", code.mean.shape[1:]))
 
     def _decode(self, of: Of) -> Tensor:
         origin: Of = "edited" if of == "cycle" else "prior" if of == "prior" else "real"
@@ -284,13 +275,8 @@ class BatchView:
         if of != "prior":
             own = self.told(self.edited_targets) if of == "cycle" else self.decoding_attrs
             code = self.code(origin)._replace(labels=own)
-        logits: Tensor = self._said("decoder", self.z(origin), attrs, code)
+        logits: Tensor = self.ask("decoder", self.z(origin), attrs, code)
         return logits
-
-    def _said(self, part: str, *given: Any) -> Any:
-        """What a network says. It may compute in bfloat16; losses never do."""
-        with self._autocast():
-            return _map(lambda t: t.float(), self.part(part)(*given))
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from attredit.runs.config import RunConfig
 
 from attredit.attributes import Attribute
 from attredit.editing.editor import Editor
+from attredit.editing.model import Model
 from attredit.plugin.registry import installed
 from attredit.recipe import resolve
 from attredit.report import write_report
@@ -24,7 +26,6 @@ from attredit.report.curves import series_of, svg
 from attredit.report.faces import EDIT, MISS, TRUTH, edits_of, pick
 from attredit.report.figures import headline, markdown, missing, moved_most, rows
 from attredit.report.grid import cell_size, grid, wrapped
-from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.training.players import build
 
@@ -82,7 +83,7 @@ def test_a_run_whose_method_is_gone_still_has_a_card_and_a_report(run: Path, tmp
 def test_categorical_attributes_are_edited_to_their_next_value(config: RunConfig) -> None:
     config = config.model_copy(update={"attributes": (Attribute("Hair", ("black", "blond", "red")),)})
     built = build(installed(), config.recipe, config.schema_, channels=3, image_size=32)
-    editor = Editor(config, built.parts["encoder"], built.parts["decoder"], torch.device("cpu"))
+    editor = Editor(config, Model.of(config.recipe, built.parts, config.schema_))
     images = torch.randint(0, 256, (9, 3, 32, 32), dtype=torch.uint8)
     labels = np.arange(9) % 3
     store: Any = SimpleNamespace(label_columns=lambda names: labels[:, None], batch=lambda indices: images[indices])

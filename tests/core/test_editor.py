@@ -97,7 +97,7 @@ def test_mask_is_zero_where_the_decoder_changes_nothing() -> None:
 def test_other_calls(editor: Editor) -> None:
     assert set(editor.predict(PIXELS)) == {"Smiling", "Male"}
     assert editor.reconstruct([PIXELS, PIXELS])[1].size == (32, 32)
-    assert editor.sweep(PIXELS, "Smiling", (0, 0.5, 1)).size == (96, 32)
+    assert [frame.size for frame in editor.sweep(PIXELS, "Smiling", (0, 0.5, 1))] == [(32, 32)] * 3
     first, again = editor.sample(2, Smiling=1, seed=3), editor.sample(2, Smiling=1, seed=3)
     np.testing.assert_array_equal(np.asarray(first[1]), np.asarray(again[1]))
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from attredit.attributes import AttributeSchema
+from attredit.editing.model import Model
 from attredit.errors import UsageError
 from attredit.plugin.registry import installed
 from attredit.recipe import resolve
@@ -43,14 +44,12 @@ def test_residual_is_the_mean_absolute_change_summed_over_channels() -> None:
     torch.manual_seed(0)
     built = build(installed(), resolve(installed(), "ifcvaegan", "conv", TINY), SCHEMA, channels=3, image_size=16)
     view = BatchView(
-        dict(built.parts.items()),
-        SCHEMA,
+        Model(built.parts, SCHEMA, latent_dim=128),
         torch.rand(4, 3, 16, 16),
         torch.tensor([[0], [1], [0], [1]]),
         rows=Slice(0, 4, 4),
         seed=0,
         step=0,
-        latent_dim=128,
     )
     z = view.z()
     decoder = built.parts["decoder"]

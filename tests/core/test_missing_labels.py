@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING, Attribute, AttributeSchema
+from attredit.editing.model import Model
 from attredit.errors import UsageError
 from attredit.networks import Code
 from attredit.rows import Slice
@@ -183,10 +184,8 @@ def view(predictor: str = "encoder", labels: Tensor = LABELS, **options: Any) ->
     torch.manual_seed(0)
     parts = {"encoder": Told(), "decoder": Remembers(), "classifier": Classifier()}
     images = torch.rand(4, 3, 8, 8)
-    rows = Slice(0, 4, 4)
-    return BatchView(
-        parts, MIXED, images, labels, rows=rows, seed=0, step=0, latent_dim=3, predictor=predictor, **options
-    )
+    model = Model(parts, MIXED, latent_dim=3, predictor=predictor)
+    return BatchView(model, images, labels, rows=Slice(0, 4, 4), seed=0, step=0, **options)
 
 
 @pytest.mark.parametrize("predictor", ["encoder", "classifier"])
@@ -298,8 +297,8 @@ def test_the_share_that_is_known_is_gathered(monkeypatch: pytest.MonkeyPatch, co
     labels = torch.tensor(column)[:, None]
     schema = AttributeSchema.of_binary("a")
     logits = torch.linspace(-1, 1, len(column))[:, None]
-    one = BatchView({}, schema, torch.zeros(len(column), 1, 2, 2), labels, rows=Slice(0, len(column), 2 * len(column)),
-                    seed=0, step=0, latent_dim=1, missing=True)  # fmt: skip
+    rows, images = Slice(0, len(column), 2 * len(column)), torch.zeros(len(column), 1, 2, 2)
+    one = BatchView(Model({}, schema, latent_dim=1), images, labels, rows=rows, seed=0, step=0, missing=True)
     asked: list[Tensor] = []
     monkeypatch.setattr(one, "gather", lambda t: asked.append(t) or torch.cat([t, t]))
     torch.testing.assert_close(one.loss(logits, one.targets), literal(schema, logits, labels))

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from attredit import AttributeSchema, BatchView, Part, Player, Recipe, Registry, Term
+from attredit.editing.model import Model
 from attredit.networks import NetworkSizes, build_parts, latent_shape
 from attredit.rows import Slice
 from attredit.training.players import Built, build
@@ -76,7 +77,12 @@ def test_a_decoder_is_told_of_the_skips_that_its_encoder_has(registry: Registry)
 
 def test_parts_that_are_read_from_a_run_are_told_the_same(registry: Registry) -> None:
     recipe = recipe_of("skipping")
-    parts = build_parts(registry, recipe, recipe.edits_with, NetworkSizes(3, 32, recipe.latent_dim, 1))
+    parts = build_parts(
+        registry,
+        recipe,
+        recipe.edits_with,
+        NetworkSizes(3, 32, recipe.latent_dim, AttributeSchema.of_binary(["Smiling"])),
+    )
     assert parts["decoder"].told == (5, 7)
 
 
@@ -90,9 +96,7 @@ def test_weights_from_elsewhere_come_when_they_are_asked_for_and_not_before(regi
 
 def test_samples_of_the_prior_have_the_shape_that_the_decoder_says(registry: Registry) -> None:
     decoder = made(registry, "plain").parts["decoder"]
-    view = BatchView(
-        {"decoder": decoder}, AttributeSchema.of_binary(["Smiling"]), torch.zeros(4, 3, 8, 8), torch.zeros(4, 1),
-        rows=Slice(0, 4, 4), seed=0, step=0, latent_dim=64,
-    )  # fmt: skip
+    model = Model({"decoder": decoder}, AttributeSchema.of_binary(["Smiling"]), latent_dim=64)
+    view = BatchView(model, torch.zeros(4, 3, 8, 8), torch.zeros(4, 1), rows=Slice(0, 4, 4), seed=0, step=0)
     assert view.z("prior").shape == (4, 64, 2, 3)
     assert latent_shape(nn.Identity(), 64) == (64,)

@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attredit import AttributeSchema, Code, Editor, Recipe, Verdict, load
+from attredit import AttributeSchema, Code, Recipe, Verdict, load
 from attredit.editing.composite import edit_mask
+from attredit.editing.model import Model
 from attredit.errors import PluginError, RunError, UsageError
 from attredit.files import read_tensors
 from attredit.launch import train
@@ -64,7 +65,8 @@ def view(**options: Any) -> tuple[BatchView, Told]:
     labels = torch.tensor([[0, 1], [1, 1], [0, 0]])
     images = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     rows = Slice(0, 3, 3)
-    return BatchView(parts, SCHEMA, images, labels, rows=rows, seed=0, step=0, latent_dim=3, **options), encoder
+    model = Model(parts, SCHEMA, latent_dim=3, **options)
+    return BatchView(model, images, labels, rows=rows, seed=0, step=0), encoder
 
 
 def test_terms_ask_the_predictor() -> None:
@@ -98,7 +100,7 @@ def test_every_image_is_edited_in_one_attribute_or_more(count: int) -> None:
     labels = torch.randint(2, (4000, count), generator=torch.Generator().manual_seed(0))
     schema = AttributeSchema.of_binary(["a", "b", "c"][:count])
     images = torch.zeros(4000, 3, 1, 1)
-    ours = BatchView({}, schema, images, labels, rows=Slice(0, 4000, 4000), seed=0, step=0, latent_dim=1)
+    ours = BatchView(Model({}, schema, latent_dim=1), images, labels, rows=Slice(0, 4000, 4000), seed=0, step=0)
     changed = ours.edited_labels != labels
     assert changed.any(1).all()
     # The one that is drawn, or not drawn and changed all the same.
@@ -119,16 +121,8 @@ def test_a_blended_edit_changes_the_image_where_the_decoder_does() -> None:
             return base + 3.0 * attrs[:, :, None, None] * left.expand(len(z), 3, 64, 64)
 
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    ours = BatchView(
-        {"encoder": encoder, "decoder": Half()},
-        schema,
-        images,
-        labels,
-        rows=Slice(0, 2, 2),
-        seed=0,
-        step=0,
-        latent_dim=3,
-    )
+    model = Model({"encoder": encoder, "decoder": Half()}, schema, latent_dim=3)
+    ours = BatchView(model, images, labels, rows=Slice(0, 2, 2), seed=0, step=0)
     mask = edit_mask(ours.images("reconstruction"), ours.images("edited")).detach()
     assert not ours.mask.requires_grad
     torch.testing.assert_close(ours.mask, mask)
@@ -164,13 +158,13 @@ def test_an_editor_tells_the_encoder_only_what_another_part_predicts(request_for
     config = RunDirectory(train(request_for(attributes=("Smiling", "Male"), steps=1))).config()
     config = config.model_copy(update={"recipe": config.recipe.overridden({"decode_with": decode_with})})
     encoder, images = Told(), torch.rand(2, 3, 32, 32)
-    alone = Editor(config, encoder, Difference(), torch.device("cpu"))
-    code = alone.encode(images)
+    parts = {"encoder": encoder, "decoder": Difference()}
+    code = Model.of(config.recipe, parts, config.schema_).encode(images)
     assert encoder.labels is None
     expected = torch.full((2, 2), -1.0).sigmoid() if decode_with == "predicted" else torch.zeros(2, 2)
-    assert torch.equal(alone.attributes_of(code), expected)
-    told = Editor(config, encoder, Difference(), torch.device("cpu"), AllThere())
-    code = told.encode(images)
+    assert torch.equal(code.labels, expected)
+    recipe = config.recipe.overridden({"predictor": "classifier"})
+    code = Model.of(recipe, {**parts, "classifier": AllThere()}, config.schema_).encode(images)
     expected = torch.ones(2, 2).sigmoid() if decode_with == "predicted" else torch.ones(2, 2)
     assert torch.equal(encoder.labels, expected)
     assert torch.equal(code.labels, expected)
@@ -185,11 +179,11 @@ def test_the_model_file_holds_what_editing_needs(request_for: Any, tmp_path: Pat
     ):
         run = RunDirectory(train(request_for(overrides=overrides, steps=2, run_dir=str(tmp_path / name))))
         assert {key.split(".")[0] for key in read_tensors(run.model_file)[0]} == needed
-        editor = load(run.path)
-        assert (editor.classifier is not None) == ("classifier" in needed)
+        parts = load(run.path).model.parts
+        assert set(parts) == needed
         if name == "other":
             saved = read_tensors(run.model_file)[0]["classifier.head.weight"]
-            assert torch.equal(editor.classifier.head.weight, saved)  # type: ignore[union-attr]
+            assert torch.equal(parts["classifier"].head.weight, saved)
 
 
 def test_a_predictor_that_is_none(request_for: Any) -> None:
@@ -260,7 +254,7 @@ def test_kl_and_match_as_sums_and_means() -> None:
     parts = build(installed(), recipe, SCHEMA, channels=3, image_size=8).parts
     images, labels = torch.rand(3, 3, 8, 8), torch.tensor([[0, 1], [1, 1], [0, 0]])
     parts["classifier"] = AllThere()
-    ours = BatchView(parts, SCHEMA, images, labels, rows=Slice(0, 3, 3), seed=0, step=0, latent_dim=5)
+    ours = BatchView(Model(parts, SCHEMA, latent_dim=5), images, labels, rows=Slice(0, 3, 3), seed=0, step=0)
     torch.testing.assert_close(kl_(ours, reduction="sum"), 5 * kl_(ours))
     pixels = 0.5 * (images - ours.images("reconstruction")).square().sum((1, 2, 3)).mean()
     torch.testing.assert_close(match_(ours, reduction="sum"), pixels)

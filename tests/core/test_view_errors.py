@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from attredit import AttributeSchema, Code
+from attredit.editing.model import Model
 from attredit.errors import UsageError
 from attredit.rows import Slice
 from attredit.training.losses import kl_
@@ -23,7 +24,7 @@ def view() -> BatchView:
     schema, images = AttributeSchema.of_binary(["a"]), torch.rand(2, 1, 4, 4)
     labels = torch.tensor([[0], [1]])
     parts = {"encoder": Deterministic()}
-    return BatchView(parts, schema, images, labels, rows=Slice(0, 2, 2), seed=0, step=0, latent_dim=16)
+    return BatchView(Model(parts, schema, latent_dim=16), images, labels, rows=Slice(0, 2, 2), seed=0, step=0)
 
 
 def test_a_part_that_the_recipe_lacks(view: BatchView) -> None:

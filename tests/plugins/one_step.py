@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
+from attredit.editing.model import Model
 from attredit.networks import kind_of_part
 from attredit.plugin.registry import installed
 from attredit.recipe import Recipe, presets_of, resolve
 from attredit.rows import Slice
+from attredit.training import players
 from attredit.training.players import Built, build
 from attredit.training.view import BatchView
 
@@ -55,10 +57,7 @@ def batch(step: int) -> tuple[Tensor, Tensor]:
 
 def view_of(recipe: Recipe, parts: nn.ModuleDict, step: int) -> BatchView:
     images, labels = batch(step)
-    return BatchView(
-        parts, SCHEMA, images, labels, rows=Slice(0, B, B), seed=SEED, step=step, latent_dim=Z,
-        decode_with=recipe.decode_with, predictor=recipe.predictor, prior=recipe.prior,
-    )  # fmt: skip
+    return BatchView(Model.of(recipe, parts, SCHEMA), images, labels, rows=Slice(0, B, B), seed=SEED, step=step)
 
 
 @dataclass
@@ -70,15 +69,8 @@ class Step:
 
 
 def play(recipe: Recipe, built: Built, step: int) -> Step:
-    view, terms, passes = view_of(recipe, built.parts, step), {}, []
     built.parts.zero_grad(set_to_none=True)
-    for player in built.players:
-        for parameters, weights in player.groups(step, 1000):
-            values = {n: player.terms[n](view) for n in weights}
-            terms |= {f"{player.name}/{n}": v.detach() for n, v in values.items()}
-            passes.append((sum(weights[n] * v for n, v in values.items()), parameters))
-    for loss, parameters in passes:
-        torch.autograd.backward(loss, inputs=parameters, retain_graph=True)
+    terms = players.play(view_of(recipe, built.parts, step), built.players, 1000)
     gradients = {
         n: [None if w.grad is None else w.grad.clone() for w in part.parameters()] for n, part in built.parts.items()
     }

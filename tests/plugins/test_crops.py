@@ -36,7 +36,7 @@ def test_edits_see_what_training_saw(crop: str, tmp_path: Path, attredit_command
     seen = store.batch(np.arange(3)).float() / 255
     files = [folder / (WILD_IMAGES if boxed else IMAGES) / file for file in FILES[:3]]
     asked = [shown[NAME] for shown in editor.predict(files, box=boxes)]
-    torch.testing.assert_close(torch.tensor(asked), editor.probabilities(editor.encode(seen))[:, 0])
+    torch.testing.assert_close(torch.tensor(asked), editor.model.probabilities(editor.model.encode(seen))[:, 0])
     with Image.open(files[0]) as picture:
         assert editor.edit(files[0], {NAME: 1}, box=boxes and boxes[0]).size == picture.size
     if not boxed:

@@ -159,16 +159,16 @@ def test_a_resumed_run_starts_from_the_means_it_saved() -> None:
 def test_edits_tell_the_encoder_what_the_classifier_predicts(request_for: Any) -> None:
     overrides = NARROW | {"parts.classifier.options.hidden": 0, "latent_dim": Z}
     editor = load(train(request_for(method="cvae-gan", overrides=overrides, attributes=("Smiling", "Male"), steps=2)))
-    assert editor.classifier is not None
+    model = editor.model
     images = torch.rand(9, 3, 32, 32, generator=torch.Generator().manual_seed(3))
     with torch.inference_mode():
-        predicted = (editor.classifier(images).attrs > 0).float()
-        told, other = (editor.encoder(images, labels).mean for labels in (predicted, 1 - predicted))
-    code = editor.encode(images)
+        predicted = (model.parts["classifier"](images).attrs > 0).float()
+        told, other = (model.parts["encoder"](images, labels).mean for labels in (predicted, 1 - predicted))
+    code = model.encode(images)
     torch.testing.assert_close(code.mean, told)
     assert not torch.allclose(code.mean, other)
-    assert torch.equal(editor.attributes_of(code), predicted)
-    assert torch.equal(editor.probabilities(code), code.attrs.sigmoid())
+    assert torch.equal(code.labels, predicted)
+    assert torch.equal(model.probabilities(code), code.attrs.sigmoid())
 
 
 def test_an_encoder_that_reads_the_class_cannot_predict_it(request_for: Any) -> None:

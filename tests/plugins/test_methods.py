@@ -61,18 +61,16 @@ def test_trains_resumes_edits_and_samples(
 
     editor = load(whole.path)
     images = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    code = editor.encode(images)
+    code = editor.model.encode(images)
     assert code.attrs.shape == code.labels.shape == (3, len(attributes))
-    z, before = editor.latent(code), editor.attributes_of(code)
-    after = editor.changed(before, editor.schema.wanted({"Smiling": 1.5}), 1.0)
-    for attrs in (before, after):
-        decoded = editor.decode(z, attrs, code)
+    for changes in ({}, {"Smiling": 1.5}):
+        decoded = editor.model.decode(code, changes)
         assert decoded.shape == images.shape
         assert decoded.isfinite().all()
     assert set(editor.predict(PIXELS)) == set(attributes)
     assert editor.edit(PIXELS, Smiling=1).size == (36, 40)
     assert editor.edit(PIXELS, Smiling=1, mode="decoded").size == (32, 32)
-    assert editor.sweep(PIXELS, "Smiling", (0, 1)).size == (64, 32)
+    assert [frame.size for frame in editor.sweep(PIXELS, "Smiling", (0, 1))] == [(32, 32)] * 2
     if editor.config.recipe.prior is None:
         with pytest.raises(UsageError, match=rf"Method {method} cannot draw new images.*no prior"):
             editor.sample(2)
@@ -85,9 +83,8 @@ def test_builds_at_64_and_the_edit_follows_the_request(request_for: Any, method:
     overrides = narrow(method, "default")
     editor = load(train(request_for(method=method, overrides=overrides, steps=2, image_size=64)))
     images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    code = editor.encode(images)
-    z, before = editor.latent(code), editor.attributes_of(code)
-    same, other = (editor.decode(z, attrs, code) for attrs in (before, 1.0 - before))
+    code = editor.model.encode(images)
+    same, other = (editor.model.draw(code.z, attrs, code) for attrs in (code.labels, 1.0 - code.labels))
     assert same.shape == images.shape
     assert (same - other).abs().amax((1, 2, 3)).min() > 0
 

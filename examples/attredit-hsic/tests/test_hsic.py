@@ -9,7 +9,7 @@ import torch
 from attredit_hsic.independence import HSIC, hsic
 from torch import Tensor, nn
 
-from attredit import AttributeSchema, BatchView, Code
+from attredit import AttributeSchema, BatchView, Code, Model
 from attredit.rows import Slice
 from attredit.testing import check_plugin
 
@@ -82,10 +82,8 @@ def test_the_encoder_is_told_which_way_independence_lies() -> None:
     optimizer = torch.optim.Adam(encoder.parameters(), lr=0.01)
     seen = []
     for _ in range(60):
-        view = BatchView(
-            {"encoder": encoder}, AttributeSchema.of_binary(["Smiling"]), images, labels,
-            rows=Slice(0, 16, 16), seed=0, step=0, latent_dim=5,
-        )  # fmt: skip
+        model = Model({"encoder": encoder}, AttributeSchema.of_binary(["Smiling"]), latent_dim=5)
+        view = BatchView(model, images, labels, rows=Slice(0, 16, 16), seed=0, step=0)
         optimizer.zero_grad()
         penalty = HSIC().penalty(view)
         penalty.backward()
