@@ -15,10 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from attredit.runs.config import RunConfig
-
 from attredit.evaluation import evaluate
 from attredit.launch import Request, train
+from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.training.observer import Observer
 

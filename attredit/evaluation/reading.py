@@ -70,11 +70,9 @@ def directions(attribute: Attribute, truth: Tensor) -> Iterator[tuple[str, Tenso
 
 def _needless(editor: Editor, seen: Seen, attribute: Attribute, truth: Tensor) -> Tensor:
     """(B,) mean absolute change of the composite edits to the value that each image has."""
-    attrs = seen.before.clone()
+    model, decoded = editor.model, seen.reconstruction.clone()
     for value in range(len(attribute.values)):
-        chosen = truth == value
-        attrs[chosen] = editor.changed(attrs[chosen], editor.schema.wanted({attribute.name: value}), 1.0)
-    decoded, new = seen.reconstruction.clone(), (attrs != seen.before).any(1)
-    if new.any():
-        decoded[new] = editor.decode(seen.z[new], attrs[new], taken(seen.code, new))
-    return (editor.composite(seen.images, seen.reconstruction, decoded) - seen.images).abs().flatten(1).mean(1)
+        new = (truth == value) & (model.changed(seen.code, {attribute.name: value}) != seen.before).any(1)
+        if new.any():
+            decoded[new] = model.decode(taken(seen.code, new), {attribute.name: value})
+    return (model.composite(seen.images, seen.reconstruction, decoded) - seen.images).abs().flatten(1).mean(1)

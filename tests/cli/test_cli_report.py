@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from attredit.runs.config import RunConfig
 
 from attredit.attributes import Attribute
 from attredit.editing.editor import Editor
@@ -26,6 +25,7 @@ from attredit.report.curves import series_of, svg
 from attredit.report.faces import EDIT, MISS, TRUTH, edits_of, pick
 from attredit.report.figures import headline, markdown, missing, moved_most, rows
 from attredit.report.grid import cell_size, grid, wrapped
+from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.training.players import build
 

@@ -180,12 +180,12 @@ LABELS = torch.tensor([[1, MISSING, 0], [MISSING, MISSING, MISSING], [0, 2, 1], 
 UNKNOWN = MIXED.encode(LABELS).isnan()
 
 
-def view(predictor: str = "encoder", labels: Tensor = LABELS, **options: Any) -> BatchView:
+def view(predictor: str = "encoder", labels: Tensor = LABELS, decode_with: str = "true") -> BatchView:
     torch.manual_seed(0)
     parts = {"encoder": Told(), "decoder": Remembers(), "classifier": Classifier()}
     images = torch.rand(4, 3, 8, 8)
-    model = Model(parts, MIXED, latent_dim=3, predictor=predictor)
-    return BatchView(model, images, labels, rows=Slice(0, 4, 4), seed=0, step=0, **options)
+    model = Model(parts, MIXED, latent_dim=3, predictor=predictor, decode_with=decode_with)
+    return BatchView(model, images, labels, rows=Slice(0, 4, 4), seed=0, step=0)
 
 
 @pytest.mark.parametrize("predictor", ["encoder", "classifier"])

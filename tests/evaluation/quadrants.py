@@ -15,8 +15,7 @@ import torch
 
 from attredit.attributes import Attribute, AttributeSchema
 from attredit.data import Geometry, Store
-from attredit.editing.composite import blend_batch
-from attredit.editing.editor import Editor
+from attredit.editing.model import Model
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.judge import Reading
 from attredit.evaluation.subset import spread
@@ -69,14 +68,14 @@ class Reader:
         return self.look(images).logits
 
 
-class Quadrants:
-    """An editor of some attributes of `world`; what it does beyond setting quadrants is `decoding`'s affair."""
+class Quadrants(Model):
+    """An editor, and its model, of some attributes of `world`; what it does beyond setting quadrants is `decoding`'s."""
 
     device = torch.device("cpu")
-    changed = Editor.changed
 
     def __init__(self, edits=("Smiling",), world=BINARY, decoding=None, logvar=None, prior=None):
-        self.world, self.schema, self.logvar = world, world.select(edits), logvar
+        super().__init__({}, world.select(edits), latent_dim=SIZE**2)
+        self.world, self.logvar = world, logvar
         self.config = SimpleNamespace(recipe=SimpleNamespace(prior=prior))
         self.decoding = decoding or self.perfect
         self.encoded = self.decoded = 0
@@ -86,22 +85,18 @@ class Quadrants:
         labels = read(images, self.world)[:, [self.world.index(n) for n in self.schema.names]]
         logits = 20 * self.schema.encode(labels) - 10
         logvar = None if self.logvar is None else torch.full_like(images.flatten(1), self.logvar)
-        return Code(images.flatten(1), logvar, logits, (images,))
+        flat = images.flatten(1)
+        return Code(flat, logvar, logits, (images,), self._as_told(logits), flat)
 
-    def latent(self, code):
-        return code.mean
+    @property
+    def model(self):
+        return self
 
-    def attributes_of(self, code):
-        return self.schema.encode(self.schema.decode(self.schema.probabilities(code.attrs)))
-
-    def decode(self, z, attrs, code=None):
+    def draw(self, z, attrs, code=None):
         if code is not None:
             assert len(z) == len(attrs) == len(code.mean) == len(code.skips[0]), "rows of different images"
         self.decoded += len(z)
         return self.decoding(z.view(-1, 1, SIZE, SIZE).clone(), attrs)
-
-    def composite(self, images, before, after):
-        return blend_batch(images, before, after)
 
     def perfect(self, images, attrs):
         """Each edited attribute's quadrant at the level of the wanted label."""

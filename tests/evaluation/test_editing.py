@@ -79,7 +79,7 @@ def test_a_blind_encoder_still_faces_true_labels():
     """Edits ask for the opposite of what is there, not of what the encoder believes."""
     editor = q.Quadrants()
     perfect = editor.encode
-    editor.encode = lambda images: perfect(images)._replace(attrs=torch.full((len(images), 1), -5.0))
+    editor.encode = lambda images: perfect(images)._replace(labels=torch.zeros(len(images), 1))
     labels = q.labels_of(300)
     got, _ = figures(editor, q.data_of(labels))
     assert got["edit_success"].value == got["class0"].value == got["class1"].value == 1

@@ -88,7 +88,7 @@ def test_samples_are_decoded_from_the_prior_with_the_images_labels():
             return torch.full((len(z), 1, q.SIZE, q.SIZE), 0.5) + 0.05 * z[:, :1, None, None]
         return editor.decoding(z.view(-1, 1, q.SIZE, q.SIZE).clone(), attrs)
 
-    editor.decode = decode
+    editor.draw = decode
     got, _, labels, data = figures(editor)
     z, attrs = (torch.cat(parts) for parts in zip(*asked, strict=True))
     assert attrs[:, 0].tolist() == labels[:, 0].tolist()
