@@ -69,7 +69,7 @@ class Reader:
 
 
 class Quadrants(Model):
-    """An editor, and its model, of some attributes of `world`; what it does beyond setting quadrants is `decoding`'s."""
+    """An editor, and its model, of some attributes of `world`; what else it does than set quadrants is `decoding`'s."""
 
     device = torch.device("cpu")
 
