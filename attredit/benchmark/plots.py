@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from io import StringIO
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
+
+from markupsafe import Markup
 
 from attredit.benchmark.compare import Comparison, Row
 from attredit.report.curves import Series
+from attredit.report.drawing import TEXT, svg
 
-Plot = tuple[str, str]
+Plot = tuple[str, Markup]
 
 # Told apart also by readers who do not see red and green alike (Okabe and Ito 2008).
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")
-_TEXT = "#010203"
 _SIZE = (4.6, 3.2)
 
 
@@ -22,21 +24,14 @@ def tradeoff(comparison: Comparison, across: str = "leakage_mean", up: str = "ed
     rows = [row for row in comparison.rows if {across, up} <= row.values.keys()]
     if len(rows) < 2:
         return None
-    figure, axes = _axes(across, up)
-    colours = _Colours()
-    for row in rows:
-        x, y = row.values[across].estimate, row.values[up].estimate
-        axes.errorbar(
-            x.value,
-            y.value,
-            xerr=_around(x),
-            yerr=_around(y),
-            fmt="o",
-            linewidth=1,
-            markersize=5,
-            **colours(row.method),
-        )
-    return f"{up} against {across}", _svg(figure, axes)
+
+    def draw(axes: Any, colours: _Colours) -> None:
+        for row in rows:
+            x, y = row.values[across].estimate, row.values[up].estimate
+            intervals = {"xerr": _around(x), "yerr": _around(y)}
+            axes.errorbar(x.value, y.value, fmt="o", linewidth=1, markersize=5, **intervals, **colours(row.method))
+
+    return _plot(comparison.title, f"{up} against {across}", across, up, draw)
 
 
 def along(comparison: Comparison, metrics: Sequence[str] = ("edit_success", "leakage_mean", "mse")) -> list[Plot]:
@@ -47,29 +42,37 @@ def along(comparison: Comparison, metrics: Sequence[str] = ("edit_success", "lea
         if not any(len(rows) > 1 for rows in lines.values()):
             continue
         for metric in metrics:
-            if not any(metric in row.values for rows in lines.values() for _, row in rows):
-                continue
-            figure, axes = _axes(key, metric)
-            colours = _Colours()
-            for label, rows in lines.items():
-                known = [(x, row.values[metric].estimate.value) for x, row in rows if metric in row.values]
-                if known:
-                    axes.plot(*zip(*known, strict=True), marker="o", markersize=4, **colours(label))
-            if all(x > 0 for rows in lines.values() for x, _ in rows):
-                axes.set_xscale("log")
-            found.append((f"{metric} along {key}", _svg(figure, axes)))
+            known = {label: [(x, row) for x, row in rows if metric in row.values] for label, rows in lines.items()}
+            if any(known.values()):
+                draw = partial(_draw_lines, metric, {label: rows for label, rows in known.items() if rows})
+                found.append(_plot(comparison.title, f"{metric} along {key}", key, metric, draw))
     return found
 
 
-def training(runs: Sequence[tuple[str, Series]]) -> Plot | None:
-    """The reconstruction loss by step of runs of methods, a colour for each method; None where no run has one."""
-    figure, axes = _axes("step", "rec")
-    colours = _Colours()
-    for method, series in runs:
-        own = next((values for name, values in series.items() if name.endswith("/rec")), None)
-        if own is not None:
-            axes.plot(*own, linewidth=1.2, **colours(method))
-    return ("Reconstruction loss in training", _svg(figure, axes)) if colours.given else None
+def training(title: str, runs: Sequence[tuple[str, Series]]) -> Plot | None:
+    """The reconstruction loss by step of runs of methods, a colour for each method; None where no run has one.
+
+    Args:
+        title: Of the comparison.
+        runs: Methods, and losses of a run of each.
+    """
+    known = [(method, own) for method, series in runs for name, own in series.items() if name.endswith("/rec")]
+    if not known:
+        return None
+
+    def draw(axes: Any, colours: _Colours) -> None:
+        for method, (steps, values) in known:
+            axes.plot(steps, values, linewidth=1.2, **colours(method))
+
+    return _plot(title, "Reconstruction loss in training", "step", "rec", draw)
+
+
+def _draw_lines(metric: str, lines: Mapping[str, list[tuple[float, Row]]], axes: Any, colours: _Colours) -> None:
+    for label, rows in lines.items():
+        points = [(x, row.values[metric].estimate.value) for x, row in rows]
+        axes.plot(*zip(*points, strict=True), marker="o", markersize=4, **colours(label))
+    if all(x > 0 for rows in lines.values() for x, _ in rows):
+        axes.set_xscale("log")
 
 
 def _lines(rows: Sequence[Row], key: str) -> dict[str, list[tuple[float, Row]]]:
@@ -83,31 +86,22 @@ def _lines(rows: Sequence[Row], key: str) -> dict[str, list[tuple[float, Row]]]:
     return {label: sorted(found, key=lambda pair: pair[0]) for label, found in lines.items()}
 
 
-def _axes(across: str, up: str) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
+def _plot(table: str, title: str, across: str, up: str, draw: Callable[[Any, _Colours], None]) -> Plot:
+    """One pair of axes with a legend above it."""
 
-    figure = Figure(figsize=_SIZE, layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_xlabel(across, color=_TEXT)
-    axes.set_ylabel(up, color=_TEXT)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_TEXT)
-    axes.tick_params(colors=_TEXT)
-    return figure, axes
+    def whole(figure: Any) -> None:
+        axes = figure.add_subplot()
+        axes.set_xlabel(across, color=TEXT)
+        axes.set_ylabel(up, color=TEXT)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(TEXT)
+        axes.tick_params(colors=TEXT)
+        colours = _Colours()
+        draw(axes, colours)
+        columns = 2 if len(colours.given) > 3 else 3
+        figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=8, labelcolor=TEXT)
 
-
-def _svg(figure: Any, axes: Any) -> str:
-    import matplotlib
-
-    columns = 2 if len(axes.get_legend_handles_labels()[1]) > 3 else 3
-    figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=8, labelcolor=_TEXT)
-    # Names inside the drawing are made from the salt: those of two drawings on one page must differ.
-    salt = "/".join([axes.get_xlabel(), axes.get_ylabel(), *axes.get_legend_handles_labels()[1]])
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 9}):
-        text = StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    drawn = text.getvalue()
-    return drawn[drawn.index("<svg") :].replace(_TEXT, "currentColor").replace("<svg", '<svg role="img"', 1)
+    return title, svg(f"{table}: {title}", _SIZE, whole)
 
 
 def _around(estimate: Any) -> list[list[float]] | None:

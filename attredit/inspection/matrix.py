@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-# A colour of the SVG that the page replaces by that of its own text.
-_TEXT = "#010203"
+from attredit.report.drawing import TEXT, svg
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 _DARK, _LIGHT = "#1c2126", "#ffffff"
 # Up to so many attributes there is room for figures.
 _MOST_FIGURES = 14
 
 
-def matrix_svg(matrix: np.ndarray, names: Sequence[str]) -> str:
+def matrix_svg(matrix: np.ndarray, names: Sequence[str]) -> Markup:
     """An SVG element: red where two attributes come together, blue where they exclude each other.
 
     Grey where one of them has one value only.
@@ -24,19 +26,10 @@ def matrix_svg(matrix: np.ndarray, names: Sequence[str]) -> str:
         matrix: (n, n) from -1 to 1, or not a number.
         names: Of the attributes.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
     side = 2.2 + max(2.0, 0.34 * len(names))
-    salt = "/".join(names)
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 9}):
-        figure = Figure(figsize=(side + 0.8, side), layout="constrained")
-        _draw(figure, matrix, [name.replace("_", " ") for name in names])
-        text = StringIO()
-        figure.savefig(text, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
-    drawn = text.getvalue()
-    label = f'<svg role="img" aria-label="Correlations of {len(names)} attributes"'
-    return drawn[drawn.index("<svg") :].replace(_TEXT, "currentColor").replace("<svg", label, 1)
+    shown = [name.replace("_", " ") for name in names]
+    label = f"Correlations of {len(names)} attributes"
+    return svg(label, (side + 0.8, side), lambda figure: _draw(figure, matrix, shown))
 
 
 def _draw(figure: Any, matrix: np.ndarray, names: Sequence[str]) -> None:
@@ -49,10 +42,10 @@ def _draw(figure: Any, matrix: np.ndarray, names: Sequence[str]) -> None:
     places = np.arange(len(names)) + 0.5
     axes.set_xticks(places, names, rotation=90)
     axes.set_yticks(places, names)
-    axes.tick_params(colors=_TEXT, length=0)
+    axes.tick_params(colors=TEXT, length=0)
     bar = figure.colorbar(mesh, ax=axes, shrink=0.6)
     bar.outline.set_visible(False)
-    bar.ax.tick_params(colors=_TEXT, length=0)
+    bar.ax.tick_params(colors=TEXT, length=0)
     if len(names) <= _MOST_FIGURES:
         for (row, column), value in np.ndenumerate(matrix):
             # Rounded first, and 0 added: no minus before a zero.

@@ -2,13 +2,15 @@
 
 grid.py      labelled grids of images
 faces.py     test faces and what a model makes of them
+drawing.py   what matplotlib draws, in the colours of a page
 curves.py    losses over training
 figures.py   evaluation.json in words, groups and order
 commands.py  the command line that a run came from
-document.py  what all HTML pages have
+document.py  HTML pages, from templates: document.html.jinja has what all have, parts.html.jinja what some have
 page.py      report.html
 summary.py   report.png
-files.py     whole files or none
+card.py      README.md of a run, its model card
+doctor.py    what is wrong with a run
 
 Names are resolved when first used, as in `attredit` itself: torch and matplotlib are loaded by what needs them.
 """

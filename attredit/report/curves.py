@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from io import BytesIO, StringIO
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from attredit.report.drawing import ACCENT, TEXT, svg
 from attredit.report.grid import INK, MUTED
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from PIL.Image import Image
 
 Series = dict[str, tuple[list[int], list[float]]]
 
-ACCENT = "#3b6fd4"
-# Colours of the SVG that the page replaces by its own, light or dark.
-_TEXT, _LINE = "#010203", "#040506"
+_LINE = "#3b6fd4"
 _DPI = 100
 
 
@@ -31,19 +31,10 @@ def series_of(lines: Iterable[Mapping[str, Any]]) -> Series:
     return found
 
 
-def svg(name: str, steps: list[int], values: list[float]) -> str:
-    """One curve as an SVG element whose colours and font are those of the page around it."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 9}):
-        figure = Figure(figsize=(2.8, 1.7), layout="constrained")
-        _draw(figure.add_subplot(), steps, values, _TEXT, _LINE)
-        text = StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    drawn = text.getvalue()
-    drawn = drawn[drawn.index("<svg") :]
-    return drawn.replace(_TEXT, "currentColor").replace(_LINE, "var(--accent)").replace("<svg", '<svg role="img"', 1)
+def curve(name: str, steps: list[int], values: list[float]) -> Markup:
+    """One curve as an SVG element."""
+    label = f"{name} from {values[0]:.3g} to {values[-1]:.3g}"
+    return svg(label, (2.8, 1.7), lambda figure: _draw(figure.add_subplot(), steps, values, TEXT, ACCENT))
 
 
 def panel(series: Series, width: int, height: int, columns: int = 2) -> Image:
@@ -58,7 +49,7 @@ def panel(series: Series, width: int, height: int, columns: int = 2) -> Image:
         figure = Figure(figsize=(width / _DPI, height / _DPI), layout="constrained")
         for i, (name, (steps, values)) in enumerate(series.items()):
             axes = figure.add_subplot(rows, columns, i + 1)
-            _draw(axes, steps, values, MUTED, ACCENT)
+            _draw(axes, steps, values, MUTED, _LINE)
             axes.set_title(name.rpartition("/")[2], loc="left", fontsize=9, color=INK)
         buffer = BytesIO()
         figure.savefig(buffer, format="png", dpi=2 * _DPI, metadata={"Software": None})

@@ -1,44 +1,49 @@
-"""An HTML page that needs no other file: what all pages have around what they say."""
+"""HTML pages that need no other file, from templates that lie beside the code of each; what they are given is escaped.
+
+``report/document.html.jinja`` has what all pages have, ``report/parts.html.jinja`` what some have. All know `image`
+and the module `faces`; everything else is given to them.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
-from html import escape
-from importlib.resources import files
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
+from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from attredit.report import faces
 from attredit.report.encoding import encoded
+from attredit.report.grid import Pixels, as_image
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from PIL.Image import Image
+_ROOMS = Path(__file__).parents[1]
 
 
-def document(title: str, body: Iterable[str], *, styles: Iterable[str] = (), script: str = "") -> str:
-    """The whole page.
+def rendered(template: str, **given: Any) -> str:
+    """A page.
 
     Args:
-        title: Shown by the browser.
-        body: Elements of its main part.
-        styles: Packages whose page.css comes after the common one.
-        script: JavaScript that runs at the end.
+        template: Where it lies, as ``report/page.html.jinja``.
+        **given: What it shows.
     """
-    packages = ("attredit.report", *styles)
-    style = "\n".join(files(package).joinpath("page.css").read_text("utf-8") for package in packages)
-    run = f"<script>\n{script}</script>\n" if script else ""
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{style}</style>\n</head>\n<body>\n<main>\n" + "\n".join(body) + f"\n</main>\n{run}</body>\n</html>\n"
-    )
+    return _environment().get_template(template).render(**given)
 
 
-def embedded(image: Image, alt: str, name: Path) -> str:
-    """An image as an element that holds it, in the format that a file name's ending says."""
-    kind = {".jpg": "jpeg"}.get(name.suffix, name.suffix[1:])
-    data = base64.b64encode(encoded(image, name)).decode()
-    width, height = image.size
-    source = f"data:image/{kind};base64,{data}"
-    return f'<img src="{source}" alt="{escape(alt)}" width="{width}" height="{height}" loading="lazy">'
+def image(pixels: Pixels, alt: str, ending: str = ".png") -> Markup:
+    """An image (H, W, C) as an element that holds it, in the format of a file name's ending."""
+    kind = {".jpg": "jpeg"}.get(ending, ending[1:])
+    data = base64.b64encode(encoded(as_image(pixels), Path(f"image{ending}"))).decode()
+    height, width = pixels.shape[:2]
+    element = '<img src="data:image/{};base64,{}" alt="{}" width="{}" height="{}" loading="lazy">'
+    return Markup(element).format(kind, data, alt, width, height)
+
+
+@cache
+def _environment() -> Environment:
+    loader = FileSystemLoader(_ROOMS)
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.globals |= {"image": image, "faces": faces}
+    made.filters |= {"spaced": lambda name: name.replace("_", " "), "counted": lambda n: f"{n:,}"}
+    return made

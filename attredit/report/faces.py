@@ -69,6 +69,15 @@ class Edits:
     faces: tuple[Face, ...]
     sweeps: tuple[tuple[Pixels, ...], ...]
 
+    def groups(self) -> list[list[Face]]:
+        """The faces of each value."""
+        values = dict.fromkeys(face.before for face in self.faces)
+        return [[face for face in self.faces if face.before == value] for value in values]
+
+    def first(self, each: int) -> list[Face]:
+        """Up to so many faces of each value."""
+        return [face for group in self.groups() for face in group[:each]]
+
 
 def value_title(attribute: Attribute, value: int) -> str:
     """What a value is called above its column: "without Smiling", "Hair blond"."""

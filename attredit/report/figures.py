@@ -56,6 +56,11 @@ class Row:
     interval: str
     n: str
 
+    @property
+    def is_detail(self) -> bool:
+        """Whether it says more of the figure above it."""
+        return self.label.startswith(("of these", "for comparison"))
+
 
 _FIDELITY, _EDITING, _TRUTH, _LEAKAGE, _OTHER = "Fidelity", "Editing", "Against the true edit", "Leakage", "Other"
 _IDENTITY, _REALISM = "Identity: cosine distance of embeddings", "Realism: distances between sets"

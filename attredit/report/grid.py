@@ -30,9 +30,14 @@ def cell_size(size: int) -> int:
     return size * math.ceil(_VISIBLE / size)
 
 
+def as_image(pixels: Pixels) -> Image.Image:
+    """An array (H, W, 1 or 3) as an RGB image."""
+    return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)).convert("RGB")
+
+
 def picture(pixels: Pixels, side: int) -> Image.Image:
     """An array (H, W, 1 or 3) as an RGB image of a given side."""
-    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)).convert("RGB")
+    image = as_image(pixels)
     return image if image.size == (side, side) else image.resize((side, side), Image.Resampling.BICUBIC)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
 from attredit.report.curves import panel
-from attredit.report.faces import MISS, SWEEP, Edits, Face
+from attredit.report.faces import MISS, SWEEP, Edits
 from attredit.report.figures import rows
 from attredit.report.grid import INK, MUTED, PAPER, font, grid, picture
 
@@ -74,15 +73,8 @@ def _title(draw: ImageDraw.ImageDraw, content: Content) -> None:
 
 def _grid(edits: Edits, count: int) -> Image.Image:
     columns = [column for column in edits.columns if column != MISS]
-    faces = _balanced(edits.faces, count)
+    faces = edits.first(max(1, count // len(edits.groups())))
     return grid([[face.images[column] for column in columns] for face in faces], columns=columns)
-
-
-def _balanced(faces: Sequence[Face], count: int) -> list[Face]:
-    """Some of the faces, as many of each value."""
-    values = list(dict.fromkeys(face.before for face in faces))
-    each = max(1, count // len(values))
-    return [face for value in values for face in [f for f in faces if f.before == value][:each]]
 
 
 def _figures(draw: ImageDraw.ImageDraw, content: Content, x: int, y: int) -> int:

@@ -53,7 +53,7 @@ def test_the_places_of_a_method_in_the_grid_share_a_colour_and_one_line_of_the_l
     assert plot is not None
     assert {"a", "b"} <= words(plot[1])
     assert not any("kl=" in word for word in words(plot[1]))
-    curves = training([(r.method, {"autoencoder/rec": ([1, 2], [2.0, 1.0])}) for r in rows])
+    curves = training("made", [(r.method, {"autoencoder/rec": ([1, 2], [2.0, 1.0])}) for r in rows])
     assert curves is not None
     assert re.findall(r">\s*([ab])\s*</text>", curves[1]) == ["a", "b"]
 
@@ -72,8 +72,8 @@ def test_one_metric_against_another_needs_two_rows_that_have_both() -> None:
 
 
 def test_reconstruction_losses_are_drawn_where_there_are_any() -> None:
-    assert training([("a", {"autoencoder/kl": ([1], [2.0])})]) is None
-    plot = training([("a", {"autoencoder/rec": ([1, 2], [2.0, 1.0])}), ("b", {})])
+    assert training("made", [("a", {"autoencoder/kl": ([1], [2.0])})]) is None
+    plot = training("made", [("a", {"autoencoder/rec": ([1, 2], [2.0, 1.0])}), ("b", {})])
     assert plot is not None
     assert "a" in words(plot[1])
     assert "b" not in words(plot[1])

@@ -21,7 +21,7 @@ from attredit.recipe import resolve
 from attredit.report import write_report
 from attredit.report.card import write_card
 from attredit.report.commands import train_command
-from attredit.report.curves import series_of, svg
+from attredit.report.curves import curve, series_of
 from attredit.report.faces import EDIT, MISS, TRUTH, edits_of, pick
 from attredit.report.figures import headline, markdown, missing, moved_most, rows
 from attredit.report.grid import cell_size, grid, wrapped
@@ -118,12 +118,12 @@ def test_a_loss_that_starts_late_has_its_own_steps() -> None:
 
 
 def test_curves_take_the_colours_of_their_page() -> None:
-    drawn = svg("a/x", [1, 2], [1.0, 2.0])
+    drawn = curve("a/x", [1, 2], [1.0, 2.0])
     assert drawn.startswith("<svg")
     assert "currentColor" in drawn
     assert "var(--accent)" in drawn
     assert "#010203" not in drawn
-    assert drawn == svg("a/x", [1, 2], [1.0, 2.0])
+    assert drawn == curve("a/x", [1, 2], [1.0, 2.0])
 
 
 def test_figures_are_grouped_ordered_and_written_by_unit() -> None:
