@@ -1,5 +1,8 @@
-"""Structural similarity of images: Wang et al. 2004, "Image quality assessment: from error visibility to structural
-similarity", equation 13, with the authors' window and constants; at the border, images go on as in a mirror."""
+"""Structural similarity of images.
+
+Wang et al. 2004, "Image quality assessment: from error visibility to structural similarity", equation 13, with the
+authors' window and constants; at the border, images go on as in a mirror.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,14 @@ _C1, _C2 = 0.01**2, 0.03**2
 
 
 def structural_similarity(a: Tensor, b: Tensor) -> Tensor:
-    """(B, C, H, W) similarity of the windows around each pixel of images in [0, 1], at most 1, which equal ones have."""
+    """(B, C, H, W) similarity of the windows around each pixel of images in [0, 1]; at most 1, of equal ones."""
     moments = _smooth(torch.cat([a, b, a * a, b * b, a * b]))
-    mean_a, mean_b, square_a, square_b, product = moments.split(len(a))
+    mean_a, mean_b, square_a, square_b, product = moments.chunk(5)
     # Rounding may take these below zero, by far less than the constant that is added.
     variance_a, variance_b, covariance = square_a - mean_a**2, square_b - mean_b**2, product - mean_a * mean_b
     alike = (2 * mean_a * mean_b + _C1) * (2 * covariance + _C2)
-    return alike / ((mean_a**2 + mean_b**2 + _C1) * (variance_a + variance_b + _C2))
+    similarity: Tensor = alike / ((mean_a**2 + mean_b**2 + _C1) * (variance_a + variance_b + _C2))
+    return similarity
 
 
 def _smooth(images: Tensor) -> Tensor:
