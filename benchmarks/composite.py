@@ -30,8 +30,8 @@ import attredit
 from attredit.cli.console import progress
 from attredit.cli.tables import table
 from attredit.data import Frame
+from attredit.data.pixels import to_bytes
 from attredit.editing.composite import blend, edit_mask, fitted
-from attredit.editing.images import to_bytes
 from attredit.evaluation.similarity import structural_similarity
 from attredit.report.grid import Pixels, grid
 

@@ -16,6 +16,7 @@ import numpy as np
 from attredit.data.boxes import BOX, Box, box_of
 from attredit.data.geometry import Geometry
 from attredit.data.left_out import Broken, broken_json, read_broken
+from attredit.data.pixels import white_in
 from attredit.data.shards import header_of, name_of, shards_of, write_whole
 from attredit.errors import AttrEditError, DataError, RunError
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 # Images that are decoded together are in memory together, at their own size.
 TOGETHER = 16
+
+# Images whose range is looked at before any is decoded.
+_LOOKED_AT = 64
 
 
 class Done(NamedTuple):
@@ -159,7 +163,7 @@ class Decoder:
     def __init__(self, job: Job, rows: Dataset | None = None) -> None:
         self.job = job
         with reading(job.where):
-            self.rows: Any = job.source.open(job.split) if rows is None else rows
+            self.rows: Any = stored(job.source.open(job.split) if rows is None else rows)
 
     def decode(self, rows: range) -> Done:
         """Decode the rows of a shard and write it.
@@ -179,9 +183,7 @@ class Decoder:
         for start in range(0, len(rows), TOGETHER):
             some = rows[start : start + TOGETHER]
             pixels = np.zeros((len(some), *self.job.image_shape), np.uint8)
-            with reading(self.job.where), warnings.catch_warnings():
-                # What PIL has to remark on an image that it decodes: whether one is broken is no matter of filters.
-                warnings.filterwarnings("ignore", module="PIL")
+            with reading(self.job.where), _without_remarks():
                 broken += self._decode(some, pixels)
             yield pixels.data
         if broken:
@@ -243,36 +245,58 @@ def _is_of_the_system(error: Exception) -> bool:
 
 
 def as_pixels(image: Any, geometry: Geometry, box: Any = None) -> np.ndarray:
-    """(size, size, C) uint8 from a PIL image, or from an array or nested list (H, W) or (H, W, C).
+    """(size, size, C) uint8.
 
     Args:
-        image: The image.
+        image: See `attredit.data.pixels.colours_of`; or nested lists.
         geometry: Crop and size.
         box: Left, top, width and height of the image's box, for the crop ``box`` alone.
 
     Raises:
-        DataError: it is None, or an array that is no image; or its box is none, or lies outside.
+        DataError: it is None; or its box is none, or lies outside.
+        OSError, SyntaxError, ValueError, OverflowError, UsageError: it is no image.
     """
-    from PIL import Image
-
     if image is None:
         raise DataError("it is missing")
     around = _around(box) if geometry.crop == "box" else None
-    if not isinstance(image, Image.Image):
-        # Lists are what `datasets` makes of array columns; those that are not 0 to 255 overflow, and are refused.
-        array = np.asarray(image, np.uint8) if isinstance(image, list) else np.asarray(image)
-        if array.dtype not in (np.uint8, np.uint16) or array.ndim not in (2, 3):
-            raise DataError(f"an array of {array.dtype} {array.shape} is no image, uint8 (H, W, C) is")
-        height, width = array.shape[:2]
-        if (
-            array.dtype == np.uint8
-            and array.shape[2:] == (geometry.channels,)
-            and geometry.keeps(width, height, around)
-        ):
-            return array
-        image = Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array)
+    if isinstance(image, list):
+        # What `datasets` makes of columns of arrays; what is beyond overflows, and is refused.
+        image = np.asarray(image, np.uint8 if geometry.white is None else np.uint16)
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape[2:] == (geometry.channels,):
+        height, width = image.shape[:2]
+        if geometry.keeps(width, height, around):
+            return image
     array = np.asarray(geometry.apply(image, around))
     return array[..., None] if array.ndim == 2 else array
+
+
+def stored(rows: Dataset) -> Any:
+    """Rows with images as they lie in files, where they do: they are decoded here, as for editing."""
+    from datasets import Image
+
+    feature = rows.features.get("image")
+    if rows.format["type"] is not None or not isinstance(feature, Image) or feature.mode is not None:
+        return rows
+    return rows.cast_column("image", Image(decode=False))
+
+
+def white_among(rows: Dataset) -> float | None:
+    """What is white in a split whose images have more than 8 bits, by some that are evenly spread; else None."""
+    found = stored(rows)
+    if found.format["type"] is not None:
+        # A source that draws images, or decodes its own, knows what it does.
+        return None
+    places = np.unique(np.linspace(0, len(found) - 1, min(_LOOKED_AT, len(found))).astype(np.int64))
+    with _without_remarks():
+        return white_in(found.select(places)["image"][:]) if "image" in found.features else None
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Of PIL, on an image that it decodes: whether one is broken is no matter of filters."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
 
 
 def _around(box: Any) -> Box:

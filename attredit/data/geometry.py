@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from attredit.data.boxes import HINT, Box
 from attredit.data.frames import Bounds, Frame
+from attredit.data.pixels import shown
 from attredit.errors import DataError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Geometry:
             ``none`` has the longer side, so that nothing is lost: pixels of the image's edge are repeated outwards.
             ``celeba`` has 148/178 of the shorter side: of CelebA, the 148x148 that many VAEs of it are trained on.
             ``box`` is around a box that comes with each image; see `frame_around`.
+        white: What is white in images of more than 8 bits; when None, their values say. See `pixels.py`.
 
     Raises:
         UsageError: an unknown crop.
@@ -43,6 +45,7 @@ class Geometry:
     size: int
     channels: int = 3
     crop: Crop = "centre"
+    white: float | None = None
 
     def __post_init__(self) -> None:
         if self.crop not in CROPS:
@@ -88,20 +91,24 @@ class Geometry:
         """
         return self.frame(width, height, box).bounds == (0, 0, width, height) == (0, 0, self.size, self.size)
 
-    def apply(self, image: Image, box: Box | Frame | None = None) -> Image:
-        """Rotate as EXIF says, convert to the model's mode, crop and resize.
+    def apply(self, image: Any, box: Box | Frame | None = None) -> Image:
+        """What is shown of any file or array, in the model's mode, cropped and resized.
+
+        Args:
+            image: See `attredit.data.pixels.colours_of`.
+            box: See `frame`.
 
         Raises:
-            DataError: as `frame`, of the rotated image.
+            DataError: as `frame`, of the upright image.
+            OSError, SyntaxError, ValueError, UsageError: it is no image.
         """
         from PIL import Image as PIL
-        from PIL import ImageOps
 
-        image = convert(ImageOps.exif_transpose(image), self.channels)
-        if self.keeps(*image.size, box):
-            return image
+        seen = shown(image, self.white).convert("L" if self.channels == 1 else "RGB")
+        if self.keeps(*seen.size, box):
+            return seen
         # Cropped first: resize with box= lets the filter reach pixels outside the square.
-        return _cut(image, self.frame(*image.size, box)).resize((self.size, self.size), PIL.Resampling.BICUBIC)
+        return _cut(seen, self.frame(*seen.size, box)).resize((self.size, self.size), PIL.Resampling.BICUBIC)
 
 
 def frame_around(box: Box, margin: float = MARGIN) -> Frame:
@@ -166,28 +173,3 @@ def _rectangle(image: Image, bounds: Bounds) -> Image:
     from PIL import Image as PIL
 
     return PIL.fromarray(extended(np.asarray(image), bounds))
-
-
-def convert(image: Image, channels: int) -> Image:
-    """To grey or RGB of 8 bits; transparency over white; 16-bit grey is scaled, not clipped."""
-    from PIL import Image as PIL
-
-    mode = "L" if channels == 1 else "RGB"
-    if image.mode == mode:
-        return image
-    image = eight_bit(image)
-    if "A" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = PIL.new("RGBA", image.size, "white")
-        image = PIL.alpha_composite(white, image)
-    return image.convert(mode)
-
-
-def eight_bit(image: Image) -> Image:
-    """16-bit grey scaled to 8 bits, because PIL's own conversion clips at 255; any other image as it is."""
-    if not image.mode.startswith("I"):
-        return image
-    import numpy as np
-    from PIL import Image as PIL
-
-    return PIL.fromarray((np.asarray(image, np.int64) >> 8).clip(0, 255).astype(np.uint8))

@@ -9,9 +9,10 @@ import hashlib
 import json
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attredit.data.decoding import Decoder, Job, Unwritable, reading, writing
+from attredit.data.decoding import Decoder, Job, Unwritable, reading, white_among, writing
 from attredit.data.geometry import Geometry
 from attredit.data.labels import read_labels
 from attredit.data.left_out import Broken, Unusable, broken_json, require_half
+from attredit.data.pixels import remark
 from attredit.data.shards import name_of, write_whole
 from attredit.data.workers import decode_all
+from attredit.errors import DataWarning
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 FORMAT = 4
 
 META, LABELS, BROKEN = "meta.json", "labels.npy", "broken.json"
+GEOMETRY = "geometry.json"
+"""Of a store that is not finished: how its shards were made."""
 KEPT_SECONDS = 7 * 24 * 3600.0
 """How long an unfinished store waits for somebody to go on with it."""
 
@@ -111,10 +116,11 @@ class Making:
         with reading(self.where):
             rows = self.source.open(self.split)
             labels = read_labels(rows, self.source.schema, self.where)
-        job = Job(self.source, self.split, self.name, self.geometry, part, len(labels))
+            geometry = self._looked_at(rows)
+        job = Job(self.source, self.split, self.name, geometry, part, len(labels))
         try:
             with writing(part.parent, job.needed):
-                _begin(part, labels, job.needed)
+                _begin(job, labels)
             broken = self._decode(job, rows, workers, progress)
             with writing(part.parent, job.needed):
                 self._finish(job, broken)
@@ -122,6 +128,15 @@ class Making:
             # A full disk needs the space. What cannot be removed now, the next one to make a store removes.
             shutil.rmtree(part, ignore_errors=True)
             raise
+
+    def _looked_at(self, rows: Dataset) -> Geometry:
+        """Told what is white in images of more than 8 bits, unless it knows."""
+        if self.geometry.white is not None:
+            return self.geometry
+        white = white_among(rows)
+        if said := remark(white):
+            warnings.warn(f"Images of {self.where} have {said}.", DataWarning, stacklevel=2)
+        return replace(self.geometry, white=white)
 
     def _decode(self, job: Job, rows: Dataset, workers: int | None, progress: Progress | None) -> list[Broken]:
         """Decode the shards that are not done yet; all images that cannot be."""
@@ -150,7 +165,7 @@ class Making:
             "split": self.split,
             "images": job.images - len(broken),
             "fingerprint": self.fingerprint,
-            "geometry": self.geometry.to_json(),
+            "geometry": job.geometry.to_json(),
             "schema": self.source.schema.to_json(),
             "checksums": {file: checksum_of(part / file) for file in files},
         }
@@ -160,15 +175,19 @@ class Making:
         part.rename(self.path)
 
 
-def _begin(part: Path, labels: np.ndarray, needed: int) -> None:
+def _begin(job: Job, labels: np.ndarray) -> None:
     """Write the labels, which are quick, if there is room for the images."""
+    part, like = job.folder, json.dumps(job.geometry.to_json()).encode()
+    if (part / GEOMETRY).exists() and (part / GEOMETRY).read_bytes() != like:
+        discard(part)
     part.mkdir(exist_ok=True)
     free = shutil.disk_usage(part).free + sum(file.stat().st_size for file in part.iterdir())
-    if free < needed:
+    if free < job.needed:
         raise OSError(f"only {free / 1e6:,.1f} MB are free")
     content = BytesIO()
     np.save(content, labels)
     write_whole(part / LABELS, [content.getbuffer()])
+    write_whole(part / GEOMETRY, [like])
 
 
 def _remove_leftovers(path: Path) -> None:

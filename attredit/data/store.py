@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tokenize import TokenError
@@ -125,19 +125,22 @@ def prepare(
     home = cache_dir() / "stores"
     # Names may be full ids, plugin/name.
     path = home / f"{re.sub('[^A-Za-z0-9_]+', '-', name)}-{split}-{geometry.size}-{fingerprint}"
-    if (store := _existing(path, fingerprint)) is None:
-        store = _made(Making(source, split, geometry, name, fingerprint, path), workers, progress)
+    making = Making(source, split, geometry, name, fingerprint, path)
+    if (store := _existing(making)) is None:
+        store = _made(making, workers, progress)
     tell_broken(store.broken, len(store.rows) + len(store.broken), f"split {split} of {name}", path / BROKEN, strict)
     return store
 
 
-def _existing(path: Path, fingerprint: str) -> Store | None:
+def _existing(making: Making) -> Store | None:
     """A store that is used now."""
-    store = read_store(path, fingerprint)
-    if store is not None:
-        # The directory's time of change says when it was last used. A cache that cannot be written to is never cleared.
-        with suppress(OSError):
-            os.utime(path)
+    store = read_store(making.path, making.fingerprint)
+    # What was looked at once may be known otherwise from the split that a model was trained on.
+    if store is None or making.geometry.white not in (None, store.geometry.white):
+        return None
+    # The directory's time of change says when it was last used. A cache that cannot be written to is never cleared.
+    with suppress(OSError):
+        os.utime(making.path)
     return store
 
 
@@ -146,7 +149,7 @@ def _made(making: Making, workers: int | None, progress: Progress | None) -> Sto
     with writing(making.path.parent):
         making.path.parent.mkdir(parents=True, exist_ok=True)
     with locked(making.path):
-        if (store := read_store(making.path, making.fingerprint)) is None:
+        if (store := _existing(making)) is None:
             making.make(workers, progress)
             store = read_store(making.path, making.fingerprint)
     assert store is not None
@@ -173,7 +176,8 @@ def require_classes(store: Store, names: Iterable[str], rows: np.ndarray | None 
 
 def fingerprint_of(source: DataSource, split: str, geometry: Geometry) -> str:
     """Hex digest of a split's images, labels and geometry, which a store of them has too; nothing is decoded."""
-    parts = [FORMAT, source.fingerprint(split), geometry.to_json(), source.schema.to_json()]
+    # What is white is looked up in the images.
+    parts = [FORMAT, source.fingerprint(split), replace(geometry, white=None).to_json(), source.schema.to_json()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from attredit.attributes import Attribute
 from attredit.data.boxes import Box
+from attredit.data.pixels import to_bytes
 from attredit.devices import device_of
 from attredit.editing.composite import blend
 from attredit.editing.faces import placed
-from attredit.editing.images import Output, Picture, as_dtype, as_float, read, to_bytes, write
+from attredit.editing.images import Output, Picture, as_dtype, as_float, read, under, write
 from attredit.editing.model import Model, moved
 from attredit.errors import UsageError
 from attredit.files import below, load_into, read_tensors
@@ -239,7 +240,7 @@ class Editor:
 
     def _read(self, images: Any, box: Any) -> tuple[list[Picture], bool]:
         """Pictures with their boxes, and whether there were many."""
-        pictures, many = read(images)
+        pictures, many = read(images, self.geometry.white)
         return placed(pictures, box, many, self.geometry.crop), many
 
     def _tensor(self, pictures: Sequence[Picture]) -> Tensor:
@@ -251,8 +252,8 @@ class Editor:
     def _blend(self, picture: Picture, before: np.ndarray, after: np.ndarray) -> Picture:
         """The decoded change within the picture's own pixels, at its own resolution."""
         height, width, _ = picture.pixels.shape
-        whole = blend(as_float(picture.pixels), before, after, self.geometry.frame(width, height, picture.box))
-        return Picture(as_dtype(whole, picture.pixels), picture.alpha)
+        whole = blend(picture.seen, before, after, self.geometry.frame(width, height, picture.box))
+        return Picture(as_dtype(under(picture, whole), picture.pixels), picture.alpha)
 
 
 def values_of(attribute: Attribute) -> tuple[float, ...] | tuple[str, ...]:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import BINARY, Attribute
+from attredit.data.pixels import to_bytes
 from attredit.data.source import CounterfactualSource
-from attredit.editing.images import to_bytes
 from attredit.report.grid import Pixels
 
 if TYPE_CHECKING:

@@ -190,8 +190,9 @@ def test_images_may_be_lists_or_grey_or_of_any_size() -> None:
     "image, message",
     [
         (None, "it is missing"),
-        (np.zeros((4, 4, 3), np.float32), r"an array of float32 \(4, 4, 3\) is no image, uint8 \(H, W, C\) is"),
-        (np.zeros(4, np.uint8), r"an array of uint8 \(4,\) is no image"),
+        (np.full((4, 4, 3), 255.0, np.float32), r"Float pixels must lie in \[0, 1\]"),
+        (np.zeros((4, 4, 3), np.int64), "Pixels of type int64 are ambiguous"),
+        (np.zeros(4, np.uint8), r"An array of uint8 \(4,\) is no image"),
         ([[300]], "OverflowError"),
     ],
 )
