@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Peak signal-to-noise ratios end here: a perfect copy would have an infinite one.
 _LARGEST_PSNR = 100.0
+# What the figures of single judges end with.
+JUDGES = ("first", "second")
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Edits:
         asked: (B,) the wanted labels.
         decoded: (B, C, H, W).
         composite: (B, C, H, W).
+        obeyed: (B,) whether the judge stands by it that the decoded edit is as asked.
         judged: What the judge makes of the decoded edits.
         judged_composite: Of the composite edits.
     """
@@ -88,6 +91,7 @@ class Edits:
     asked: Tensor
     decoded: Tensor
     composite: Tensor
+    obeyed: Tensor
     judged: Reading
     judged_composite: Reading
 
@@ -130,17 +134,17 @@ def edit_scores(editor: Editor, data: EvaluationData, seen: Seen, attribute: Att
         The edits to another value, for what else they are compared with.
     """
     column = data.schema.index(attribute.name)
-    truth = seen.labels[:, column]
-    table.put("judge_accuracy", attribute.name, seen.rows, seen.judged.labels[:, column] == truth, share=True)
-    edits = _edit(editor, data, seen, attribute, column, table)
-    decoded, composite = edits.judged.labels, edits.judged_composite.labels
-    _success("edit_success", decoded[:, column] == edits.asked, seen, attribute, truth, table)
-    _success("composite_edit_success", composite[:, column] == edits.asked, seen, attribute, truth, table)
+    counted = seen.judged.agreed[:, column] != MISSING
+    _accuracy(seen, attribute, column, counted, table)
+    edits = _edit(editor, data, seen, attribute, column, counted, table)
+    composite = data.judge.obeyed(edits.composite, edits.judged_composite, column, edits.asked)
+    _success("", edits.obeyed, edits.judged, edits.asked, seen, attribute, column, counted, table)
+    _success("composite_", composite, edits.judged_composite, edits.asked, seen, attribute, column, counted, table)
     others = [i for i in range(len(data.schema)) if i != column]
     if others:
         flips = {
-            "off_target": decoded[:, others] != seen.judged_rec.labels[:, others],
-            "composite_off_target": composite[:, others] != seen.judged.labels[:, others],
+            "off_target": edits.judged.labels[:, others] != seen.judged_rec.labels[:, others],
+            "composite_off_target": edits.judged_composite.labels[:, others] != seen.judged.labels[:, others],
         }
         for name, flipped in flips.items():
             table.put(name, attribute.name, seen.rows, flipped.float().mean(1), units=len(others))
@@ -149,8 +153,9 @@ def edit_scores(editor: Editor, data: EvaluationData, seen: Seen, attribute: Att
 
 def without_labels(attribute: Attribute, table: Table) -> None:
     """Note that edits of an attribute could be scored, but that no image has a label of it."""
-    names = ["judge_accuracy", *(class_metric(attribute, value) for value in range(len(attribute.values)))]
-    names += [f"{name}edit_success" for name in ("", "composite_")]
+    names = [class_metric(attribute, value) for value in range(len(attribute.values))]
+    for name in ("judge_accuracy", "edit_success", "composite_edit_success"):
+        names += [name, *(f"{name}_{judge}" for judge in JUDGES)]
     for name in names:
         table.put(name, attribute.name, np.empty(0, np.int64), np.empty(0), share=True)
 
@@ -171,23 +176,27 @@ def class_metric(attribute: Attribute, value: int) -> str:
     return f"class{value}" if attribute.binary else f"class_{attribute.values[value]}"
 
 
-def _edit(editor: Editor, data: EvaluationData, seen: Seen, attribute: Attribute, column: int, table: Table) -> Edits:
+def _edit(
+    editor: Editor, data: EvaluationData, seen: Seen, attribute: Attribute, column: int, counted: Tensor, table: Table
+) -> Edits:
     """Decode every value where any metric needs it; note the paper's scores; keep the edits to another value."""
     count = len(attribute.values)
     truth = seen.labels[:, column]
     asked = (truth + 1) % count
     # The paper scores a binary attribute on images that have it; no value of a categorical one is "having it".
     scored = truth == 1 if attribute.binary else torch.ones_like(truth, dtype=torch.bool)
-    decoded, judged = seen.reconstruction.clone(), seen.judged_rec.clone()
+    decoded, judged, obeyed = seen.reconstruction.clone(), seen.judged_rec.clone(), torch.zeros_like(scored)
     for value in range(count):
         other = asked == value
-        images, read = _decoded(editor, data, seen, attribute.name, value, scored | other)
-        hits = (read.labels[:, column] == value)[scored]
-        table.put(class_metric(attribute, value), attribute.name, seen.rows[scored.cpu().numpy()], hits, share=True)
-        decoded[other] = images[other]
+        needed = scored | other
+        images, read = _decoded(editor, data, seen, attribute.name, value, needed)
+        hits = torch.zeros_like(scored)
+        hits[needed] = data.judge.obeyed(images[needed], read[needed], column, torch.full_like(truth, value)[needed])
+        _share(class_metric(attribute, value), hits, scored & counted, seen, attribute, table)
+        decoded[other], obeyed[other] = images[other], hits[other]
         judged.put(other, read[other])
     composite = editor.model.composite(seen.images, seen.reconstruction, decoded)
-    return Edits(asked, decoded, composite, judged, data.judge.look(composite))
+    return Edits(asked, decoded, composite, obeyed, judged, data.judge.look(composite))
 
 
 def _decoded(
@@ -209,11 +218,38 @@ def _image(images: Tensor) -> Tensor:
     return images
 
 
-def _success(name: str, hits: Tensor, seen: Seen, attribute: Attribute, truth: Tensor, table: Table) -> None:
-    """A share over all images and, of a binary attribute, over those it is taken off (`_off`) and put on (`_on`)."""
-    table.put(name, attribute.name, seen.rows, hits, share=True)
+def _accuracy(seen: Seen, attribute: Attribute, column: int, counted: Tensor, table: Table) -> None:
+    """How often the judge is right about images, where its two agree, and how often each of them is."""
+    truth, everywhere = seen.labels[:, column], torch.ones_like(counted)
+    _share("judge_accuracy", seen.judged.agreed[:, column] == truth, counted, seen, attribute, table)
+    for judge, verdicts in zip(JUDGES, seen.judged.verdicts[:, :, column], strict=True):
+        _share(f"judge_accuracy_{judge}", verdicts == truth, everywhere, seen, attribute, table)
+
+
+def _success(
+    prefix: str,
+    hits: Tensor,
+    judged: Reading,
+    asked: Tensor,
+    seen: Seen,
+    attribute: Attribute,
+    column: int,
+    counted: Tensor,
+    table: Table,
+) -> None:
+    """A share over counted images and, of a binary attribute, over those it is taken off (`_off`) and put on (`_on`).
+
+    Beside it what each judge says by itself, of all images.
+    """
+    name, truth = f"{prefix}edit_success", seen.labels[:, column]
+    _share(name, hits, counted, seen, attribute, table)
     if attribute.binary:
         for suffix, label in (("_off", 1), ("_on", 0)):
-            chosen = truth == label
-            rows = seen.rows[chosen.cpu().numpy()]
-            table.put(name + suffix, attribute.name, rows, hits[chosen], share=True)
+            _share(name + suffix, hits, counted & (truth == label), seen, attribute, table)
+    for judge, verdicts in zip(JUDGES, judged.verdicts[:, :, column], strict=True):
+        _share(f"{name}_{judge}", verdicts == asked, torch.ones_like(counted), seen, attribute, table)
+
+
+def _share(name: str, hits: Tensor, chosen: Tensor, seen: Seen, attribute: Attribute, table: Table) -> None:
+    """Note which of some chosen images are hits."""
+    table.put(name, attribute.name, seen.rows[chosen.cpu().numpy()], hits[chosen], share=True)

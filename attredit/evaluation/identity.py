@@ -20,9 +20,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.attributes import Attribute
+from attredit.devices import seeded
 from attredit.errors import DataError
 from attredit.evaluation.cached import hash_of, kept
-from attredit.evaluation.judge_training import JudgeNetwork, JudgeSettings, augmented, descend, fresh, reduced
+from attredit.evaluation.degrading import Augmentation, augmented
+from attredit.evaluation.judge_networks import StridedNetwork, reduced
+from attredit.evaluation.judge_training import JudgeSettings, descend
 from attredit.evaluation.subset import as_images, spread
 from attredit.evaluation.table import Table
 
@@ -30,7 +33,9 @@ if TYPE_CHECKING:
     from attredit.data import Store
     from attredit.data.source import CounterfactualSource
 
-VERSION = 1
+VERSION = 2
+# Who it is lies in details, also in those that a judge must do without.
+_MILD = Augmentation(blur=1.4, noise=0.02, light=0.1, contrast=0.1, shift=1.0, zoom=0.03, coarseness=0.0, hole=0.0)
 _SEED = 20170711
 NAMES = (
     "identity", "composite_identity", "identity_reconstruction", "identity_true", "identity_true_on", "identity_other",
@@ -58,7 +63,7 @@ class IdentitySettings:
     batch_size: int = 64
     temperature: float = 0.1
     lr: float = 0.005
-    trunk: JudgeSettings = field(default_factory=JudgeSettings)
+    trunk: JudgeSettings = field(default_factory=lambda: JudgeSettings(augmentation=_MILD))
 
 
 class Identity:
@@ -143,9 +148,10 @@ def identity_of(
     return Identity(network, hash_of(facts))
 
 
-def untrained(store: Store, settings: IdentitySettings) -> JudgeNetwork:
-    """The network before training: the judge's, with an embedding for logits."""
-    return fresh(store, settings.dim, settings.trunk)
+def untrained(store: Store, settings: IdentitySettings) -> StridedNetwork:
+    """The network before training: the first judge's, with an embedding for logits."""
+    with seeded(_SEED):
+        return StridedNetwork(store.images.shape[3], store.images.shape[1], settings.dim, settings.trunk)
 
 
 def fit(
@@ -154,7 +160,7 @@ def fit(
     settings: IdentitySettings,
     device: torch.device,
     progress: Callable[[int, int], None],
-) -> JudgeNetwork:
+) -> StridedNetwork:
     """Train an identity network; see `identity_of`.
 
     Raises:
@@ -176,7 +182,7 @@ def fit(
     def loss(step: int) -> Tensor:
         which = int(order.integers(batches))
         views = torch.cat([as_images(store, rows[which]), partners[which].float() / 255.0]).to(device)
-        views = augmented(reduced(views, network.size), settings.trunk, generator)
+        views = augmented(reduced(views, network.size), settings.trunk.augmentation, generator)
         found = F.normalize(network(views.contiguous(memory_format=torch.channels_last)), dim=1)
         cosines = found[:size] @ found[size:].T / settings.temperature
         places = torch.arange(size, device=device)

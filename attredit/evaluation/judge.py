@@ -1,6 +1,8 @@
-"""The judge: a classifier of all of a source's attributes that no evaluated model has seen or been trained against.
+"""The judge: two classifiers of all of a source's attributes that no evaluated model has seen or been trained against.
 
-It is trained once on the training split and kept in the cache; see `attredit.evaluation.cached`.
+They have different architectures and are trained once, on disjoint halves of the training split; see
+`attredit.evaluation.cached`. What a model has learnt to show one reader, the other need not see: an edit is as asked if
+both say so, of the edit and of slightly damaged copies of it.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from attredit.attributes import AttributeSchema
+from attredit.attributes import MISSING, AttributeSchema
 from attredit.evaluation.cached import hash_of, kept
-from attredit.evaluation.judge_training import VERSION, JudgeNetwork, JudgeSettings, fit, untrained
+from attredit.evaluation.degrading import degraded
+from attredit.evaluation.judge_networks import JudgePair
+from attredit.evaluation.judge_training import VERSION, JudgeSettings, fit, untrained
 
 if TYPE_CHECKING:
     from attredit.data import Store
@@ -29,29 +33,38 @@ class Reading:
     """What the judge makes of B images.
 
     Attributes:
-        labels: (B, n) int64, in schema order.
-        logits: (B, A).
-        features: (B, D) of its last layer, averaged over places.
-        maps: (B, C, h, w) of every layer.
+        labels: (B, n) int64, in schema order, as the logits say.
+        verdicts: (2, B, n) int64, each judge's own labels.
+        logits: (B, A), mean of both.
+        features: (B, F) of the second's last layer, averaged over places.
+        maps: (B, C, h, w) of every layer of the first.
     """
 
     labels: Tensor
+    verdicts: Tensor
     logits: Tensor
     features: Tensor
     maps: tuple[Tensor, ...]
 
+    @property
+    def agreed(self) -> Tensor:
+        """(B, n) labels; `MISSING` where the two disagree."""
+        first, second = self.verdicts
+        return torch.where(first == second, first, MISSING)
+
     def __getitem__(self, rows: Tensor) -> Reading:
-        return Reading(self.labels[rows], self.logits[rows], self.features[rows], tuple(m[rows] for m in self.maps))
+        maps = tuple(m[rows] for m in self.maps)
+        return Reading(self.labels[rows], self.verdicts[:, rows], self.logits[rows], self.features[rows], maps)
 
     def clone(self) -> Reading:
         """A copy that can be written to."""
-        return Reading(
-            self.labels.clone(), self.logits.clone(), self.features.clone(), tuple(m.clone() for m in self.maps)
-        )
+        maps = tuple(m.clone() for m in self.maps)
+        return Reading(self.labels.clone(), self.verdicts.clone(), self.logits.clone(), self.features.clone(), maps)
 
     def put(self, rows: Tensor, other: Reading) -> None:
         """Overwrite some rows."""
         self.labels[rows], self.logits[rows], self.features[rows] = other.labels, other.logits, other.features
+        self.verdicts[:, rows] = other.verdicts
         for mine, theirs in zip(self.maps, other.maps, strict=True):
             mine[rows] = theirs
 
@@ -60,30 +73,59 @@ class Judge:
     """Reads attributes of images.
 
     Args:
-        network: Looks at images.
+        network: Both judges.
         schema: The attributes.
-        hash: Identifies how and on what it was trained.
-        device: Where it is.
+        hash: Identifies how and on what they were trained.
+        device: Where they are.
     """
 
-    def __init__(self, network: JudgeNetwork, schema: AttributeSchema, hash: str, device: torch.device) -> None:
+    def __init__(self, network: JudgePair, schema: AttributeSchema, hash: str, device: torch.device) -> None:
         self.network, self.schema, self.hash, self.device = network.eval(), schema, hash, device
 
     @torch.inference_mode()
     def logits(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) in [0, 1] to logits (B, A), A as in `AttributeSchema`."""
-        logits: Tensor = self.network(self._placed(images))
+        """Images (B, C, H, W) in [0, 1] to logits (B, A), A as in `AttributeSchema`: the mean of both judges'."""
+        logits: Tensor = self.network(self._placed(images)).mean(0)
         return logits
 
     @torch.inference_mode()
-    def look(self, images: Tensor) -> Reading:
-        """Everything that the judge makes of images (B, C, H, W) in [0, 1], in one pass."""
-        logits, features, maps = self.network.look(self._placed(images))
-        return Reading(self.schema.decode(self.schema.probabilities(logits)), logits, features, maps)
+    def features(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) in [0, 1] to the second judge's features (B, F), which no term trains against."""
+        features: Tensor = self.network.second.look(self._placed(images))[1]
+        return features
 
     def read(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) in [0, 1] to labels (B, n), int64, in schema order."""
-        return self.schema.decode(self.schema.probabilities(self.logits(images)))
+        """Images (B, C, H, W) in [0, 1] to labels (B, n), int64, in schema order; `MISSING` where the two disagree."""
+        return self.look(images).agreed
+
+    @torch.inference_mode()
+    def look(self, images: Tensor) -> Reading:
+        """Everything that the judge makes of images (B, C, H, W) in [0, 1], in one pass of each of the two."""
+        placed = self._placed(images)
+        (one, maps), (other, features) = self.network.first.look(placed), self.network.second.look(placed)
+        logits, verdicts = (one + other) / 2, torch.stack([self._labels(one), self._labels(other)])
+        return Reading(self._labels(logits), verdicts, logits, features, maps)
+
+    @torch.inference_mode()
+    def obeyed(self, images: Tensor, judged: Reading, column: int, asked: Tensor) -> Tensor:
+        """(B,) whether both judges read what was asked in images, and in slightly damaged copies of them.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            judged: What the judge made of them.
+            column: Of the attribute, in schema order.
+            asked: (B,) wanted labels of it.
+        """
+        obeyed = judged.agreed[:, column] == asked
+        # Who has failed already is not asked again.
+        rows = obeyed.nonzero()[:, 0]
+        for copies in degraded(images[rows]) if len(rows) else ():
+            labels = [self._labels(logits)[:, column] for logits in self.network(self._placed(copies))]
+            obeyed[rows] &= (labels[0] == asked[rows]) & (labels[1] == asked[rows])
+        return obeyed
+
+    def _labels(self, logits: Tensor) -> Tensor:
+        return self.schema.decode(self.schema.probabilities(logits))
 
     def _placed(self, images: Tensor) -> Tensor:
         return images.to(self.device).contiguous(memory_format=torch.channels_last)
@@ -107,6 +149,7 @@ def judge_of(
         progress: Told of (steps done, steps in all) while training.
 
     Raises:
+        DataError: the images are too few.
         RunError: the cached judge is damaged, or the cache cannot be written.
     """
     settings = settings or JudgeSettings()

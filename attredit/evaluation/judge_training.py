@@ -1,127 +1,54 @@
-"""The judge's network and how it is trained. Whatever changes a trained judge's weights here needs a new VERSION."""
+"""How the judges are trained. Whatever changes a trained judge's weights needs a new VERSION."""
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
 from attredit.devices import repeatable, seeded
 from attredit.errors import DataError
+from attredit.evaluation.degrading import Augmentation, augmented
+from attredit.evaluation.judge_networks import JudgePair, reduced
 
 if TYPE_CHECKING:
     from attredit.data import Store
 
-VERSION = 1
+VERSION = 2
 _SEED = 20170711
-_TOP = 4
-_SHARP = 0.3
+# Two a judge: a batch of one has no statistics.
+_FEWEST = 4
 
 
 @dataclass(frozen=True)
 class JudgeSettings:
-    """How a judge is built and trained; part of its hash.
+    """How judges are built and trained; part of their hash.
 
     Attributes:
-        width: Channels of the first stage, doubling at each of the others, at most 4 times.
+        width: Channels of the first judge's first stage; other stages and the second judge have multiples of it.
         size: Larger images are reduced to this before they are read.
-        epochs: Passes over the training images.
-        steps: At least so many steps, in more passes over few images.
-        images: Most images a pass; larger splits are sampled.
+        epochs: Passes of each judge over its half of the training images.
+        steps: At least so many steps each, in more passes over few images.
+        images: Most images a pass; larger halves are sampled.
         batch_size: Images a step.
         lr: Peak of the one-cycle learning rate.
-        blur: Largest standard deviation of the blur, in pixels of 64x64 images.
-        noise: Largest standard deviation of the noise, of pixels in [0, 1].
-        light: Largest change of brightness and relative change of contrast.
-        shift: Largest displacement, in pixels of 64x64 images.
-        zoom: Largest relative change of scale.
+        augmentation: What happens to images before they are read.
     """
 
     width: int = 16
     size: int = 64
     epochs: int = 6
     steps: int = 500
-    images: int = 60_000
+    images: int = 30_000
     batch_size: int = 64
     lr: float = 0.01
-    blur: float = 1.4
-    noise: float = 0.02
-    light: float = 0.1
-    shift: float = 1.0
-    zoom: float = 0.03
-
-
-class JudgeNetwork(nn.Module):
-    """Images (B, C, H, W) in [0, 1] to logits (B, A): strided convolutions that keep a 4x4 map of places.
-
-    Args:
-        channels: C.
-        image_size: H = W.
-        attr_dim: A.
-        settings: Width and largest size.
-    """
-
-    def __init__(self, channels: int, image_size: int, attr_dim: int, settings: JudgeSettings) -> None:
-        super().__init__()
-        self.size = min(image_size, settings.size)
-        stages = max(1, round(math.log2(self.size / _TOP)))
-        sizes = [channels, *(settings.width * min(2**i, 4) for i in range(stages))]
-        layers: list[nn.Module] = []
-        for i, (a, b) in enumerate(itertools.pairwise(sizes)):
-            layers += [_convolution(a, b, 2), *([_Residual(b)] if 0 < i < stages - 1 else [])]
-        self.trunk = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(_TOP), nn.Flatten())
-        self.head = nn.Linear(sizes[-1] * _TOP**2, attr_dim)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Read images of any size."""
-        logits: Tensor = self.head(self.trunk(2 * reduced(images, self.size) - 1))
-        return logits
-
-    def look(self, images: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-        """Read images of any size, and say what was seen on the way.
-
-        Returns:
-            Logits (B, A), features (B, D): the last map averaged over places, and every layer's map (B, C, h, w).
-        """
-        x, maps = 2 * reduced(images, self.size) - 1, []
-        *layers, pool, flatten = self.trunk
-        for layer in layers:
-            x = layer(x)
-            maps.append(x)
-        return self.head(flatten(pool(x))), x.mean((2, 3)), tuple(maps)
-
-
-class _Residual(nn.Module):
-    """A convolution beside the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.layers = _convolution(channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        added: Tensor = x + self.layers(x)
-        return added
-
-
-def _convolution(inputs: int, outputs: int, stride: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-    )
-
-
-def reduced(images: Tensor, size: int) -> Tensor:
-    """Images no larger than a size."""
-    if images.shape[-1] <= size:
-        return images
-    return F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 def fit(
@@ -130,8 +57,8 @@ def fit(
     settings: JudgeSettings,
     device: torch.device,
     progress: Callable[[int, int], None],
-) -> JudgeNetwork:
-    """Train a judge of all of a schema's attributes.
+) -> JudgePair:
+    """Train both judges of all of a schema's attributes, each on its half of the images.
 
     Args:
         schema: Attributes in the order of the store's labels.
@@ -141,28 +68,75 @@ def fit(
         progress: Told of every finished step, as (done, total).
 
     Returns:
-        The network, in evaluation mode. The caller's random state is as before.
+        Both, in evaluation mode. The caller's random state is as before.
 
     Raises:
-        DataError: a single image teaches nothing.
+        DataError: the images are too few for two.
     """
-    if len(store) < 2:
-        raise DataError("The judge cannot be trained on one image.", "Use a data set with more training images.")
-    network = untrained(schema, store, settings)
-    network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    targets = schema.encode(torch.from_numpy(np.asarray(store.labels)))
+    if len(store) < _FEWEST:
+        raise DataError(
+            f"Two judges cannot be trained on {len(store)} images.",
+            f"Use a data set with {_FEWEST} training images or more.",
+        )
+    pair = untrained(schema, store, settings)
+    pair.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     order = np.random.default_rng(_SEED)
+    plans = [_batches(order, half, settings) for half in halves(schema, np.asarray(store.labels))]
+    total, done = sum(map(len, plans)), 0
+    for network, plan in zip((pair.first, pair.second), plans, strict=True):
+        before = done
+
+        def told(steps: int, _: int, before: int = before) -> None:
+            progress(before + steps, total)
+
+        _fit_one(network, pair.size, schema, store, plan, settings, device, told)
+        done += len(plan)
+    return pair
+
+
+def _fit_one(
+    network: nn.Module,
+    size: int,
+    schema: AttributeSchema,
+    store: Store,
+    plan: list[NDArray[np.int64]],
+    settings: JudgeSettings,
+    device: torch.device,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Train one judge on batches of rows of images that are no larger than a size."""
+    targets = schema.encode(torch.from_numpy(np.asarray(store.labels)))
     generator = torch.Generator().manual_seed(_SEED)
-    batches = _batches(order, len(store), settings)
 
     def loss(step: int) -> Tensor:
-        rows = batches[step]
-        images = reduced(store.batch(rows).to(device).float() / 255.0, network.size)
-        images = augmented(images, settings, generator).contiguous(memory_format=torch.channels_last)
-        return schema.loss(network(images), targets[torch.from_numpy(rows)].to(device))
+        images = reduced(store.batch(plan[step]).to(device).float() / 255.0, size)
+        images = augmented(images, settings.augmentation, generator).contiguous(memory_format=torch.channels_last)
+        return schema.loss(network(images), targets[torch.from_numpy(plan[step])].to(device))
 
-    descend(network, settings.lr, len(batches), loss, progress)
-    return network
+    descend(network, settings.lr, len(plan), loss, progress)
+
+
+def halves(schema: AttributeSchema, labels: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows (N / 2,) of each judge: disjoint, and as alike as can be in how often they have every value.
+
+    The rarest value is divided first (Sechidis et al. 2011). Images of a value that one half would lack are in both:
+    nobody can agree on what only one has seen.
+
+    Args:
+        schema: Columns of `labels`.
+        labels: (N, n) of all images.
+    """
+    order = np.random.default_rng(_SEED).permutation(len(labels))
+    values = [labels[order, i] == value for i, a in enumerate(schema) for value in range(len(a.values))]
+    side = np.full(len(labels), -1)
+    for has in sorted([*values, np.ones(len(labels), bool)], key=np.sum):
+        open_, balance = np.flatnonzero(has & (side < 0)), int((side[has] == 1).sum() - (side[has] == 0).sum())
+        first = int(np.clip((len(open_) + balance + 1) // 2, 0, len(open_)))
+        side[open_[:first]], side[open_[first:]] = 0, 1
+    found = [side == 0, side == 1]
+    for has in values:
+        found = [half if (half & has).any() else half | has for half in found]
+    return np.sort(order[found[0]]), np.sort(order[found[1]])
 
 
 def descend(
@@ -193,58 +167,18 @@ def descend(
     network.eval().requires_grad_(False)
 
 
-def untrained(schema: AttributeSchema, store: Store, settings: JudgeSettings) -> JudgeNetwork:
-    """The network before training."""
-    return fresh(store, schema.width, settings)
-
-
-def fresh(store: Store, outputs: int, settings: JudgeSettings) -> JudgeNetwork:
-    """A network for a store's images, always with the same first weights. The caller's random state is as before."""
+def untrained(schema: AttributeSchema, store: Store, settings: JudgeSettings) -> JudgePair:
+    """Both judges before training, always with the same first weights. The caller's random state is as before."""
     with seeded(_SEED):
-        return JudgeNetwork(store.images.shape[3], store.images.shape[1], outputs, settings)
+        return JudgePair(store.images.shape[3], store.images.shape[1], schema.width, settings)
 
 
-def augmented(images: Tensor, settings: JudgeSettings, generator: torch.Generator) -> Tensor:
-    """What decoders do to images, mildly: blur (hardly any for a quarter), noise, other light, a little motion.
-
-    Args:
-        images: (B, C, H, W) in [0, 1].
-        settings: How much.
-        generator: Source of randomness, on the CPU.
-    """
-    draw = torch.rand(8, len(images), generator=generator).to(images.device)
-    around = 2 * draw - 1
-    unit = images.shape[-1] / 64.0
-    sigma = (unit * settings.blur * (draw[0] - 0.25).clamp(min=0.0) / 0.75).clamp(min=_SHARP)
-    zoom, gain = 1 + settings.zoom * around[1], 1 + settings.light * around[2]
-    across, down = (gaussian_rows(images.shape[-1], sigma, zoom, unit * settings.shift * around[i]) for i in (3, 4))
-    moved = down[:, None] @ images @ across[:, None].transpose(2, 3)
-    light = moved * gain.view(-1, 1, 1, 1) + settings.light * around[5].view(-1, 1, 1, 1)
-    noise = torch.randn(images.shape, generator=generator).to(images.device)
-    return (light + settings.noise * draw[6].view(-1, 1, 1, 1) * noise).clamp(0.0, 1.0)
-
-
-def gaussian_rows(size: int, sigma: Tensor, zoom: Tensor, shift: Tensor) -> Tensor:
-    """Matrices (B, size, size) that resample a line of pixels with a Gaussian; what lies outside repeats the edge.
-
-    Args:
-        size: Pixels.
-        sigma: (B,) standard deviations in pixels.
-        zoom: (B,) factors, about the centre.
-        shift: (B,) pixels.
-    """
-    place = torch.arange(size, dtype=sigma.dtype, device=sigma.device)
-    middle = (size - 1) / 2
-    wanted = (middle + shift[:, None] + (place - middle) * zoom[:, None]).clamp(0.0, size - 1.0)
-    return (-0.5 * ((wanted[:, :, None] - place) / sigma[:, None, None]).square()).softmax(2)
-
-
-def _batches(order: np.random.Generator, n: int, settings: JudgeSettings) -> list[np.ndarray]:
+def _batches(order: np.random.Generator, half: NDArray[np.int64], settings: JudgeSettings) -> list[NDArray[np.int64]]:
     """Rows of every step. Batches of one are left out: they have no batch statistics."""
-    found: list[np.ndarray] = []
+    found: list[NDArray[np.int64]] = []
     passes = 0
     while passes < settings.epochs or len(found) < settings.steps:
-        rows = order.permutation(n)[: settings.images]
+        rows = order.permutation(half)[: settings.images]
         batches = np.split(rows, range(settings.batch_size, len(rows), settings.batch_size))
         found += [batch for batch in batches if len(batch) > 1]
         passes += 1

@@ -42,12 +42,14 @@ class Measured:
         table: Every image's values.
         cells: Those of the off-target matrix, by ``KIND/OTHER`` and edited attribute.
         accuracy: The judge's, by attribute of the source; without those that no image has a label of.
+        agreement: How often its two agree, likewise.
         reasons: Why something was not measured, by metric or ``metric/attribute``.
     """
 
     table: Table
     cells: Table
     accuracy: dict[str, float] = field(default_factory=dict)
+    agreement: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -128,7 +130,8 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Pro
     """The one pass over the evaluated images; returns their codes."""
     counterfactuals = Counterfactuals(editor, data, lambda done, total: progress("counterfactuals", done, total))
     realism = Realism(editor, data)
-    right, codes = torch.zeros(len(data.schema), dtype=torch.float64), list[Codes]()
+    right, agreed = torch.zeros(2, len(data.schema), dtype=torch.float64)
+    codes = list[Codes]()
     labelled = (data.labels != MISSING).sum(0)
     with torch.inference_mode():
         for where, images in data.chunks():
@@ -153,12 +156,16 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Pro
                 sweep_scores(editor, data, own, attribute, edits, found.table)
                 if data.identity is not None and face is not None:
                     data.identity.score(face[rows], edits.decoded, edits.composite, attribute, own.rows, found.table)
-            right += (seen.judged.labels == seen.labels).sum(0).cpu()
+            counted = (seen.judged.agreed != MISSING) & (seen.labels != MISSING)
+            right += ((seen.judged.agreed == seen.labels) & counted).sum(0).cpu()
+            agreed += counted.sum(0).cpu()
             codes.append(Codes.of(seen.code))
             progress("edits", where.stop, len(data))
         found.reasons.update(realism.score(found.table))
-    shares = zip(data.schema.names, (right / labelled).tolist(), strict=True)
-    found.accuracy = {name: share for name, share in shares if not math.isnan(share)}
+    found.accuracy, found.agreement = (
+        {name: share for name, share in zip(data.schema.names, shares.tolist(), strict=True) if not math.isnan(share)}
+        for shares in (right / agreed, agreed / labelled)
+    )
     # Joined outside inference mode, whose tensors cannot take part in the training of probes.
     return Codes.joined(codes)
 

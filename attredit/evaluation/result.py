@@ -22,13 +22,15 @@ class JudgeFacts(BaseModel):
     Attributes:
         hash: See `attredit.evaluation.judge.judge_hash`.
         accuracy: Share of the evaluated, unedited images that it reads right, for all of the source's attributes, of
-            the images that have a label; without attributes that none has a label of.
+            the images that have a label and that its two agree on; without attributes that there are none of.
+        agreement: Share of the images that its two agree on, of those that have a label.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hash: str
     accuracy: dict[str, float]
+    agreement: dict[str, float]
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def _assembled(
     return Evaluation(
         split=data.split,
         images=len(data),
-        judge=JudgeFacts(hash=data.judge.hash, accuracy=found.accuracy),
+        judge=JudgeFacts(hash=data.judge.hash, accuracy=found.accuracy, agreement=found.agreement),
         identity=data.identity.hash if data.identity else None,
         metrics={**own, **figures},
         attributes=found.table.attributes(config.schema_.names),

@@ -108,7 +108,7 @@ def finish(
         evaluation = Evaluation(
             split="test",
             images=4,
-            judge=JudgeFacts(hash="reader", accuracy={}),
+            judge=JudgeFacts(hash="reader", accuracy={}, agreement={}),
             metrics=result.on(label).metrics,
             attributes={},
             identity=None,

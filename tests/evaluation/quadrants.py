@@ -62,7 +62,11 @@ class Reader:
         """Means of quadrants as features, and the image itself beside its negative as the one map."""
         labels = read(images, self.schema)
         features = torch.stack([images[:, 0, *place].mean((1, 2)) for place in PLACES], 1)
-        return Reading(labels, 20 * self.schema.encode(labels) - 10, features, (torch.cat([images, 1 - images], 1),))
+        logits, maps = 20 * self.schema.encode(labels) - 10, (torch.cat([images, 1 - images], 1),)
+        return Reading(labels, torch.stack([labels, labels]), logits, features, maps)
+
+    def obeyed(self, images, judged, column, asked):
+        return judged.agreed[:, column] == asked
 
     def logits(self, images):
         return self.look(images).logits

@@ -288,7 +288,7 @@ def test_without_true_edits_the_data_are_the_measure(run: RunDirectory) -> None:
     Evaluation(
         split="test",
         images=100,
-        judge=JudgeFacts(hash="reader", accuracy={}),
+        judge=JudgeFacts(hash="reader", accuracy={}, agreement={}),
         identity=None,
         metrics={},
         attributes={},

@@ -7,13 +7,15 @@ import quadrants as q
 import torch
 
 from attredit.evaluation.judge import Judge, Reading
-from attredit.evaluation.judge_training import JudgeNetwork, JudgeSettings
+from attredit.evaluation.judge_networks import JudgePair
+from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import measure
 from attredit.evaluation.perceptual import distance
 
 
 def reading(*maps):
-    return Reading(torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1), tuple(torch.tensor([m]) for m in maps))
+    nothing = torch.zeros(1, 1)
+    return Reading(nothing, torch.zeros(2, 1, 1), nothing, nothing, tuple(torch.tensor([m]) for m in maps))
 
 
 def test_by_hand():
@@ -25,19 +27,21 @@ def test_by_hand():
 
 
 def test_the_judge_reads_the_same_whether_it_looks_or_tells():
-    network = JudgeNetwork(3, 32, 4, JudgeSettings(width=4)).eval()
+    network = JudgePair(3, 32, 4, JudgeSettings(width=4)).eval()
     images = torch.rand(5, 3, 32, 32)
     judge = Judge(network, q.BINARY, "hash", torch.device("cpu"))
     seen = judge.look(images)
     assert torch.equal(seen.logits, judge.logits(images))
-    assert torch.equal(seen.labels, judge.read(images))
+    assert torch.equal(seen.agreed, judge.read(images))
+    assert torch.equal(seen.features, judge.features(images))
+    assert torch.equal(seen.verdicts.float(), (network(images) > 0).float())
     assert seen.features.shape == (5, 16)
     assert [m.shape[1] for m in seen.maps] == [4, 8, 8, 16]
     assert [m.shape[2] for m in seen.maps] == [16, 8, 8, 4]
 
 
 def test_rows_of_readings():
-    network = JudgeNetwork(1, 16, 4, JudgeSettings(width=4)).eval()
+    network = JudgePair(1, 16, 4, JudgeSettings(width=4)).eval()
     judge = Judge(network, q.BINARY, "hash", torch.device("cpu"))
     images, others, where = torch.rand(4, 1, 16, 16), torch.rand(2, 1, 16, 16), torch.tensor([True, False, False, True])
     with torch.inference_mode():
