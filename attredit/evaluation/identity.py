@@ -25,7 +25,7 @@ from attredit.errors import DataError
 from attredit.evaluation.cached import hash_of, kept
 from attredit.evaluation.degrading import Augmentation, augmented
 from attredit.evaluation.judge_networks import StridedNetwork, reduced
-from attredit.evaluation.judge_training import JudgeSettings, descend
+from attredit.evaluation.judge_training import JudgeSettings, descend, seen_size
 from attredit.evaluation.subset import as_images, spread
 from attredit.evaluation.table import Table
 
@@ -151,7 +151,8 @@ def identity_of(
 def untrained(store: Store, settings: IdentitySettings) -> StridedNetwork:
     """The network before training: the first judge's, with an embedding for logits."""
     with seeded(_SEED):
-        return StridedNetwork(store.images.shape[3], store.images.shape[1], settings.dim, settings.trunk)
+        size = seen_size(store, settings.trunk)
+        return StridedNetwork(store.images.shape[3], size, settings.dim, settings.trunk.width)
 
 
 def fit(

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from attredit.evaluation.judge_training import JudgeSettings
 
 _TOP = 4
 _PATCHES = 16
@@ -26,16 +22,16 @@ class StridedNetwork(nn.Module):
 
     Args:
         channels: C.
-        image_size: H = W.
+        size: Larger images are reduced to this.
         outputs: A.
-        settings: Width and largest size.
+        width: Channels of the first stage.
     """
 
-    def __init__(self, channels: int, image_size: int, outputs: int, settings: JudgeSettings) -> None:
+    def __init__(self, channels: int, size: int, outputs: int, width: int) -> None:
         super().__init__()
-        self.size = min(image_size, settings.size)
-        stages = max(1, round(math.log2(self.size / _TOP)))
-        sizes = [channels, *(settings.width * min(2**i, 4) for i in range(stages))]
+        self.size = size
+        stages = max(1, round(math.log2(size / _TOP)))
+        sizes = [channels, *(width * min(2**i, 4) for i in range(stages))]
         layers: list[nn.Module] = []
         for i, (a, b) in enumerate(itertools.pairwise(sizes)):
             layers += [_convolution(a, b, 2), *([_Residual(b)] if 0 < i < stages - 1 else [])]
@@ -64,15 +60,15 @@ class PatchNetwork(nn.Module):
 
     Args:
         channels: C.
-        image_size: H = W.
+        size: Larger images are reduced to this.
         outputs: A.
-        settings: Width and largest size.
+        width: Half the channels of the first stage.
     """
 
-    def __init__(self, channels: int, image_size: int, outputs: int, settings: JudgeSettings) -> None:
+    def __init__(self, channels: int, size: int, outputs: int, width: int) -> None:
         super().__init__()
-        self.size = min(image_size, settings.size)
-        width, patch = 2 * settings.width, max(1, self.size // _PATCHES)
+        self.size = size
+        width, patch = 2 * width, max(1, size // _PATCHES)
         self.trunk = nn.Sequential(
             nn.Conv2d(channels, width, patch, patch), nn.BatchNorm2d(width), _Mixing(width),
             nn.Conv2d(width, 2 * width, 2, 2), nn.BatchNorm2d(2 * width), _Mixing(2 * width),
@@ -94,17 +90,17 @@ class JudgePair(nn.Module):
     """Both judges of a data set, as one thing to be kept.
 
     Args:
-        channels: Of images.
-        image_size: Of images.
+        channels: C.
+        size: Larger images are reduced to this.
         outputs: A.
-        settings: Width and largest size.
+        width: Of both.
     """
 
-    def __init__(self, channels: int, image_size: int, outputs: int, settings: JudgeSettings) -> None:
+    def __init__(self, channels: int, size: int, outputs: int, width: int) -> None:
         super().__init__()
-        self.size = min(image_size, settings.size)
-        self.first = StridedNetwork(channels, image_size, outputs, settings)
-        self.second = PatchNetwork(channels, image_size, outputs, settings)
+        self.size = size
+        self.first = StridedNetwork(channels, size, outputs, width)
+        self.second = PatchNetwork(channels, size, outputs, width)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] to logits (2, B, A)."""

@@ -170,7 +170,12 @@ def descend(
 def untrained(schema: AttributeSchema, store: Store, settings: JudgeSettings) -> JudgePair:
     """Both judges before training, always with the same first weights. The caller's random state is as before."""
     with seeded(_SEED):
-        return JudgePair(store.images.shape[3], store.images.shape[1], schema.width, settings)
+        return JudgePair(store.images.shape[3], seen_size(store, settings), schema.width, settings.width)
+
+
+def seen_size(store: Store, settings: JudgeSettings) -> int:
+    """Height and width that a store's images are read at."""
+    return min(store.images.shape[1], settings.size)
 
 
 def _batches(order: np.random.Generator, half: NDArray[np.int64], settings: JudgeSettings) -> list[NDArray[np.int64]]:

@@ -104,7 +104,7 @@ def test_two_evaluations_train_it_once(tmp_path, monkeypatch):
 )
 def test_a_damaged_judge_is_named_and_not_used(tmp_path, no_training, monkeypatch, name, spoil):
     store = noisy_store(50)
-    network = JudgePair(1, q.SIZE, 4, QUICK)
+    network = JudgePair(1, q.SIZE, 4, QUICK.width)
     with monkeypatch.context() as patch:
         patch.setattr(judging, "fit", lambda *_: network)
         judge = judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
@@ -117,7 +117,7 @@ def test_a_damaged_judge_is_named_and_not_used(tmp_path, no_training, monkeypatc
 
 def test_missing_weights_are_damage(tmp_path, monkeypatch):
     store = noisy_store(50)
-    monkeypatch.setattr(judging, "fit", lambda *_: JudgePair(1, q.SIZE, 4, QUICK))
+    monkeypatch.setattr(judging, "fit", lambda *_: JudgePair(1, q.SIZE, 4, QUICK.width))
     judge = judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
     (tmp_path / "judges" / judge.hash / "judge.safetensors").unlink()
     with pytest.raises(RunError, match="damaged"):
@@ -133,7 +133,7 @@ def test_training_that_is_stopped_leaves_no_judge(tmp_path, monkeypatch):
         patch.setattr(judging, "fit", stop)
         with pytest.raises(KeyboardInterrupt):
             judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
-    monkeypatch.setattr(judging, "fit", lambda *_: JudgePair(1, q.SIZE, 4, QUICK))
+    monkeypatch.setattr(judging, "fit", lambda *_: JudgePair(1, q.SIZE, 4, QUICK.width))
     assert judge_of(store, cache=tmp_path, device=CPU, settings=QUICK).hash == judge_hash(store, QUICK)
 
 
@@ -145,7 +145,7 @@ def test_three_images_are_too_few(tmp_path):
 @pytest.mark.parametrize("size", [16, 32, 48, 64, 96, 128])
 @pytest.mark.parametrize("network", [StridedNetwork, PatchNetwork])
 def test_any_image_size(network, size):
-    assert network(3, size, 5, QUICK).eval()(torch.rand(2, 3, size, size)).shape == (2, 5)
+    assert network(3, min(size, 64), 5, QUICK.width).eval()(torch.rand(2, 3, size, size)).shape == (2, 5)
 
 
 def test_judges_see_different_images_with_all_values_alike():

@@ -8,7 +8,6 @@ import torch
 
 from attredit.evaluation.judge import Judge, Reading
 from attredit.evaluation.judge_networks import JudgePair
-from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import measure
 from attredit.evaluation.perceptual import distance
 
@@ -27,7 +26,7 @@ def test_by_hand():
 
 
 def test_the_judge_reads_the_same_whether_it_looks_or_tells():
-    network = JudgePair(3, 32, 4, JudgeSettings(width=4)).eval()
+    network = JudgePair(3, 32, 4, 4).eval()
     images = torch.rand(5, 3, 32, 32)
     judge = Judge(network, q.BINARY, "hash", torch.device("cpu"))
     seen = judge.look(images)
@@ -41,7 +40,7 @@ def test_the_judge_reads_the_same_whether_it_looks_or_tells():
 
 
 def test_rows_of_readings():
-    network = JudgePair(1, 16, 4, JudgeSettings(width=4)).eval()
+    network = JudgePair(1, 16, 4, 4).eval()
     judge = Judge(network, q.BINARY, "hash", torch.device("cpu"))
     images, others, where = torch.rand(4, 1, 16, 16), torch.rand(2, 1, 16, 16), torch.tensor([True, False, False, True])
     with torch.inference_mode():
