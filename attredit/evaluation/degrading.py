@@ -34,13 +34,13 @@ class Augmentation:
         hole: Sides of the rectangle that hides a part of an image, relative to the image's.
     """
 
-    blur: float = 1.6
-    noise: float = 0.06
-    light: float = 0.15
-    contrast: float = 0.25
-    shift: float = 3.0
-    zoom: float = 0.1
-    coarseness: float = 0.1
+    blur: float = 1.4
+    noise: float = 0.05
+    light: float = 0.1
+    contrast: float = 0.2
+    shift: float = 2.0
+    zoom: float = 0.06
+    coarseness: float = 0.08
     hole: float = 0.3
 
 

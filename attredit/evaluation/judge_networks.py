@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _TOP = 4
-_PATCHES = 16
+_PLACES = 16
 _WINDOW = 7
 
 
@@ -53,37 +53,34 @@ class StridedNetwork(nn.Module):
         return self.head(flatten(pool(x))), tuple(maps)
 
 
-class PatchNetwork(nn.Module):
-    """Images (B, C, H, W) in [0, 1] to logits (B, A): patches, mixed with wide windows, and then averaged over places.
-
-    A small ConvNeXt (Liu et al. 2022) with batch norm.
+class WideNetwork(nn.Module):
+    """Images (B, C, H, W) in [0, 1] to logits (B, A): a wide window, residual blocks, maps that shrink by averaging.
 
     Args:
         channels: C.
         size: Larger images are reduced to this.
         outputs: A.
-        width: Half the channels of the first stage.
+        width: Two thirds of the channels of the first stage.
     """
 
     def __init__(self, channels: int, size: int, outputs: int, width: int) -> None:
         super().__init__()
         self.size = size
-        width, patch = 2 * width, max(1, size // _PATCHES)
+        first, stride = 3 * width // 2, max(1, size // _PLACES)
         self.trunk = nn.Sequential(
-            nn.Conv2d(channels, width, patch, patch), nn.BatchNorm2d(width), _Mixing(width),
-            nn.Conv2d(width, 2 * width, 2, 2), nn.BatchNorm2d(2 * width), _Mixing(2 * width),
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+            nn.Conv2d(channels, first, _WINDOW, stride, _WINDOW // 2, bias=False), nn.BatchNorm2d(first), nn.ReLU(),
+            _Block(first, first), nn.AvgPool2d(2), _Block(first, 2 * first),
         )  # fmt: skip
-        self.head = nn.Linear(2 * width, outputs)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(_TOP), nn.Flatten(), nn.Linear(2 * first * _TOP**2, outputs))
 
     def forward(self, images: Tensor) -> Tensor:
         """Read images of any size."""
         return self.look(images)[0]
 
     def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Read images of any size; returns logits (B, A) and features (B, F)."""
-        features = self.trunk(_scaled(images, self.size))
-        return self.head(features), features
+        """Read images of any size; returns logits (B, A) and features (B, F): the last map, averaged over places."""
+        found = self.trunk(_scaled(images, self.size))
+        return self.head(found), found.mean((2, 3))
 
 
 class JudgePair(nn.Module):
@@ -100,7 +97,7 @@ class JudgePair(nn.Module):
         super().__init__()
         self.size = size
         self.first = StridedNetwork(channels, size, outputs, width)
-        self.second = PatchNetwork(channels, size, outputs, width)
+        self.second = WideNetwork(channels, size, outputs, width)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) in [0, 1] to logits (2, B, A)."""
@@ -119,22 +116,20 @@ class _Residual(nn.Module):
         return added
 
 
-class _Mixing(nn.Module):
-    """Every channel over a window of places, then every place over channels, beside the identity."""
+class _Block(nn.Module):
+    """Two convolutions beside one of single pixels (He et al. 2016)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, channels, _WINDOW, 1, _WINDOW // 2, groups=channels, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.Conv2d(channels, 2 * channels, 1),
-            nn.GELU(),
-            nn.Conv2d(2 * channels, channels, 1),
+            _convolution(inputs, outputs, 1),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outputs),
         )
+        self.beside = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        added: Tensor = x + self.layers(x)
-        return added
+        return F.relu(self.beside(x) + self.layers(x))
 
 
 def reduced(images: Tensor, size: int) -> Tensor:

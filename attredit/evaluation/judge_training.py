@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from attredit.data import Store
 
 VERSION = 2
-_SEED = 20170711
 # Two a judge: a batch of one has no statistics.
 _FEWEST = 4
 
@@ -38,6 +37,7 @@ class JudgeSettings:
         images: Most images a pass; larger halves are sampled.
         batch_size: Images a step.
         lr: Peak of the one-cycle learning rate.
+        seed: Of first weights, halves, order and augmentation.
         augmentation: What happens to images before they are read.
     """
 
@@ -48,6 +48,7 @@ class JudgeSettings:
     images: int = 30_000
     batch_size: int = 64
     lr: float = 0.01
+    seed: int = 20170711
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -80,8 +81,8 @@ def fit(
         )
     pair = untrained(schema, store, settings)
     pair.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    order = np.random.default_rng(_SEED)
-    plans = [_batches(order, half, settings) for half in halves(schema, np.asarray(store.labels))]
+    order = np.random.default_rng(settings.seed)
+    plans = [_batches(order, half, settings) for half in halves(schema, np.asarray(store.labels), settings.seed)]
     total, done = sum(map(len, plans)), 0
     for network, plan in zip((pair.first, pair.second), plans, strict=True):
         before = done
@@ -106,7 +107,7 @@ def _fit_one(
 ) -> None:
     """Train one judge on batches of rows of images that are no larger than a size."""
     targets = schema.encode(torch.from_numpy(np.asarray(store.labels)))
-    generator = torch.Generator().manual_seed(_SEED)
+    generator = torch.Generator().manual_seed(settings.seed)
 
     def loss(step: int) -> Tensor:
         images = reduced(store.batch(plan[step]).to(device).float() / 255.0, size)
@@ -116,7 +117,9 @@ def _fit_one(
     descend(network, settings.lr, len(plan), loss, progress)
 
 
-def halves(schema: AttributeSchema, labels: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def halves(
+    schema: AttributeSchema, labels: NDArray[np.integer], seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows (N / 2,) of each judge: disjoint, and as alike as can be in how often they have every value.
 
     The rarest value is divided first (Sechidis et al. 2011). Images of a value that one half would lack are in both:
@@ -125,8 +128,9 @@ def halves(schema: AttributeSchema, labels: NDArray[np.integer]) -> tuple[NDArra
     Args:
         schema: Columns of `labels`.
         labels: (N, n) of all images.
+        seed: Of who gets which.
     """
-    order = np.random.default_rng(_SEED).permutation(len(labels))
+    order = np.random.default_rng(seed).permutation(len(labels))
     values = [labels[order, i] == value for i, a in enumerate(schema) for value in range(len(a.values))]
     side = np.full(len(labels), -1)
     for has in sorted([*values, np.ones(len(labels), bool)], key=np.sum):
@@ -169,7 +173,7 @@ def descend(
 
 def untrained(schema: AttributeSchema, store: Store, settings: JudgeSettings) -> JudgePair:
     """Both judges before training, always with the same first weights. The caller's random state is as before."""
-    with seeded(_SEED):
+    with seeded(settings.seed):
         return JudgePair(store.images.shape[3], seen_size(store, settings), schema.width, settings.width)
 
 

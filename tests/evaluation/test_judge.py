@@ -13,7 +13,7 @@ from attredit.attributes import MISSING, Attribute, AttributeSchema
 from attredit.errors import DataError, RunError
 from attredit.evaluation import judge as judging
 from attredit.evaluation.judge import judge_hash, judge_of
-from attredit.evaluation.judge_networks import JudgePair, PatchNetwork, StridedNetwork
+from attredit.evaluation.judge_networks import JudgePair, StridedNetwork, WideNetwork
 from attredit.evaluation.judge_training import JudgeSettings, halves
 
 CPU = torch.device("cpu")
@@ -143,7 +143,7 @@ def test_three_images_are_too_few(tmp_path):
 
 
 @pytest.mark.parametrize("size", [16, 32, 48, 64, 96, 128])
-@pytest.mark.parametrize("network", [StridedNetwork, PatchNetwork])
+@pytest.mark.parametrize("network", [StridedNetwork, WideNetwork])
 def test_any_image_size(network, size):
     assert network(3, min(size, 64), 5, QUICK.width).eval()(torch.rand(2, 3, size, size)).shape == (2, 5)
 
@@ -151,7 +151,7 @@ def test_any_image_size(network, size):
 def test_judges_see_different_images_with_all_values_alike():
     labels = q.labels_of(1000, q.MIXED)
     labels[7:] = np.where(labels[7:] == (1, 2), 0, labels[7:])  # values of which there are few
-    first, second = halves(q.MIXED, labels)
+    first, second = halves(q.MIXED, labels, 0)
     assert abs(len(first) - len(second)) <= 4
     assert sorted([*first, *second]) == list(range(1000))
     for column, attribute in enumerate(q.MIXED):
@@ -164,12 +164,12 @@ def test_judges_see_different_images_with_all_values_alike():
 def test_the_one_image_of_a_value_teaches_both_judges():
     labels = np.zeros((20, 1), np.int16)
     labels[3] = 1
-    first, second = halves(AttributeSchema((Attribute("Hat"),)), labels)
+    first, second = halves(AttributeSchema((Attribute("Hat"),)), labels, 0)
     assert set(first) & set(second) == {3}
     assert set(first) | set(second) == set(range(20))
 
 
 def test_missing_labels_are_no_value():
     labels = np.full((20, 1), MISSING, np.int16)
-    first, second = halves(AttributeSchema((Attribute("Hat"),)), labels)
+    first, second = halves(AttributeSchema((Attribute("Hat"),)), labels, 0)
     assert sorted([*first, *second]) == list(range(20))
