@@ -7,7 +7,7 @@ calls it with the same arguments and they share the work.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -34,6 +34,7 @@ from attredit.data.source import CounterfactualSource
 from attredit.devices import accelerator_for, seeded
 from attredit.errors import RunError, UsageError
 from attredit.plugin.registry import Registry, installed
+from attredit.progress import Progress
 from attredit.recipe import Recipe, resolve
 from attredit.runs.config import DataConfig, Origin, RunConfig
 from attredit.runs.data import RESTORE, moved, open_store
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
 
 # Networks that begin with images see this many of them, fewer if that would be more values (floats of 4 bytes).
 _BEGIN_WITH, _BEGIN_WITH_VALUES = 3000, 2**28
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

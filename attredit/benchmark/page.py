@@ -16,7 +16,7 @@ from attredit.errors import AttrEditError
 from attredit.files import write_text
 from attredit.report.content import Content, gather
 from attredit.report.document import rendered
-from attredit.report.faces import Edits
+from attredit.report.faces import EditedFaces
 from attredit.runs.directory import RunDirectory
 
 _FACES = 3
@@ -39,7 +39,7 @@ class _Shown:
     grids: list[tables.Grid]
     notes: list[str]
     plots: list[plots.Plot]
-    edits: dict[str, dict[str, Edits]]
+    edits: dict[str, dict[str, EditedFaces]]
 
 
 def write_page(directory: BenchmarkDirectory) -> Path:
@@ -65,7 +65,7 @@ def _shown(directory: BenchmarkDirectory, comparison: Comparison) -> _Shown:
     methods = {row.label: row.method for row in comparison.rows}
     losses = plots.training(comparison.title, [(methods[label], run.series) for label, run in runs.items()])
     drawn = [plot for plot in (plots.tradeoff(comparison), *plots.along(comparison), losses) if plot is not None]
-    edits: dict[str, dict[str, Edits]] = {}
+    edits: dict[str, dict[str, EditedFaces]] = {}
     for label, run in runs.items():
         for own in run.edits:
             edits.setdefault(own.attribute.name, {})[label] = own

@@ -19,7 +19,7 @@ TRAINING = "training"
 
 
 @dataclass(frozen=True)
-class Progress:
+class Standing:
     """What a task does now.
 
     Attributes:
@@ -61,26 +61,26 @@ class Teller:
         elif now - self._wrote < _SECONDS and done < total:
             return
         rate = (done - self._first) / (now - self._began) if now > self._began else 0.0
-        self._write(Progress(stage, done, total, rate))
+        self._write(Standing(stage, done, total, rate))
         self._wrote = now
 
     def failed(self, error: str) -> None:
         """Tell that the task ends without a result."""
-        self._write(Progress("failed", error=error))
+        self._write(Standing("failed", error=error))
 
-    def _write(self, progress: Progress) -> None:
+    def _write(self, standing: Standing) -> None:
         # Not `write_text`: what is worthless in a second need not wait for the disk.
         temporary = self._file.with_suffix(".part")
-        temporary.write_text(json.dumps(asdict(progress)), "utf-8")
+        temporary.write_text(json.dumps(asdict(standing)), "utf-8")
         os.replace(temporary, self._file)
 
 
-def read_progress(home: Path) -> Progress:
+def read_progress(home: Path) -> Standing:
     """How far the task of a directory is; waiting if it has not said anything."""
     try:
-        return Progress(**json.loads((home / "progress.json").read_text("utf-8")))
+        return Standing(**json.loads((home / "progress.json").read_text("utf-8")))
     except FileNotFoundError:
-        return Progress("waiting")
+        return Standing("waiting")
 
 
 class Clock(Observer):

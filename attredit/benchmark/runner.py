@@ -16,7 +16,7 @@ from attredit.benchmark.cells import Cell, cells_of
 from attredit.benchmark.engine import Engine, Job
 from attredit.benchmark.estimate import Durations
 from attredit.benchmark.plan import BenchmarkDirectory
-from attredit.benchmark.progress import Progress, read_progress
+from attredit.benchmark.progress import Standing, read_progress
 from attredit.benchmark.results import Result
 from attredit.benchmark.suite import Suite
 from attredit.benchmark.worker import GUESSES, Task, now
@@ -35,13 +35,13 @@ class Watch:
     def noted(self, sentence: str) -> None:
         """Something was wrong, and was mended."""
 
-    def preparing(self, dataset: str, progress: Progress) -> None:
+    def preparing(self, dataset: str, standing: Standing) -> None:
         """A data set is being prepared."""
 
     def starting(self, seconds: float, guessed: bool) -> None:
         """The first cells start; all take about so long. A guess is of training alone."""
 
-    def running(self, cells: Sequence[tuple[Cell, Progress]], seconds_left: float) -> None:
+    def running(self, cells: Sequence[tuple[Cell, Standing]], seconds_left: float) -> None:
         """Some cells are running, a few times a second."""
 
     def ended(self, result: Result) -> None:

@@ -6,19 +6,18 @@ import contextlib
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from attredit.errors import DataWarning
+from attredit.progress import StagedProgress
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
-
-Report = Callable[[str, int, int], None]
 
 _QUIET_SECONDS = 15.0
 
@@ -92,7 +91,7 @@ def bar(*middle: Any) -> Progress:
 
 
 @contextlib.contextmanager
-def progress(unit: str = "images") -> Iterator[Report]:
+def progress(unit: str = "images") -> Iterator[StagedProgress]:
     """Yield ``report(what, done, total)``: a bar for each `what` on a terminal, else a line now and then.
 
     Args:

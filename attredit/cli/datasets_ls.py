@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import rich_click as click
+from rich.filesize import decimal
 
 from attredit.cli.console import out, say
-from attredit.cli.sources import bytes_text
 
 if TYPE_CHECKING:
     from attredit.data.stores import StoredSplit
@@ -27,7 +27,7 @@ def command(as_json: bool) -> None:
         say(json.dumps([_plain(store) for store in stores], indent=2))
         return
     show(stores)
-    say(f"{len(stores)} in {cache_dir() / 'stores'}, {bytes_text(sum(store.bytes for store in stores))}")
+    say(f"{len(stores)} in {cache_dir() / 'stores'}, {decimal(sum(store.bytes for store in stores))}")
 
 
 def show(stores: list[StoredSplit]) -> None:
@@ -42,7 +42,7 @@ def show(stores: list[StoredSplit]) -> None:
         used = f"{datetime.fromtimestamp(store.used):%Y-%m-%d %H:%M}"
         images = "" if store.images is None else f"{store.images:,}"
         name, split = f"[bold]{escape(store.dataset)}[/]", escape(store.split)
-        cells = str(store.size), images, bytes_text(store.bytes), used, store.fingerprint
+        cells = str(store.size), images, decimal(store.bytes), used, store.fingerprint
         rows.add_row(name, split, *cells, _state(store))
     out().print(rows)
 

@@ -6,9 +6,10 @@ import shlex
 from typing import TYPE_CHECKING
 
 import rich_click as click
+from rich.filesize import decimal
 
 from attredit.cli.console import out, say
-from attredit.cli.sources import Source, bytes_text, dataset_options
+from attredit.cli.sources import Source, dataset_options
 
 if TYPE_CHECKING:
     from attredit.data.geometry import Crop
@@ -40,7 +41,7 @@ def command(
     for split, store in stores.items():
         size = sum(file.stat().st_size for file in store.path.iterdir())
         counts = f"{len(store):,}", f"{len(store.broken):,}"
-        rows.add_row(f"[bold]{split}[/]", *counts, bytes_text(size), str(store.path))
+        rows.add_row(f"[bold]{split}[/]", *counts, decimal(size), str(store.path))
     out().print(rows)
     schema = next(iter(stores.values())).schema
     typed = f"{shlex.quote(name)} {source.words}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import rich_click as click
+from rich.filesize import decimal
 
 from attredit.cli.console import say
-from attredit.cli.sources import bytes_text
 from attredit.errors import UsageError
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -34,7 +34,7 @@ def command(names: tuple[str, ...], limit: str | None, yes: bool) -> None:
         say("Nothing to remove.")
         return
     show(going)
-    size = bytes_text(sum(store.bytes for store in going))
+    size = decimal(sum(store.bytes for store in going))
     if not (yes or click.confirm(f"Remove {len(going)}, {size}?", err=True)):
         say("Nothing was removed.")
         return

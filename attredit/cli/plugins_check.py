@@ -12,7 +12,7 @@ from attredit.cli.console import err, is_main_process, note, out, say
 from attredit.errors import PluginError
 
 if TYPE_CHECKING:
-    from attredit.testing.check import Task
+    from attredit.testing.check import Planned
     from attredit.testing.report import Check, Report
 
 _MARKS = {"passed": ("green", "✓"), "failed": ("bold red", "✗"), "skipped": ("dim", "–")}
@@ -78,7 +78,7 @@ def _checked(name: str, quick: bool, only: tuple[str, ...], options: dict[str, A
 
 
 @contextmanager
-def _progress(name: str, tasks: list[Task]) -> Iterator[Any]:
+def _progress(name: str, tasks: list[Planned]) -> Iterator[Any]:
     """Yield ``tell(report)``: on a terminal a bar and a line for every failure, else a line at the end."""
     if not (is_main_process() and err().is_terminal):
         yield lambda report: None
@@ -99,7 +99,7 @@ def _progress(name: str, tasks: list[Task]) -> Iterator[Any]:
         yield tell
 
 
-def _next(tasks: list[Task], done: int) -> str:
+def _next(tasks: list[Planned], done: int) -> str:
     """What is being checked now."""
     return f"{tasks[done].promise.name}: {tasks[done].kind} {tasks[done].name}" if done < len(tasks) else ""
 

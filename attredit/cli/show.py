@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
+from rich.filesize import decimal
 
 from attredit.cli.console import out
 from attredit.cli.options import run_argument
@@ -76,14 +77,5 @@ def _print_evaluation(run: RunDirectory) -> None:
 def _files(run: RunDirectory) -> Tree:
     tree = tree_of("Files")
     for path in sorted(p for p in run.path.rglob("*") if p.is_file()):
-        add_leaf(tree, str(path.relative_to(run.path)), _size(path.stat().st_size))
+        add_leaf(tree, str(path.relative_to(run.path)), decimal(path.stat().st_size))
     return tree
-
-
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"

@@ -111,12 +111,3 @@ class Source:
                     source, split, geometry, name=name, workers=workers, progress=told, strict=self.strict
                 )
         return stores
-
-
-def bytes_text(size: float) -> str:
-    """A size in decimal units: "1.2 GB"."""
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"

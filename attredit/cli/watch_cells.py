@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attredit.benchmark.cells import Cell
 from attredit.benchmark.plan import BenchmarkDirectory
-from attredit.benchmark.progress import TRAINING, Progress
+from attredit.benchmark.progress import TRAINING, Standing
 from attredit.benchmark.results import Result
 from attredit.benchmark.runner import Watch
 from attredit.cli.console import err, note
@@ -53,11 +53,11 @@ class CellWatcher(Watch):
         """Say it."""
         note(sentence, fg="yellow")
 
-    def preparing(self, dataset: str, progress: Progress) -> None:
+    def preparing(self, dataset: str, standing: Standing) -> None:
         """Show how far a data set is."""
         if self.bars is not None:
-            what = f"Preparing {dataset}: {progress.stage}"
-            self.bars.update(self._all, description=what, completed=progress.done, total=progress.total or None)
+            what = f"Preparing {dataset}: {standing.stage}"
+            self.bars.update(self._all, description=what, completed=standing.done, total=standing.total or None)
 
     def starting(self, seconds: float, guessed: bool) -> None:
         """Say how long it takes."""
@@ -70,7 +70,7 @@ class CellWatcher(Watch):
         if self.bars is not None:
             self.bars.update(self._all, description="Cells", completed=0, total=self._left)
 
-    def running(self, cells: Sequence[tuple[Cell, Progress]], seconds_left: float) -> None:
+    def running(self, cells: Sequence[tuple[Cell, Standing]], seconds_left: float) -> None:
         """Move the bars."""
         if self.bars is None:
             return
@@ -78,15 +78,15 @@ class CellWatcher(Watch):
         self.bars.update(self._all, completed=self._ended, rate=left)
         for key in set(self._tasks) - {cell.key for cell, _ in cells}:
             self.bars.remove_task(self._tasks.pop(key))
-        for cell, progress in cells:
+        for cell, standing in cells:
             if cell.key not in self._tasks:
                 self._tasks[cell.key] = self.bars.add_task("", total=None, rate="")
             self.bars.update(
                 self._tasks[cell.key],
-                description=f"{cell.title}: {progress.stage}",
-                completed=progress.done,
-                total=progress.total or None,
-                rate=rate_of(progress),
+                description=f"{cell.title}: {standing.stage}",
+                completed=standing.done,
+                total=standing.total or None,
+                rate=rate_of(standing),
             )
 
     def ended(self, result: Result) -> None:
@@ -108,12 +108,12 @@ class CellWatcher(Watch):
         self.bars.start()
 
 
-def rate_of(progress: Progress) -> str:
+def rate_of(standing: Standing) -> str:
     """Steps a second and the time left, while a cell trains."""
-    left = progress.seconds_left
-    if progress.stage != TRAINING or left is None:
+    left = standing.seconds_left
+    if standing.stage != TRAINING or left is None:
         return ""
-    return f"{progress.rate:.1f} steps/s, {spoken(left)} left"
+    return f"{standing.rate:.1f} steps/s, {spoken(left)} left"
 
 
 def spoken(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from attredit.attributes import BINARY, Attribute, AttributeSchema
 from attredit.data import Broken, Store
 from attredit.inspection.duplicates import MOST_BITS, MOST_DIFFERENCE, Duplicates, find_duplicates
 from attredit.inspection.statistics import Counts, associations, count
+from attredit.progress import StagedProgress
 
 RARE = 0.02
 STRONG = 0.5
@@ -21,8 +22,6 @@ FEW_ELSEWHERE = 100
 EXAMPLES = 10
 GROUPS = 20
 """Groups of duplicates that are shown."""
-
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class Inspection:
 
 
 def inspect(
-    name: str, stores: Mapping[str, Store], attributes: Iterable[str] = (), progress: Report | None = None
+    name: str, stores: Mapping[str, Store], attributes: Iterable[str] = (), progress: StagedProgress | None = None
 ) -> Inspection:
     """Look at all images and labels of a data set.
 

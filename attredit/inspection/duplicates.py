@@ -9,7 +9,7 @@ more, by pixels.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,6 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 from attredit.data import Images, Store
+from attredit.progress import Progress
 
 MOST_BITS = 4
 """Bits of 64 that hashes of one picture may differ in."""
@@ -31,8 +32,6 @@ PAIRS = 1 << 22
 _BANDS = MOST_BITS + 1
 _SIDE = 8
 _ONES = np.array([value.bit_count() for value in range(1 << 16)], np.uint8)
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from attredit.report.curves import Series, series_of
-from attredit.report.faces import Edits, edits_of
+from attredit.report.faces import EditedFaces, edits_of
 from attredit.report.figures import read_elsewhere, read_evaluation
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
@@ -35,7 +35,7 @@ class Content:
     config: RunConfig
     summary: str
     split: str
-    edits: tuple[Edits, ...]
+    edits: tuple[EditedFaces, ...]
     series: Series
     evaluation: dict[str, Any] | None
     elsewhere: tuple[dict[str, Any], ...]

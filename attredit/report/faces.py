@@ -13,6 +13,7 @@ from torch import Tensor
 from attredit.attributes import BINARY, Attribute
 from attredit.data.pixels import to_bytes
 from attredit.data.source import CounterfactualSource
+from attredit.editing.editor import SWEEP
 from attredit.report.grid import Pixels
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from attredit.data.source import DataSource
     from attredit.editing.editor import Editor
 
-SWEEP = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 AMPLIFIED = 3.0
 
 ORIGINAL, RECONSTRUCTION, EDIT = "original", "reconstruction", "edit"
@@ -54,7 +54,7 @@ class Face:
 
 
 @dataclass(frozen=True)
-class Edits:
+class EditedFaces:
     """Faces edited in one attribute.
 
     Attributes:
@@ -94,7 +94,9 @@ def task(attribute: Attribute, face: Face) -> str:
     return f"{face.before[:1].upper()}{face.before[1:]}: the edit {does}"
 
 
-def edits_of(editor: Editor, store: Store, source: DataSource, split: str, attribute: Attribute, count: int) -> Edits:
+def edits_of(
+    editor: Editor, store: Store, source: DataSource, split: str, attribute: Attribute, count: int
+) -> EditedFaces:
     """Edit some faces of a split in one attribute.
 
     Args:
@@ -125,7 +127,7 @@ def edits_of(editor: Editor, store: Store, source: DataSource, split: str, attri
         )
         for i in range(len(indices))
     )
-    return Edits(attribute, order, faces, _sweeps(editor, images, attribute))
+    return EditedFaces(attribute, order, faces, _sweeps(editor, images, attribute))
 
 
 def pick(labels: np.ndarray, values: int, count: int) -> np.ndarray:

@@ -35,7 +35,7 @@ class Meaning:
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """One figure, ready to be shown.
 
     Attributes:
@@ -169,7 +169,7 @@ def measured_on(evaluation: Mapping[str, Any]) -> str:
     return f"{evaluation['images']:,} images of the {evaluation['split']} split{f' of {label}' if label else ''}"
 
 
-def rows(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
+def rows(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[FigureRow]:
     """Figures by group and in a fixed order; those of plugins come last."""
     order = {name: i for i, name in enumerate(MEANINGS)}
     for name in sorted(figures, key=lambda n: order.get(n, len(order))):
@@ -179,7 +179,7 @@ def rows(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
         if low is not None and high is not None:
             interval = f"{written(low, about.unit)} – {written(high, about.unit)}"
         value = written(figure["value"], about.unit)
-        yield Row(name, about.group, about.label, ARROWS[about.better], value, interval, f"{figure['n']:,}")
+        yield FigureRow(name, about.group, about.label, ARROWS[about.better], value, interval, f"{figure['n']:,}")
 
 
 def missing(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -205,7 +205,7 @@ def _movement(cell: Mapping[str, Any]) -> str:
     return f"{cell['moved']['value']:+.3f}" + ("" if explained is None else f" (data {explained:+.3f})")
 
 
-def headline(figures: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+def headline(figures: Mapping[str, Mapping[str, Any]]) -> list[FigureRow]:
     """The few figures that say most."""
     found = {row.name: row for row in rows(figures)}
     return [found[name] for name in _HEADLINE if name in found]

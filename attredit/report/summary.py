@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from attredit.editing.editor import SWEEP
 from attredit.report.curves import panel
-from attredit.report.faces import MISS, SWEEP, Edits
+from attredit.report.faces import MISS, EditedFaces
 from attredit.report.figures import rows
 from attredit.report.grid import INK, MUTED, PAPER, font, grid, picture
 
@@ -71,7 +72,7 @@ def _title(draw: ImageDraw.ImageDraw, content: Content) -> None:
     draw.text((_MARGIN, 62), line, MUTED, font(15))
 
 
-def _grid(edits: Edits, count: int) -> Image.Image:
+def _grid(edits: EditedFaces, count: int) -> Image.Image:
     columns = [column for column in edits.columns if column != MISS]
     faces = edits.first(max(1, count // len(edits.groups())))
     return grid([[face.images[column] for column in columns] for face in faces], columns=columns)
@@ -106,7 +107,7 @@ def _losses(canvas: Image.Image, draw: ImageDraw.ImageDraw, content: Content, x:
     return y + 34 + height + _LINE
 
 
-def _sweep(canvas: Image.Image, draw: ImageDraw.ImageDraw, edits: Edits, x: int, y: int) -> int:
+def _sweep(canvas: Image.Image, draw: ImageDraw.ImageDraw, edits: EditedFaces, x: int, y: int) -> int:
     """One face at several values of an attribute, if there is room; returns where it ends."""
     side = _PANEL // len(SWEEP)
     if not edits.sweeps or y + 34 + side + _MARGIN > canvas.height:

@@ -19,7 +19,7 @@ IMPORT_MILLISECONDS = 100.0
 
 
 @dataclass(frozen=True)
-class Task:
+class Planned:
     """A promise that is to be checked on a component; on the plugin itself where that is None."""
 
     promise: Promise
@@ -107,7 +107,7 @@ def checks(
             yield _done(task, place)
 
 
-def plan(name: str, *, quick: bool = False, only: Collection[str] = ()) -> list[Task]:
+def plan(name: str, *, quick: bool = False, only: Collection[str] = ()) -> list[Planned]:
     """What `checks` is going to check, in order; nothing but whether it loads, of a plugin that does not.
 
     Args:
@@ -125,8 +125,8 @@ def plan(name: str, *, quick: bool = False, only: Collection[str] = ()) -> list[
     plugin = _plugin(installed(), name)
     asked = [p for p in PROMISES if (not only or p.name in only) and (p.quick or not quick)]
     if plugin.error:
-        return [Task(PROMISES[0], plugin, None)]
-    return [Task(p, plugin, c) for p in asked for c in (None, *plugin.components) if _about(p, c)]
+        return [Planned(PROMISES[0], plugin, None)]
+    return [Planned(p, plugin, c) for p in asked for c in (None, *plugin.components) if _about(p, c)]
 
 
 def _plugin(registry: Registry, name: str) -> PluginInfo:
@@ -140,7 +140,7 @@ def _about(promise: Promise, component: Component | None) -> bool:
     return ("plugin" if component is None else component.kind) in promise.targets
 
 
-def _done(task: Task, place: Workshop) -> Check:
+def _done(task: Planned, place: Workshop) -> Check:
     """Check one promise on one component; whatever is raised there is the component's."""
     started = time.perf_counter()
     found: dict[str, Any]

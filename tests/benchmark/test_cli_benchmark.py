@@ -11,7 +11,7 @@ from made import cell_of, result_of
 from rich.console import Console
 
 from attredit.benchmark.plan import BenchmarkDirectory
-from attredit.benchmark.progress import Progress
+from attredit.benchmark.progress import Standing
 from attredit.cli import watch_cells
 from attredit.cli.watch_cells import CellWatcher, spoken
 
@@ -27,7 +27,7 @@ from attredit.cli.watch_cells import CellWatcher, spoken
         (["--methods", "ifcvaegan", "--dataset", "synthface"], "Unknown dataset 'synthface'. Did you mean synthfaces?"),
         (["--seeds", "x"], "--seeds 'x' is neither a number of seeds nor a list of them. Write 3, or 0,1,2."),
         (["--seeds", "1,1"], "seed 1 is there twice"),
-        (["confounded", "--data-dir", "PATH"], "--data-dir is one place, the suite has several data sets"),
+        (["confounded", "--data-dir", "PATH"], "--data-dir PATH is one place, the suite has several data sets"),
         (["--slurm", "timeout_min=5"], "--slurm says how to use a cluster. Add --engine slurm."),
     ],
 )
@@ -80,16 +80,16 @@ def test_on_a_terminal_there_are_bars_with_rate_and_time_left(
     cells = [cell_of("naive"), cell_of("ours")]
     with CellWatcher() as watch:
         watch.planned(BenchmarkDirectory(tmp_path), cells, cells)
-        watch.preparing("quadrants", Progress("judge", 3, 10, 1.0))
+        watch.preparing("quadrants", Standing("judge", 3, 10, 1.0))
         watch.starting(200.0, guessed=False)
-        watch.running([(cells[0], Progress("training", 30, 100, 2.0))], 190.0)
+        watch.running([(cells[0], Standing("training", 30, 100, 2.0))], 190.0)
         watch.bars.refresh()
         assert "naive, quadrants: Smiling, seed 0: training" in screen.getvalue()
         assert "30/100" in screen.getvalue()
         assert "2.0 steps/s, 35 s left" in screen.getvalue()
         assert "about 3 min 10 s left" in screen.getvalue()
         watch.ended(result_of(cells[0]))
-        watch.running([(cells[1], Progress("edits", 1, 4, 1.0))], 100.0)
+        watch.running([(cells[1], Standing("edits", 1, 4, 1.0))], 100.0)
         assert [task.description for task in watch.bars.tasks] == ["Cells", f"{cells[1].title}: edits"]
         watch.ended(result_of(cells[1], error="diverged"))
     said = capsys.readouterr().err

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from attredit.benchmark.engine import Local, Submitted
-from attredit.benchmark.progress import Clock, Progress, Teller, read_progress
+from attredit.benchmark.progress import Clock, Standing, Teller, read_progress
 from attredit.errors import PluginError, UsageError
 from attredit.runs.directory import RunDirectory
 
@@ -56,18 +56,18 @@ def test_a_clock_counts_every_step_once(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_progress_says_stage_rate_and_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read_progress(tmp_path) == Progress("waiting")
+    assert read_progress(tmp_path) == Standing("waiting")
     now = [0.0]
     monkeypatch.setattr("attredit.benchmark.progress.time.perf_counter", lambda: now[0])
     tell = Teller(tmp_path)
     tell("training", 10, 100)
     now[0] = 2.0
     tell("training", 30, 100)
-    assert read_progress(tmp_path) == Progress("training", 30, 100, 10.0)
+    assert read_progress(tmp_path) == Standing("training", 30, 100, 10.0)
     assert read_progress(tmp_path).seconds_left == 7.0
     now[0] = 2.1
     tell("training", 31, 100)  # too soon to be worth a file
     assert read_progress(tmp_path).done == 30
     tell("edits", 0, 4)
-    assert read_progress(tmp_path) == Progress("edits", 0, 4, 0.0)
+    assert read_progress(tmp_path) == Standing("edits", 0, 4, 0.0)
     assert read_progress(tmp_path).seconds_left is None
