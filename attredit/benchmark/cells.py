@@ -35,7 +35,7 @@ from attredit.version import __version__
 VERSION = 1
 
 # They show what is there, look after plugins or carry cells out, and decide nothing of what is measured.
-_LEFT_OUT = ("benchmark", "cli", "inspection", "report", "scaffold", "testing")
+_LEFT_OUT = ("benchmark", "blind", "cli", "inspection", "report", "scaffold", "testing")
 
 
 AnEntry = TypeVar("AnEntry", bound=CollectionEntry)

@@ -29,6 +29,8 @@ PANELS = {
         "doctor": "Say what is wrong with a run, and what to change.",
         "benchmark": "Compare methods, with tables.",
         "report": "Show a run's pictures and figures, or a benchmark's tables.",
+        "compare": "Have people compare runs, blind.",
+        "votes": "Count what they said.",
     },
     "Use": {
         "edit": "Change attributes of pictures.",
