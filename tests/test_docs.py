@@ -84,6 +84,24 @@ recipe = Recipe(extends="naive-cvaegan")
 def register_methods(register):
     register("mine", "my_method:recipe")
 """
+VOTES = {
+    "format": 1,
+    "page": "page",
+    "asked": 1,
+    "runs": [{"name": n, "method": "cvae", "preset": "default", "recipe": "", "seed": 0} for n in ("one", "other")],
+    "votes": [
+        {
+            "number": 0,
+            "image": 0,
+            "attribute": "Smiling",
+            "label": 1,
+            "left": 1,
+            "right": 0,
+            "again": False,
+            "choice": "left",
+        }
+    ],
+}
 SMALL = ["parts.encoder.options.width", "parts.decoder.options.width"]
 FACES = {"train": 40, "valid": 8, "test": 10}
 
@@ -131,6 +149,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> It
         dist_info(tmp_path / "site", facts["name"], facts["entry-points"]["attredit"])
         monkeypatch.syspath_prepend(project.parent)
     (tmp_path / "my_method.py").write_text(MY_METHOD)
+    for session in "ab":
+        (tmp_path / f"votes-{session}.json").write_text(json.dumps({**VOTES, "session": session}))
     monkeypatch.syspath_prepend(tmp_path / "site")
     monkeypatch.setenv("ATTREDIT_STRICT_PLUGINS", "0")
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "datasets")
