@@ -42,12 +42,13 @@ def _print(counted: Count) -> None:
         made.add_row(*map(escape, words), *_words(found.preferred), str(found.undecided))
     out().print(made)
     say(f"Voters: {counted.voters}.")
-    for who, share in (("themselves", counted.with_themselves), ("each other", counted.with_each_other)):
+    for who, share, why in (
+        ("themselves", counted.with_themselves, "nobody saw a pair twice"),
+        ("each other", counted.with_each_other, "no pair has two voters"),
+    ):
         chosen, of, value, interval = _words(share)
-        if share.n:
-            say(f"They agree with {who} in {chosen} of {of}: {value} ({interval}).")
-        else:
-            say(f"Whether they agree with {who} is not known: no pair was voted on twice.")
+        known = f": {chosen} of {of}, {value} ({interval})" if share.n else f" is not known: {why}"
+        say(f"How often they agree with {who}{known}.")
     for note in counted.notes:
         say(note)
     say("A share whose interval holds 50 % decides nothing.", dim=True)

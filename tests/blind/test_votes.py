@@ -121,8 +121,8 @@ def test_the_command_prints_a_table_and_json(tmp_path: Path) -> None:
     assert printed.exit_code == 0, printed.output
     assert "62.5 %" in printed.stdout
     assert "24.5 % – 91.5 %" in printed.stdout
-    assert "They agree with themselves in 4 of 4: 100.0 % (39.8 % – 100.0 %)." in printed.stdout
-    assert "They agree with each other in 3 of 4: 75.0 %" in printed.stdout
+    assert "How often they agree with themselves: 4 of 4, 100.0 % (39.8 % – 100.0 %)." in printed.stdout
+    assert "How often they agree with each other: 3 of 4, 75.0 %" in printed.stdout
     told = json.loads(CliRunner().invoke(cli, ["votes", *files, "--json"], prog_name="attredit").stdout)
     low, high = pytest.approx(0.2449, abs=1e-4), pytest.approx(0.9148, abs=1e-4)
     assert told["preferences"][0]["preferred"] == {"count": 5, "n": 8, "value": 0.625, "low": low, "high": high}
