@@ -15,8 +15,8 @@ from attredit.attributes import Attribute
 from attredit.blind.pairs import Pair, drawn
 from attredit.blind.wording import question
 from attredit.data import prepare
+from attredit.data.pixels import to_bytes
 from attredit.editing.editor import load
-from attredit.editing.images import to_bytes
 from attredit.errors import RunError, UsageError, nearest
 from attredit.plugin.registry import installed
 from attredit.runs.data import moved, own_source
