@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from attredit.plugin.hookspecs import hookimpl
     from attredit.plugin.registry import Registry, use_plugin
     from attredit.recipe import Optimizer, Part, Player, Recipe, Schedule, Term
+    from attredit.request import Request
     from attredit.training.objectives import Factorizer
     from attredit.training.view import BatchView
 
@@ -55,6 +56,7 @@ _HOME = {
     "Player": "recipe",
     "Recipe": "recipe",
     "Registry": "plugin.registry",
+    "Request": "request",
     "Schedule": "recipe",
     "Term": "recipe",
     "Verdict": "networks",
@@ -87,6 +89,7 @@ __all__ = [
     "PluginError",
     "Recipe",
     "Registry",
+    "Request",
     "RunError",
     "Schedule",
     "Term",

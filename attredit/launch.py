@@ -7,39 +7,26 @@ calls it with the same arguments and they share the work.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attredit.attributes import AttributeSchema
-from attredit.data import (
-    Augmentation,
-    Crop,
-    Geometry,
-    Store,
-    groups_of,
-    missing_of,
-    prepare,
-    prevalence_of,
-    require_classes,
-    require_nothing_left_out,
-)
-from attredit.data.collection import build_source, choose_dataset
+from attredit.data import Geometry, Store, groups_of, missing_of, prevalence_of, require_classes
 from attredit.data.source import CounterfactualSource
 from attredit.devices import accelerator_for, seeded
 from attredit.errors import RunError, UsageError
 from attredit.plugin.registry import Registry, installed
 from attredit.progress import Progress
 from attredit.recipe import Recipe, resolve
-from attredit.runs.config import DataConfig, Origin, RunConfig
-from attredit.runs.data import RESTORE, moved, open_store
+from attredit.request import Request
+from attredit.runs.config import DataFacts, Origin, RunConfig
+from attredit.runs.data import RESTORE, collection_of, moved
 from attredit.runs.directory import RunDirectory
-from attredit.training.observer import Observer, also_tensorboard
+from attredit.training.observer import Observer, watching
 from attredit.training.players import Built, build, components_of
 from attredit.training.processes import agree, main_process_first, require_same
 from attredit.training.trainer import Trainer, share_of
@@ -52,66 +39,20 @@ if TYPE_CHECKING:
 _BEGIN_WITH, _BEGIN_WITH_VALUES = 3000, 2**28
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a user asks for; `None` leaves it to the recipe.
-
-    Attributes:
-        method: Registered method.
-        preset: One of its presets.
-        overrides: Dotted recipe keys and their values.
-        dataset: Registered data set, or ``NAME:ARGUMENT`` for one that takes an argument.
-        attributes: Names of the attributes to edit; a data set's only one needs no naming.
-        data_dir: Where the data lie, for data sets that are not embedded.
-        data_options: Options of the data set.
-        strict: Make an error of whatever is left out of the data set with a warning.
-        balance: Attributes whose values, or combinations of values, shall be equally frequent in batches.
-        image_size: H = W.
-        crop: Which square of an image: "none", "centre", "celeba" or "box"; see `attredit.data.Geometry`.
-        augment: What is done to images in training: "flip", "jitter"; see `attredit.data.augment`.
-        steps: Length of training; or `epochs`.
-        epochs: Length of training in passes over the data.
-        batch_size: Images a step over all processes.
-        seed: Seed of everything.
-        run_dir: Where to write; ``runs/METHOD-DATASET-ATTRIBUTES`` with a number when that is taken.
-        precision: "fp32" or "bf16".
-        device: "cpu", "cuda", "mps"; the best there is when None.
-        log_every: Steps between two lines of metrics.
-        save_every: Steps between two checkpoints.
-        tensorboard: Also write TensorBoard event files.
-    """
-
-    method: str = "ifcvaegan"
-    preset: str = "default"
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    dataset: str = "synthfaces"
-    attributes: Sequence[str] = ()
-    data_dir: str | None = None
-    data_options: Mapping[str, Any] = field(default_factory=dict)
-    strict: bool = False
-    balance: Sequence[str] = ()
-    image_size: int = 64
-    crop: Crop = "centre"
-    augment: Sequence[Augmentation] = ()
-    steps: int | None = None
-    epochs: float | None = None
-    batch_size: int | None = None
-    seed: int = 0
-    run_dir: str | None = None
-    precision: Literal["fp32", "bf16"] = "fp32"
-    device: str | None = None
-    log_every: int = 50
-    save_every: int = 500
-    tensorboard: bool = False
-
-
-def train(request: Request, *, observer: Observer | None = None, progress: Progress | None = None) -> Path:
-    """Train a model.
+def train(
+    request: Request | None = None,
+    *,
+    observers: Sequence[Observer] = (),
+    progress: Progress | None = None,
+    **asked: Any,
+) -> Path:
+    """Train a model: ``train(dataset="folder:portraits", attributes=["Smiling"])``.
 
     Args:
-        request: What to train, on what.
-        observer: Told of every step, on the main process.
+        request: What to train, on what; or its fields as keyword arguments.
+        observers: Told of every step, on the main process.
         progress: Told of every prepared image, as (done, total).
+        **asked: Fields of `Request`, in place of one or over it.
 
     Returns:
         The run directory.
@@ -119,44 +60,42 @@ def train(request: Request, *, observer: Observer | None = None, progress: Progr
     Raises:
         UsageError, DataError, RunError, DivergenceError, PluginError: see their messages.
     """
+    request = Request.of({**(request.model_dump(exclude_unset=True) if request else {}), **asked})
     if request.run_dir:
         RunDirectory(request.run_dir).require_free()
-    trainer = trainer_of(request, progress, observer)
+    trainer = trainer_of(request, progress, observers)
     accelerator = trainer.accelerator
     if accelerator.is_main_process:
         trainer.run_directory.create(trainer.config)
     accelerator.wait_for_everyone()
-    return _finish(trainer, observer or Observer(), request.tensorboard)
+    return _finish(trainer, observers)
 
 
-def trainer_of(request: Request, progress: Progress | None = None, observer: Observer | None = None) -> Trainer:
+def trainer_of(request: Request, progress: Progress | None = None, observers: Sequence[Observer] = ()) -> Trainer:
     """Everything that a training needs, at its first step; nothing but prepared data has been written.
 
     Args:
         request: What to train, on what.
         progress: As for `train`.
-        observer: As for `train`.
+        observers: As for `train`.
 
     Raises:
         UsageError, DataError, PluginError: see their messages.
     """
     registry = installed()
     recipe = resolve(registry, request.method, request.preset, request.overrides)
-    request = replace(request, **choose_dataset(registry, request.dataset, request.data_dir, request.data_options))
-    where: dict[str, Any] = {"data_dir": request.data_dir, "options": dict(request.data_options)}
+    request = request.settled(registry)
     # Before what may fail on one machine alone: processes that are connected notice that another has gone.
     accelerator = accelerator_for(request.device, request.precision)
-    source = build_source(registry, request.dataset, image_size=request.image_size, crop=request.crop, **where)
-    if observer is not None and accelerator.is_main_process:
-        observer.on_source(source)
-    if request.strict:
-        require_nothing_left_out(source)
+    collection = request.collection(registry)
+    source, geometry = collection.source, collection.geometry
+    if accelerator.is_main_process:
+        for observer in observers:
+            observer.on_source(source)
     names = source.schema.names
     if not request.attributes and len(names) > 1:
         raise UsageError("No attribute to edit.", f"Name one or more with --attr: {', '.join(names)}.")
-    request = replace(request, attributes=request.attributes or names)
-    schema, balanced = source.schema.select(request.attributes), source.schema.select(request.balance).names
-    geometry = Geometry(size=request.image_size, channels=source.channels, crop=request.crop)
+    schema, balanced = source.schema.select(request.attributes or names), source.schema.select(request.balance).names
     whole = geometry.crop != "box" and geometry.keeps(request.image_size, request.image_size)
     if isinstance(source, CounterfactualSource) and not whole:
         raise UsageError(f"{request.dataset} draws squares to be seen whole.", f"Leave --crop {request.crop} out.")
@@ -165,40 +104,31 @@ def trainer_of(request: Request, progress: Progress | None = None, observer: Obs
     share_of(batch_size, accelerator)
     built = _built(registry, recipe, schema, geometry, request.seed)
     with main_process_first(accelerator):
-        store = prepare(source, "train", geometry, name=request.dataset, progress=progress, strict=request.strict)
+        store = collection.store("train", progress=progress)
         built.initialize(_some(store))
     require_same(_told(store), "training images", accelerator)
     agree(built.parts, accelerator)
     names = tuple(dict.fromkeys([*schema.names, *balanced]))
     require_classes(store, names, np.concatenate(groups_of(store.label_columns(balanced))))
     config = RunConfig(
-        method=request.method,
-        preset=request.preset,
+        request=request.model_copy(update={"attributes": schema.names, "run_dir": None, "device": None}),
         recipe=recipe,
         attributes=schema.attributes,
         channels=source.channels,
         geometry=store.geometry,
-        augment=tuple(request.augment),
-        data=DataConfig(
-            name=request.dataset,
-            directory=None if request.data_dir is None else str(Path(request.data_dir).resolve()),
-            options=dict(request.data_options),
+        data=DataFacts(
             fingerprint=store.fingerprint,
             images=len(store),
-            balance=balanced,
             prevalence=prevalence_of(store, names, balanced),
             missing=missing_of(store, names),
         ),
-        seed=request.seed,
         steps=_steps(request, recipe, len(store), batch_size),
         batch_size=batch_size,
-        precision=request.precision,
-        log_every=request.log_every,
-        save_every=request.save_every,
         origins=_origins(registry, recipe, request),
         versions={n: version(n) for n in ("attredit", "torch", "accelerate")} | {"python": platform.python_version()},
     )
-    return Trainer(built, config, store, accelerator, RunDirectory(_agreed_path(request, accelerator)))
+    path = _agreed_path(request, schema, accelerator)
+    return Trainer(built, config, store, accelerator, RunDirectory(path))
 
 
 def resume(
@@ -207,8 +137,7 @@ def resume(
     steps: int | None = None,
     data_dir: str | Path | None = None,
     device: str | None = None,
-    tensorboard: bool = False,
-    observer: Observer | None = None,
+    observers: Sequence[Observer] = (),
     progress: Progress | None = None,
 ) -> Path:
     """Continue a run from its last checkpoint, exactly as if it had never stopped.
@@ -218,8 +147,7 @@ def resume(
         steps: A new total number of steps; schedules over the whole run are then stretched from here on.
         data_dir: Where the data lie now, if they were moved; the run remembers it.
         device: As for `train`.
-        tensorboard: As for `train`.
-        observer: As for `train`.
+        observers: As for `train`.
         progress: As for `train`.
 
     Raises:
@@ -230,16 +158,17 @@ def resume(
     registry, run = installed(), RunDirectory(run_dir)
     config = moved(registry, run.config(), data_dir)
     run.check_plugins(registry, config)
-    accelerator = accelerator_for(device, config.precision)
+    accelerator = accelerator_for(device, config.request.precision)
     with main_process_first(accelerator):
-        store = open_store(registry, config, "train", progress)
+        store = collection_of(registry, config).store("train", progress=progress)
     require_same(_told(store), "training images", accelerator)
     # As many images, too: other versions of decoders may find others broken.
     if (store.fingerprint, len(store)) != (config.data.fingerprint, config.data.images):
         raise RunError(f"The data of {run.path} have changed since it was started.", RESTORE)
     if steps is not None:
-        config = config.model_copy(update={"steps": steps})
-    built = _built(registry, config.recipe, config.schema_, config.geometry, config.seed)
+        request = config.request.model_copy(update={"steps": steps, "epochs": None})
+        config = config.model_copy(update={"steps": steps, "request": request})
+    built = _built(registry, config.recipe, config.schema_, config.geometry, config.request.seed)
     trainer = Trainer(built, config, store, accelerator, run)
     trainer.resume()
     require_same(f"step {trainer.step_count}", "checkpoints", accelerator)
@@ -247,7 +176,7 @@ def resume(
         raise UsageError(f"{run.path} has done {trainer.step_count} steps.", "Ask for as many --steps, or more.")
     if accelerator.is_main_process:
         run.write_config(config)
-    return _finish(trainer, observer or Observer(), tensorboard)
+    return _finish(trainer, observers)
 
 
 def _built(registry: Registry, recipe: Recipe, schema: AttributeSchema, geometry: Geometry, seed: int) -> Built:
@@ -270,15 +199,12 @@ def _some(store: Store) -> Tensor:
     return store.batch(rows).float() / 255.0
 
 
-def _finish(trainer: Trainer, observer: Observer, tensorboard: bool) -> Path:
+def _finish(trainer: Trainer, observers: Sequence[Observer]) -> Path:
     """Train to the end; then write what people look at first."""
     run, config = trainer.run_directory, trainer.config
     main = trainer.accelerator.is_main_process
-    if main:
-        observer.on_start(config, run, trainer.step_count)
-    writing = tensorboard and main
-    with also_tensorboard(observer, run, trainer.step_count) if writing else nullcontext(observer) as watching:
-        trainer.run(watching)
+    with watching(observers if main else (), config, run, trainer.step_count) as told:
+        trainer.run(told)
     if main:
         from attredit.report.card import write_card, write_samples
 
@@ -302,9 +228,9 @@ def _origins(registry: Registry, recipe: Recipe, request: Request) -> dict[str, 
     return {n: Origin(id=c.id, distribution=Path(c.distribution).name, version=c.version) for n, c in found.items()}
 
 
-def _agreed_path(request: Request, accelerator: Accelerator) -> str:
+def _agreed_path(request: Request, schema: AttributeSchema, accelerator: Accelerator) -> str:
     """Where the run goes; the processes of a launch, which may look at different times, take the main one's word."""
-    name = "-".join([request.method, request.dataset, *request.attributes])
+    name = "-".join([request.method, request.dataset, *schema.names])
     paths = [request.run_dir or _free(Path("runs") / name)]
     if accelerator.num_processes > 1:
         from accelerate.utils import broadcast_object_list

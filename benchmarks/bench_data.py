@@ -194,8 +194,9 @@ def smallest(size: int) -> str:
 
 
 def trainer_on(images: int, options: argparse.Namespace) -> Any:
-    from attredit.launch import Request, trainer_of
+    from attredit.launch import trainer_of
     from attredit.plugin.registry import use_plugin
+    from attredit.request import Request
 
     use_plugin(__file__)
     request = Request(
@@ -226,7 +227,8 @@ def stepping(options: argparse.Namespace) -> None:
     trainer.view = timed
     seconds, _ = seconds_of(lambda: [trainer.step(step) for step in range(1, options.steps + 1)])
     step, own = 1e3 * seconds / options.steps, 1e3 * sum(getting) / options.steps
-    each = f"{trainer.config.method}, batch {options.batch_size}: {own:.2f} ms of {step:.1f} ms a step get the batch"
+    method = trainer.config.request.method
+    each = f"{method}, batch {options.batch_size}: {own:.2f} ms of {step:.1f} ms a step get the batch"
     print(f"(b) {each}: {own / step:.2%} (aim: less than {SHARE:.0%})", flush=True)
 
 

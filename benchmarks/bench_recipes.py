@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from attredit.evaluation import evaluate
-from attredit.launch import Request, train
+from attredit.launch import train
+from attredit.request import Request
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.training.observer import Observer
@@ -62,7 +63,7 @@ def time_to(preset: str, options: argparse.Namespace, folder: Path) -> Stopwatch
         preset=preset, attributes=[options.attr], run_dir=run, save_every=options.every, steps=options.steps
     )
     with contextlib.suppress(_Enough):
-        train(request, observer=watch)
+        train(request, observers=[watch])
     return watch
 
 

@@ -19,7 +19,6 @@ from PIL import Image, ImageDraw
 
 import attredit
 from attredit import Attribute, AttributeSchema, hookimpl
-from attredit.launch import Request
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -62,7 +61,7 @@ class Discs:
 
 def main(folder: Path) -> None:
     attredit.use_plugin(__file__)
-    request = Request(
+    request = attredit.Request(
         dataset="discs", attributes=["Colour"], image_size=32, steps=100, batch_size=16, run_dir=str(folder / "run")
     )
     editor = attredit.load(attredit.train(request))

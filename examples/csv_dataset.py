@@ -19,7 +19,6 @@ from PIL import Image, ImageDraw
 
 import attredit
 from attredit import AttributeSchema, DataError, hookimpl
-from attredit.launch import Request
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -68,9 +67,9 @@ def main(folder: Path) -> None:
     rows = [f"{i}.png,{'test' if i >= 100 else 'train'},{i % 2}" for i in range(120)]
     (folder / "squares" / "labels.csv").write_text("\n".join(["file,split,Ring", *rows]), "utf-8")
     attredit.use_plugin(__file__)
-    data, run = str(folder / "squares"), str(folder / "run")
-    request = Request(dataset="table", data_dir=data, attributes=["Ring"], image_size=32, steps=100, run_dir=run)
-    editor = attredit.load(attredit.train(request))
+    data, run = folder / "squares", folder / "run"
+    run = attredit.train(dataset="table", data_dir=data, attributes=["Ring"], image_size=32, steps=100, run_dir=run)
+    editor = attredit.load(run)
     editor.edit(folder / "squares" / "110.png", Ring=1).save(folder / "ring.png")
     print(f"Square 110, to which a ring was added, is in {folder / 'ring.png'}.")
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import attredit
 from attredit import hookimpl
-from attredit.launch import Request
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,7 +49,7 @@ def main(folder: Path) -> None:
     from attredit.evaluation import evaluate
 
     attredit.use_plugin(__file__)
-    request = Request(
+    request = attredit.Request(
         attributes=["Smiling"],
         image_size=32,
         steps=60,

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import attredit
 from attredit import hookimpl
-from attredit.launch import Request
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +41,7 @@ def edges(view: BatchView, power: float = 1.0) -> Tensor:
 
 def main(folder: Path) -> None:
     attredit.use_plugin(__file__)
-    request = Request(
+    request = attredit.Request(
         attributes=["Smiling"],
         image_size=32,
         steps=60,

@@ -12,13 +12,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import attredit
-from attredit.launch import Request
 
 in_notebook = "ipykernel" in sys.modules
 folder = Path(sys.argv[1] if sys.argv[1:] and not in_notebook else "runs/notebook")
 run = folder / "run"
 if not run.exists():
-    request = Request(
+    request = attredit.Request(
         attributes=["Smiling", "Eyeglasses"],
         image_size=32,
         steps=100,

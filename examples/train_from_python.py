@@ -10,11 +10,10 @@ import tempfile
 from pathlib import Path
 
 import attredit
-from attredit.launch import Request
 
 
 def main(folder: Path) -> None:
-    request = Request(
+    request = attredit.Request(
         attributes=["Smiling"],
         image_size=32,
         steps=100,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 import signal
@@ -68,7 +67,7 @@ def tiny() -> tuple[dict[str, int], dict[str, object]]:
 @pytest.fixture(scope="session")
 def tiny_request() -> Any:
     """Make training requests of seconds: 32x32, width 4, batches of 8."""
-    from attredit.launch import Request
+    from attredit.request import Request
 
     base = Request(
         attributes=("Smiling",),
@@ -83,7 +82,7 @@ def tiny_request() -> Any:
 
     def make(**changes: Any) -> Request:
         changes["overrides"] = {**TINY, **changes.get("overrides", {})}
-        return dataclasses.replace(base, **changes)
+        return base.replaced(**changes)
 
     return make
 

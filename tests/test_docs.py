@@ -6,7 +6,6 @@ under that very name. Trainings are shortened behind the command line, so that i
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
 import json
@@ -197,7 +196,8 @@ def celeba(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from attredit.launch import Request, train
+    from attredit.launch import train
+    from attredit.request import Request
 
     return train(shortened(Request(attributes=("Smiling",), run_dir=str(tmp_path_factory.mktemp("docs") / "run"))))
 
@@ -213,7 +213,7 @@ def shortened(request: Any) -> Any:
             narrow[key] = 4
     overrides = {**request.overrides, **narrow}
     small = {"image_size": 32, "steps": 2, "epochs": None, "batch_size": 4, "device": "cpu"}
-    return dataclasses.replace(request, **small, data_options={**request.data_options, **few}, overrides=overrides)
+    return request.replaced(**small, data_options={**request.data_options, **few}, overrides=overrides)
 
 
 def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:

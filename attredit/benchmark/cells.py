@@ -13,21 +13,20 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from attredit.attributes import AttributeSchema
 from attredit.benchmark.suite import Budget, CollectionEntry, DatasetEntry, EvaluationPlan, Suite, short
-from attredit.data import Geometry, fingerprint_of
-from attredit.data.collection import build_source, choose_dataset
-from attredit.data.source import DataSource
-from attredit.errors import UsageError, nearest
+from attredit.data.collection import Collection, choose_dataset
+from attredit.errors import UsageError
 from attredit.evaluation.elsewhere import Elsewhere, opened
 from attredit.evaluation.result import slug
-from attredit.launch import Request
 from attredit.plugin.files import is_file_version
 from attredit.plugin.registry import Component, Registry
 from attredit.recipe import Recipe, resolve
+from attredit.request import Request
 from attredit.training.players import components_of
 from attredit.version import __version__
 
@@ -49,15 +48,9 @@ class Cell(BaseModel):
         suite: The suite that it belongs to.
         label: Of its row.
         point: Its place in the suite's grid, by short name of the varied key.
-        method: Registered method.
-        preset: One of its presets.
-        overrides: Of the recipe.
+        request: The training; a budget of seconds has no steps yet, nor has any a place or a device.
         recipe: The resolved recipe's hash.
         dataset: What it is trained and measured on.
-        attributes: Those that the model edits.
-        seed: Of training.
-        image_size: H = W.
-        precision: Of training.
         budget: Of training.
         evaluation: What is measured on.
     """
@@ -68,17 +61,21 @@ class Cell(BaseModel):
     suite: str
     label: str
     point: dict[str, Any]
-    method: str
-    preset: str
-    overrides: dict[str, Any]
+    request: Request
     recipe: str
     dataset: DatasetEntry
-    attributes: tuple[str, ...]
-    seed: int
-    image_size: int
-    precision: Literal["fp32", "bf16"]
     budget: Budget
     evaluation: EvaluationPlan
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Those that the model edits."""
+        return self.request.attributes
+
+    @property
+    def seed(self) -> int:
+        """Of training."""
+        return self.request.seed
 
     @property
     def table(self) -> str:
@@ -89,24 +86,6 @@ class Cell(BaseModel):
     def title(self) -> str:
         """What people call it."""
         return f"{self.label}, {self.table}, seed {self.seed}"
-
-    def request(self, run_dir: Path, device: str | None) -> Request:
-        """Its training; a budget of seconds has no steps yet."""
-        return Request(
-            method=self.method,
-            preset=self.preset,
-            overrides=self.overrides,
-            dataset=self.dataset.name,
-            attributes=self.attributes,
-            data_dir=self.dataset.data_dir,
-            data_options=self.dataset.options,
-            balance=self.dataset.balance,
-            image_size=self.image_size,
-            seed=self.seed,
-            run_dir=str(run_dir),
-            precision=self.precision,
-            device=device,
-        )
 
 
 def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
@@ -123,25 +102,29 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
     data = [_open(registry, suite, _resolved(registry, entry)) for entry in suite.datasets]
     cells = []
     for seed in suite.seeds:
-        for dataset, source, facts in data:
+        for dataset, schema, facts in data:
             for attributes in dataset.attributes or suite.attributes:
-                source.schema.select(attributes)
+                schema.select(attributes)
                 for label, entry, point, recipe in rows:
                     code = code_digest(_components(registry, recipe, dataset.name))
+                    request = Request(
+                        method=entry.name,
+                        preset=entry.preset,
+                        overrides=suite.overrides_of(entry, point),
+                        attributes=attributes,
+                        seed=seed,
+                        precision=suite.precision,
+                        **dataset.asked,
+                        image_size=suite.image_size,
+                    )
                     cell = Cell(
                         key="",
                         suite=suite.name,
                         label=label,
                         point={short(k): v for k, v in point.items()},
-                        method=entry.name,
-                        preset=entry.preset,
-                        overrides=suite.overrides_of(entry, point),
+                        request=request,
                         recipe=recipe.hash,
                         dataset=dataset,
-                        attributes=attributes,
-                        seed=seed,
-                        image_size=suite.image_size,
-                        precision=suite.precision,
                         budget=suite.budget,
                         evaluation=suite.evaluation,
                     )
@@ -161,35 +144,32 @@ def code_digest(components: Iterable[Component]) -> str:
 
 
 def _key(cell: Cell, data: list[str], code: str) -> str:
-    names = ("recipe", "attributes", "seed", "image_size", "precision", "budget", "evaluation")
-    own = cell.model_dump(include=set(names))
-    facts = [VERSION, [own[name] for name in names], data, code]
+    asked = cell.request.model_dump(include={"attributes", "seed", "image_size", "precision", "crop", "augment"})
+    own = cell.model_dump(include={"recipe", "budget", "evaluation"})
+    facts = [VERSION, asked, own, data, code]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[DatasetEntry, DataSource, list[str]]:
+def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[DatasetEntry, AttributeSchema, list[str]]:
     """A data set, whose other collections have their labels now, and what identifies the splits that a cell reads."""
-    source = build_source(
-        registry, entry.name, image_size=suite.image_size, data_dir=entry.data_dir, options=dict(entry.options)
-    )
-    split = suite.evaluation.split
-    if split not in source.splits:
-        raise UsageError(f"{entry.name} has no split {split!r}.", nearest(split, source.splits))
-    balance = source.schema.select(entry.balance).names
-    geometry = Geometry(size=suite.image_size, channels=source.channels)
-    facts = [entry.name, *balance, *(fingerprint_of(source, name, geometry) for name in ("train", split))]
-    edited = source.schema.select(dict.fromkeys(chain(*(entry.attributes or suite.attributes))))
+    collection = Request(**entry.asked, image_size=suite.image_size).collection(registry)
+    schema, split = collection.schema, suite.evaluation.split
+    facts = [entry.name, *schema.select(entry.balance).names, *_fingerprints(collection, split)]
+    edited = schema.select(dict.fromkeys(chain(*(entry.attributes or suite.attributes))))
     others = []
     for other in entry.evaluate_on:
-        found = opened(registry, elsewhere_of(other), edited, geometry)
-        if split not in found.source.splits:
-            raise UsageError(f"{found.label} has no split {split!r}.", nearest(split, found.source.splits))
+        found = opened(registry, elsewhere_of(other), edited, collection.geometry)
         others.append(_resolved(registry, other).model_copy(update={"label": found.label}))
-        facts += [slug(found.label), *(fingerprint_of(found.source, name, geometry) for name in ("train", split))]
+        facts += [slug(found.label), *_fingerprints(found.collection, split)]
     names = [slug(other.label) for other in others]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"{entry.title} is evaluated on two collections called {twice}.", "Give each its own label.")
-    return entry.model_copy(update={"evaluate_on": tuple(others)}), source, facts
+    return entry.model_copy(update={"evaluate_on": tuple(others)}), schema, facts
+
+
+def _fingerprints(collection: Collection, split: str) -> list[str]:
+    """Of the two splits that a cell reads; the second one first, because it is the one that may not be there."""
+    return [collection.fingerprint(name) for name in (split, "train")]
 
 
 def elsewhere_of(entry: CollectionEntry) -> Elsewhere:
@@ -199,7 +179,7 @@ def elsewhere_of(entry: CollectionEntry) -> Elsewhere:
 
 def _resolved(registry: Registry, entry: AnEntry) -> AnEntry:
     """The same without an argument in its name, for a process that may start elsewhere."""
-    name, directory, options = choose_dataset(registry, entry.name, entry.data_dir, entry.options).values()
+    name, directory, options = choose_dataset(registry, entry.name, entry.data_dir, entry.options)
     place = None if directory is None else str(Path(directory).expanduser().resolve())
     return entry.model_copy(update={"name": name, "data_dir": place, "options": options})
 

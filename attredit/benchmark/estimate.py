@@ -60,4 +60,4 @@ class Durations:
 def _like(cell: Cell) -> str:
     """Cells that take as long: same row, data, size and budget, whatever the seed and the attributes."""
     data = cell.dataset.model_dump_json()
-    return f"{cell.label} {cell.recipe} {data} {cell.image_size} {cell.budget} {cell.evaluation}"
+    return f"{cell.label} {cell.recipe} {data} {cell.request.image_size} {cell.budget} {cell.evaluation}"

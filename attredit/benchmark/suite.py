@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from attredit.data import Augmentation, Crop
 from attredit.errors import UsageError, nearest
 from attredit.recipe import parse_overrides
 
@@ -121,13 +122,29 @@ class DatasetEntry(CollectionEntry):
 
     Attributes:
         attributes: Sets of its own, instead of the suite's.
+        crop: Which square of an image is seen, as for `attredit train`.
+        augment: What is done to images in training, as for `attredit train`.
         balance: Attributes whose values, or combinations of values, are equally frequent in training batches.
         evaluate_on: Other collections that are measured on beside its own test images.
     """
 
     attributes: AttributeSets = ()
+    crop: Crop = "centre"
+    augment: tuple[Augmentation, ...] = ()
     balance: tuple[str, ...] = ()
     evaluate_on: Annotated[tuple[CollectionEntry, ...], BeforeValidator(_a_name_is_a_collection)] = ()
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The same as fields of a `Request`."""
+        return {
+            "dataset": self.name,
+            "data_dir": self.data_dir,
+            "data_options": self.options,
+            "crop": self.crop,
+            "augment": self.augment,
+            "balance": self.balance,
+        }
 
 
 class Budget(_Frozen):

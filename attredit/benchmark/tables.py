@@ -92,7 +92,9 @@ def facts(comparison: Comparison) -> list[str]:
     rows, cell = comparison.rows, comparison.cell
     every = [facts for row in rows for facts in row.facts]
     images = sorted({facts.images for facts in every})
-    lines = [f"Budget {cell.budget} each; {cell.image_size}x{cell.image_size} pixels; seeds {_seeds(rows)}."]
+    lines = [
+        f"Budget {cell.budget} each; {cell.request.image_size}x{cell.request.image_size} pixels; seeds {_seeds(rows)}."
+    ]
     if every:
         counts = " or ".join(f"{n:,}" for n in images)
         of = f" of {comparison.on}" if comparison.on else ""

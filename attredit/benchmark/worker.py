@@ -6,7 +6,6 @@ of the benchmark. It may be killed at any moment: the next one goes on from the 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ import traceback
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,11 +28,11 @@ from attredit.data.workers import cores
 from attredit.errors import AttrEditError, RunError
 from attredit.files import read_tensors, write_text
 from attredit.plugin.registry import installed, use_plugin
+from attredit.request import Request
 from attredit.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
-    from attredit.data import Geometry
-    from attredit.data.source import DataSource
+    from attredit.data.collection import Collection
     from attredit.evaluation.result import Evaluation
 
 TASK, GUESSES = "task.json", "seconds.json"
@@ -185,12 +184,12 @@ def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> i
     from attredit.benchmark.calibration import steps_within
     from attredit.launch import resume, train, trainer_of
 
-    request = cell.request(run.path, device)
+    request = _asked(cell, run.path, device)
     trainer = trainer_of(request)
     parameters = sum(p.numel() for p in trainer.parts.parameters())
     if resumable(run):
         del trainer
-        resume(run.path, device=device, observer=clock)
+        resume(run.path, device=device, observers=[clock])
         return parameters
     shutil.rmtree(run.path, ignore_errors=True)
     if cell.budget.seconds is not None:
@@ -200,9 +199,14 @@ def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> i
         steps = steps_of(cell.budget, trainer.config.batch_size)
     del trainer
     log_every, save_every = min(50, -(-steps // 20)), min(500, -(-steps // 10))
-    request = dataclasses.replace(request, steps=steps, log_every=log_every, save_every=save_every)
-    train(request, observer=clock)
+    request = request.model_copy(update={"steps": steps, "log_every": log_every, "save_every": save_every})
+    train(request, observers=[clock])
     return parameters
+
+
+def _asked(cell: Cell, run_dir: Path, device: str | None) -> Request:
+    """A cell's training, here."""
+    return cell.request.model_copy(update={"run_dir": str(run_dir), "device": device})
 
 
 def resumable(run: RunDirectory) -> bool:
@@ -244,42 +248,37 @@ def _guess(cell: Cell, home: Path, device: str | None) -> float:
 
     if cell.budget.seconds is not None:
         return cell.budget.seconds
-    trainer = trainer_of(cell.request(home / "nowhere", device))
+    trainer = trainer_of(_asked(cell, home / "nowhere", device))
     return seconds_for(trainer, steps_of(cell.budget, trainer.config.batch_size))
 
 
 def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
     """What all cells of a data set share, so that none waits for another one to make it."""
-    from attredit.data import Geometry
-    from attredit.data.collection import build_source
+    from attredit.evaluation.elsewhere import opened
 
-    channels = None
-    for entry in (cell.dataset, *cell.dataset.evaluate_on):
-        where: dict[str, Any] = {"data_dir": entry.data_dir, "options": dict(entry.options)}
-        source = build_source(installed(), entry.name, image_size=cell.image_size, **where)
-        channels = channels or source.channels  # every model sees images as its own are
-        geometry = Geometry(size=cell.image_size, channels=channels)
-        _prepare_collection(source, entry.name, geometry, cell.evaluation, device, teller)
+    registry = installed()
+    own = cell.request.collection(registry)
+    edited = own.schema.select(cell.attributes)
+    others = (opened(registry, elsewhere_of(other), edited, own.geometry) for other in cell.dataset.evaluate_on)
+    for collection in (own, *(other.collection for other in others)):
+        _prepare_collection(collection, cell.evaluation, device, teller)
 
 
-def _prepare_collection(
-    source: DataSource, name: str, geometry: Geometry, plan: EvaluationPlan, device: str | None, teller: Teller
-) -> None:
+def _prepare_collection(collection: Collection, plan: EvaluationPlan, device: str | None, teller: Teller) -> None:
     """Stores of the splits that are read, and the networks that read them."""
-    from attredit.data import cache_dir, prepare
+    from attredit.data import cache_dir
     from attredit.data.source import CounterfactualSource
     from attredit.devices import device_of
     from attredit.evaluation.judge import judge_of
     from attredit.evaluation.run import identity_for
 
     stores = {
-        split: prepare(source, split, geometry, name=name, progress=partial(teller, f"{split} images"))
-        for split in ("train", plan.split)
+        split: collection.store(split, progress=partial(teller, f"{split} images")) for split in ("train", plan.split)
     }
     train, where = stores["train"], device_of(device)
     judge_of(train, cache=cache_dir(), device=where, progress=partial(teller, "judge"))
-    if plan.full and isinstance(source, CounterfactualSource):
-        identity_for(source, train, where, teller)
+    if plan.full and isinstance(collection.source, CounterfactualSource):
+        identity_for(collection.source, train, where, teller)
 
 
 def steps_of(budget: Budget, batch_size: int) -> int:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from attredit.cli.console import out, progress, say
 from attredit.cli.options import output_option
-from attredit.cli.sources import Source, dataset_options
+from attredit.cli.sources import dataset_options, prepared, request_of, typed
 
 if TYPE_CHECKING:
-    from attredit.data.geometry import Crop
     from attredit.inspection import Inspection
 
 _PAIRS = 10
@@ -28,21 +27,17 @@ _BROKEN = 20
 @output_option("Also write a page, one HTML file, with examples and a picture of the correlations.")
 def command(
     name: str,
-    data_dir: str | None,
-    data_options: tuple[str, ...],
-    image_size: int,
-    crop: Crop,
-    strict: bool,
     attributes: tuple[str, ...],
     as_json: bool,
     output: Path | None,
+    **given: Any,
 ) -> None:
     """Show what a data set is, and warn of what will hurt: rare or entangled attributes, duplicates, wrong labels.
 
     All splits are prepared first, as training would do; see `attredit datasets prepare`.
     """
-    source = Source(name, data_dir, data_options, image_size, crop, strict)
-    stores = source.prepared(attributes=attributes)
+    request = request_of(name, given)
+    stores = prepared(request, attributes=attributes)
     from attredit.inspection import inspect
 
     with progress() as report:
@@ -52,7 +47,7 @@ def command(
         from attredit.inspection.page import page
 
         words = "".join(f" --attr {shlex.quote(attribute)}" for attribute in attributes)
-        line = f"attredit datasets inspect {shlex.quote(name)} {source.words}{words} -o {shlex.quote(str(output))}"
+        line = f"attredit datasets inspect {typed(request)}{words} -o {shlex.quote(str(output))}"
         write_text(output, page(inspection, line))
     if as_json:
         say(json.dumps(inspection.to_json(), indent=2))
@@ -61,7 +56,7 @@ def command(
     if output is not None:
         say(f"Page: {output}")
     say("Next:")
-    say(f"  attredit train --dataset {shlex.quote(name)} {source.words} --attr {inspection.schema.names[0]}")
+    say(f"  attredit train --dataset {typed(request)} --attr {inspection.schema.names[0]}")
 
 
 def _show(inspection: Inspection) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-from typing import TYPE_CHECKING
+from typing import Any
 
 import rich_click as click
 from rich.filesize import decimal
 
 from attredit.cli.console import out, say
-from attredit.cli.sources import Source, dataset_options
-
-if TYPE_CHECKING:
-    from attredit.data.geometry import Crop
+from attredit.cli.sources import dataset_options, prepared, request_of, typed
 
 
 @click.command
@@ -20,20 +16,16 @@ if TYPE_CHECKING:
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that decode. [default: as many as pay]")
 def command(
     name: str,
-    data_dir: str | None,
-    data_options: tuple[str, ...],
-    image_size: int,
-    crop: Crop,
-    strict: bool,
     workers: int | None,
+    **given: Any,
 ) -> None:
     """Decode all splits of a data set now; what is prepared already is left as it is.
 
     Training does the same when it needs to. Do it before, where the data are at hand. Stopped and started again, it
     goes on.
     """
-    source = Source(name, data_dir, data_options, image_size, crop, strict)
-    stores = source.prepared(workers)
+    request = request_of(name, given)
+    stores = prepared(request, workers)
     from attredit.cli.tables import table
 
     numbers = ("Images", "Broken", "Size")
@@ -44,7 +36,7 @@ def command(
         rows.add_row(f"[bold]{split}[/]", *counts, decimal(size), str(store.path))
     out().print(rows)
     schema = next(iter(stores.values())).schema
-    typed = f"{shlex.quote(name)} {source.words}"
+    words = typed(request)
     say("Next:")
-    say(f"  attredit datasets inspect {typed}")
-    say(f"  attredit train --dataset {typed} --attr {schema.names[0]}")
+    say(f"  attredit datasets inspect {words}")
+    say(f"  attredit train --dataset {words} --attr {schema.names[0]}")

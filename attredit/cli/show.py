@@ -36,20 +36,20 @@ def command(run: Path) -> None:
 
 def _facts(run: RunDirectory, config: RunConfig) -> Tree:
     tree = tree_of(str(run.path))
-    data = config.data
-    options = f", {compact(data.options)}" if data.options else ""
+    asked, data = config.request, config.data
+    options = f", {compact(asked.data_options)}" if asked.data_options else ""
     lines = run.metrics()
     reached = lines[-1]["step"] if lines else 0
     facts = {
-        "method": f"{config.method}, preset {config.preset}",
-        "data": f"{data.name}, {data.images:,} images of {config.image_size}x{config.image_size}{options}",
-        "from": data.directory or "",
-        "seen": f"crop {config.geometry.crop}{''.join(f', augmented: {kind}' for kind in config.augment)}",
+        "method": f"{asked.method}, preset {asked.preset}",
+        "data": f"{asked.dataset}, {data.images:,} images of {config.image_size}x{config.image_size}{options}",
+        "from": asked.data_dir or "",
+        "seen": f"crop {asked.crop}{''.join(f', augmented: {kind}' for kind in asked.augment)}",
         "attributes": ", ".join(config.schema_.names),
-        "prevalence": "; ".join(data.prevalences),
-        "balanced on": ", ".join(data.balance),
+        "prevalence": "; ".join(config.prevalences),
+        "balanced on": ", ".join(asked.balance),
         "steps": f"{reached:,} of {config.steps:,}, {config.batch_size} images each",
-        "seed": f"{config.seed}, {config.precision}",
+        "seed": f"{asked.seed}, {asked.precision}",
         "plugin files": ", ".join(config.plugin_files),
         "made with": ", ".join(f"{name} {version}" for name, version in config.versions.items()),
     }

@@ -24,6 +24,7 @@ from attredit.errors import UsageError
 
 if TYPE_CHECKING:
     from attredit.cli.watch import Watcher
+    from attredit.training.observer import Observer
 
 # What may accompany --resume; everything else about the run was decided when it was started.
 _WITH_RESUME = ("resume", "steps", "data_dir", "device", "log")
@@ -101,7 +102,7 @@ def command(context: Any, /, **given: Any) -> None:
     watcher = Watcher()
     try:
         with watcher:
-            run = _resume(chosen, watcher) if "resume" in chosen else _train(requested, watcher)
+            run = _resume(chosen, watcher) if "resume" in chosen else _train(requested, chosen, watcher)
     except KeyboardInterrupt:
         note(f"Interrupted. {watcher.standing}", fg="yellow")
         context.exit(130)
@@ -137,7 +138,7 @@ def _refuse_others(context: Any, chosen: dict[str, Any]) -> None:
 
 
 def _request(chosen: dict[str, Any]) -> dict[str, Any]:
-    """Fields of `attredit.launch.Request`, which has the defaults."""
+    """Fields of `attredit.Request`, which has the defaults."""
     from attredit.recipe import parse_overrides
 
     request = {name: value for name, value in chosen.items() if name != "log"}
@@ -145,13 +146,20 @@ def _request(chosen: dict[str, Any]) -> dict[str, Any]:
         request["overrides"] = parse_overrides(request["overrides"])
     if "data_options" in request:
         request["data_options"] = nested(request["data_options"])
-    return {**request, "tensorboard": chosen.get("log") == "tensorboard"}
+    return request
 
 
-def _train(requested: dict[str, Any], watcher: Watcher) -> Path:
-    from attredit.launch import Request, train
+def _observers(chosen: dict[str, Any], watcher: Watcher) -> list[Observer]:
+    from attredit.training.observer import TensorBoard
 
-    return train(Request(**requested), observer=watcher, progress=watcher.prepared)
+    return [watcher, *([TensorBoard()] if "log" in chosen else [])]
+
+
+def _train(requested: dict[str, Any], chosen: dict[str, Any], watcher: Watcher) -> Path:
+    from attredit.launch import train
+    from attredit.request import Request
+
+    return train(Request.of(requested), observers=_observers(chosen, watcher), progress=watcher.prepared)
 
 
 def _resume(chosen: dict[str, Any], watcher: Watcher) -> Path:
@@ -162,8 +170,7 @@ def _resume(chosen: dict[str, Any], watcher: Watcher) -> Path:
         steps=chosen.get("steps"),
         data_dir=chosen.get("data_dir"),
         device=chosen.get("device"),
-        tensorboard=chosen.get("log") == "tensorboard",
-        observer=watcher,
+        observers=_observers(chosen, watcher),
         progress=watcher.prepared,
     )
 

@@ -73,12 +73,13 @@ class Watcher(Observer):
         """Say what is trained, and open the bar."""
         self._close()
         self.run, self.batch, self.total, self.saved = run, config.batch_size, config.steps, step
-        data = f"{config.data.images:,} images of {config.data.name} at {config.image_size}x{config.image_size}"
+        asked, size = config.request, config.image_size
+        data = f"{config.data.images:,} images of {asked.dataset} at {size}x{size}"
         begin = f" from step {step:,}" if step else ""
-        note(f"Training {config.method}:{config.preset} on {data}, {config.steps:,} steps of {self.batch}{begin}.")
+        note(f"Training {asked.method}:{asked.preset} on {data}, {config.steps:,} steps of {self.batch}{begin}.")
         note(f"Attributes: {', '.join(config.schema_.names)}. Run directory: {run.path}")
-        balanced = f", balanced on {', '.join(config.data.balance)}" if config.data.balance else ""
-        note(f"Prevalence{balanced}: {'; '.join(config.data.prevalences)}")
+        balanced = f", balanced on {', '.join(asked.balance)}" if asked.balance else ""
+        note(f"Prevalence{balanced}: {'; '.join(config.prevalences)}")
         self._times.append((step, time.perf_counter()))
         if err().is_terminal and is_main_process():
             from rich.progress import TextColumn

@@ -1,15 +1,20 @@
-"""From the name of a data set to its source."""
+"""A collection: a data set by its name, opened, and how its images are seen."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attredit.data.geometry import Crop, no_boxes
+from attredit.attributes import AttributeSchema
+from attredit.data.geometry import Crop, Geometry, no_boxes
+from attredit.data.left_out import require_nothing_left_out
+from attredit.data.making import Progress
 from attredit.data.source import DataSource
-from attredit.errors import UsageError
+from attredit.data.store import Store, fingerprint_of, prepare
+from attredit.errors import UsageError, nearest
 from attredit.plugin.calling import call
 from attredit.plugin.registry import Registry
 
@@ -19,9 +24,100 @@ _BOXES = (
 )
 
 
+@dataclass(frozen=True)
+class Collection:
+    """Images of one kind, opened; nothing is read from them before a store is asked for.
+
+    Attributes:
+        name: Of the data set.
+        source: The data set.
+        geometry: Which square of an image is seen, and at which size.
+        strict: Make an error of whatever is left out with a warning.
+    """
+
+    name: str
+    source: DataSource
+    geometry: Geometry
+    strict: bool = False
+
+    @classmethod
+    def open(
+        cls,
+        registry: Registry,
+        name: str,
+        *,
+        image_size: int,
+        crop: Crop = "centre",
+        data_dir: str | Path | None = None,
+        options: Mapping[str, Any] | None = None,
+        strict: bool = False,
+    ) -> Collection:
+        """A registered data set.
+
+        Args:
+            registry: Where its name is looked up.
+            name: See `choose_dataset`.
+            image_size: H = W.
+            crop: See `Geometry`.
+            data_dir: Where the data lie, for data sets that are files.
+            options: Of the data set.
+            strict: See the class.
+
+        Raises:
+            UsageError: an unknown data set or option.
+            DataError: the data are not where they should be, or have no boxes, and the crop needs them; or, if strict,
+                something is left out of them.
+        """
+        name, place, options = choose_dataset(registry, name, data_dir, options or {})
+        source = _source(registry, name, image_size, place, options, crop)
+        if strict:
+            require_nothing_left_out(source)
+        return cls(name, source, Geometry(size=image_size, channels=source.channels, crop=crop), strict)
+
+    @property
+    def schema(self) -> AttributeSchema:
+        """Every attribute it has."""
+        return self.source.schema
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Those it has of train, valid and test."""
+        return self.source.splits
+
+    def store(self, split: str, *, progress: Progress | None = None, workers: int | None = None) -> Store:
+        """A split's images, ready for training; see `attredit.data.prepare`.
+
+        Raises:
+            UsageError: it has no such split.
+            DataError, RunError: see `attredit.data.prepare`.
+        """
+        self.require_split(split)
+        return prepare(
+            self.source, split, self.geometry, name=self.name, workers=workers, progress=progress, strict=self.strict
+        )
+
+    def fingerprint(self, split: str) -> str:
+        """That a split's store has; nothing is decoded.
+
+        Raises:
+            UsageError: it has no such split.
+        """
+        self.require_split(split)
+        return fingerprint_of(self.source, split, self.geometry)
+
+    def require_split(self, split: str) -> None:
+        """Make sure that there is such a split.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if split not in self.splits:
+            raise UsageError(f"{self.name} has no split {split!r}.", nearest(split, self.splits))
+
+
 def choose_dataset(
     registry: Registry, name: str, data_dir: str | Path | None, options: Mapping[str, Any]
-) -> dict[str, Any]:
+) -> tuple[str, str | Path | None, dict[str, Any]]:
     """``NAME:ARGUMENT`` resolved: the argument is the option that the source names in its class attribute ``argument``.
 
     Args:
@@ -31,19 +127,17 @@ def choose_dataset(
         options: Of the data set.
 
     Returns:
-        ``dataset``, ``data_dir`` and ``data_options``, as a request has them, in this order.
+        Its name alone, where the data lie, and its options.
 
     Raises:
         UsageError: an unknown data set, one that takes no argument, an empty one, or an option that is given twice.
     """
     short, colon, argument = name.partition(":")
-    chosen = {"dataset": short, "data_dir": data_dir, "data_options": dict(options)}
     if not colon and not options:
-        return chosen
+        return short, data_dir, {}
     option = getattr(registry.load("dataset", short), "argument", None)
     if not colon:
-        settled = {key: _settled(value) if key == option else value for key, value in options.items()}
-        return {**chosen, "data_options": settled}
+        return short, data_dir, {key: _settled(value) if key == option else value for key, value in options.items()}
     if option is None:
         hint = f"Write {short}, and its options as --data-option KEY=VALUE."
         raise UsageError(f"Data set {short} takes nothing after a colon, as in {name!r}.", hint)
@@ -54,8 +148,8 @@ def choose_dataset(
         raise UsageError(f"Data set {short} is given {option} twice, once as {name!r}.", "Give it once.")
     if option == "data_dir":
         # Shells do not replace a ~ that follows a colon.
-        return {**chosen, "data_dir": str(Path(argument).expanduser())}
-    return {**chosen, "data_options": {**options, option: _settled(argument)}}
+        return short, str(Path(argument).expanduser()), dict(options)
+    return short, data_dir, {**options, option: _settled(argument)}
 
 
 def _settled(argument: Any) -> Any:
@@ -66,25 +160,12 @@ def _settled(argument: Any) -> Any:
     return str(folder.resolve()) if folder.is_dir() else argument
 
 
-def build_source(
-    registry: Registry,
-    name: str,
-    *,
-    image_size: int,
-    data_dir: str | Path | None,
-    options: dict[str, Any],
-    crop: Crop = "centre",
+def _source(
+    registry: Registry, name: str, image_size: int, place: str | Path | None, options: Mapping[str, Any], crop: Crop
 ) -> DataSource:
-    """A registered data source; see `choose_dataset` for what its name may be.
-
-    Raises:
-        UsageError: an unknown data set or option.
-        DataError: the data are not where they should be, or have no boxes, and the crop needs them.
-    """
-    name, place, options = choose_dataset(registry, name, data_dir, options).values()
+    """A registered data source; of one that is to tell boxes, the constructor is asked for them."""
     make = registry.find("dataset", name).load()
-    directory = None if place is None else Path(place)
-    given = {"image_size": image_size, "data_dir": directory, **options}
+    given = {"image_size": image_size, "data_dir": None if place is None else Path(place), **options}
     if crop == "box":
         if "boxes" not in inspect.signature(make).parameters:
             raise no_boxes(f"Data set {name}", _BOXES)

@@ -56,7 +56,7 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
     parts = build_parts(registry, recipe, recipe.edits_with, sizes)
     for name, part in parts.items():
         load_into(part, below(name, tensors), run.model_file)
-    return Editor(config, Model.of(recipe, parts, config.schema_, config.seed)).to(where)
+    return Editor(config, Model.of(recipe, parts, config.schema_, config.request.seed)).to(where)
 
 
 class Editor:
@@ -197,7 +197,7 @@ class Editor:
             UsageError: an unknown attribute or value; or the method's latent has no prior.
         """
         if self.config.recipe.prior is None:
-            cannot = f"Method {self.config.method} cannot draw new images: its latent has no prior."
+            cannot = f"Method {self.config.request.method} cannot draw new images: its latent has no prior."
             raise UsageError(cannot, "Edit images instead.")
         model = self.model
         z = noise(seed, 0, "sample/z", (n, *latent_shape(model.parts["decoder"], model.latent_dim)))

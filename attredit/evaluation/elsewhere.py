@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attredit.attributes import AttributeSchema
 from attredit.data import Geometry
-from attredit.data.collection import build_source, choose_dataset
-from attredit.data.source import CounterfactualSource, DataSource
+from attredit.data.collection import Collection, choose_dataset
+from attredit.data.source import CounterfactualSource
 from attredit.errors import DataError, DataWarning
 
 if TYPE_CHECKING:
@@ -40,15 +40,13 @@ class Opened:
     """A collection that a run can be measured on.
 
     Attributes:
-        name: Registered data set.
-        source: Its images.
+        collection: Its images, seen as the run sees its own.
         label: What its figures are called; empty for the run's own data.
         given: The label is what somebody called it.
         place: Where it lies, if it is files.
     """
 
-    name: str
-    source: DataSource
+    collection: Collection
     label: str = ""
     given: bool = False
     place: str = ""
@@ -68,9 +66,10 @@ def opened(registry: Registry, elsewhere: Elsewhere, edited: AttributeSchema, ge
         DataError: it is not where it should be, lacks attributes that the run edits, boxes or training images, or is
             drawn in another way than the run's images.
     """
-    name, place, options = choose_dataset(registry, elsewhere.name, elsewhere.data_dir, elsewhere.options).values()
+    name, place, options = choose_dataset(registry, elsewhere.name, elsewhere.data_dir, elsewhere.options)
     where: dict[str, Any] = {"data_dir": place, "options": options, "crop": geometry.crop}
-    source = build_source(registry, name, image_size=geometry.size, **where)
+    collection = replace(Collection.open(registry, name, image_size=geometry.size, **where), geometry=geometry)
+    source = collection.source
     argument = getattr(registry.load("dataset", name), "argument", None)
     lies = str((place if argument in (None, "data_dir") else options.get(argument, place)) or "")
     label = elsewhere.label or (Path(lies).resolve().name if argument and lies else name.split("/")[-1])
@@ -82,7 +81,7 @@ def opened(registry: Registry, elsewhere: Elsewhere, edited: AttributeSchema, ge
     for sentence in getattr(source, "warnings", ()):
         warnings.warn(sentence, DataWarning, stacklevel=2)
     given = bool(elsewhere.label)
-    return Opened(name, source, label, given, str(Path(lies).resolve()) if lies and Path(lies).is_dir() else lies)
+    return Opened(collection, label, given, str(Path(lies).resolve()) if lies and Path(lies).is_dir() else lies)
 
 
 def require_attributes(schema: AttributeSchema, edited: AttributeSchema, label: str) -> None:

@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attredit.data import Geometry, cache_dir, prepare
+from attredit.data import cache_dir
 from attredit.data.source import CounterfactualSource, DataSource
 from attredit.devices import device_of
 from attredit.editing.editor import load
-from attredit.errors import DataError, UsageError, nearest
+from attredit.errors import DataError
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.elsewhere import Elsewhere, Opened, opened
 from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
@@ -29,7 +29,7 @@ from attredit.evaluation.values import write_values
 from attredit.files import read_tensors
 from attredit.plugin.registry import installed
 from attredit.runs.config import RunConfig
-from attredit.runs.data import moved, own_source
+from attredit.runs.data import moved, own_collection
 from attredit.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def evaluate(
     if elsewhere is None:
         config = moved(registry, config, data_dir)
         run.check_plugins(registry, config, ("data set",))
-        on = Opened(config.data.name, own_source(registry, run, config))
+        on = Opened(own_collection(registry, run, config))
     else:
         on = opened(registry, elsewhere, config.schema_, config.geometry)
-    data = _data(on, config.geometry, split, limit, full, where, tell)
+    data = _data(on, split, limit, full, where, tell)
     found = measure(editor, data, tell)
     figures, reasons = plugin_metrics(registry.components("metric"), editor, data, tell, found.names)
     evaluation = _assembled(run, config, on, data, found, figures, reasons)
@@ -92,17 +92,11 @@ def evaluate(
 
 
 def _data(
-    on: Opened, geometry: Geometry, split: str, limit: int | None, full: bool, device: torch.device, tell: Progress
+    on: Opened, split: str, limit: int | None, full: bool, device: torch.device, tell: Progress
 ) -> EvaluationData:
     """Stores of both splits, the judge, and further networks if they are asked for and can be."""
-    source = on.source
-    if split not in source.splits:
-        raise UsageError(f"{on.label or on.name} has no split {split!r}.", nearest(split, source.splits))
-
-    def stored(name: str) -> Store:
-        return prepare(source, name, geometry, name=on.name, progress=_stage(tell, f"{name} images"))
-
-    train, store = stored("train"), stored(split)
+    source = on.collection.source
+    train, store = (on.collection.store(name, progress=_stage(tell, f"{name} images")) for name in ("train", split))
     indices = spread(len(store), limit)
     judge = judge_of(train, cache=cache_dir(), device=device, progress=_stage(tell, "judge"))
     identity = identity_for(source, train, device, tell) if full else (None, NOT_ASKED)
@@ -131,7 +125,7 @@ def _assembled(
 ) -> Evaluation:
     """Everything that was found, and where it came from."""
     _, metadata = read_tensors(run.model_file)
-    own = found.table.metrics()
+    own, fingerprint = found.table.metrics(), data.store.fingerprint
     return Evaluation(
         split=data.split,
         images=len(data),
@@ -141,13 +135,13 @@ def _assembled(
         attributes=found.table.attributes(config.schema_.names),
         off_target_matrix=matrix(config.schema_, data.schema, data.train, found.cells),
         not_measured={**found.reasons, **reasons},
-        data={"name": on.name, "fingerprint": data.store.fingerprint, **_called(run, on, data.store.fingerprint)},
+        data={"name": on.collection.name, "fingerprint": fingerprint, **_called(run, on, fingerprint)},
         run={
-            "method": config.method,
-            "preset": config.preset,
+            "method": config.request.method,
+            "preset": config.request.preset,
             "recipe": config.recipe.hash,
             "step": metadata["step"],
-            "seed": config.seed,
+            "seed": config.request.seed,
         },
         versions={n: version(n) for n in ("attredit", "torch", "numpy")} | {"python": platform.python_version()},
     )
@@ -158,7 +152,7 @@ def _called(run: RunDirectory, on: Opened, fingerprint: str) -> dict[str, str]:
     number, label = 1, on.label
     while label and not on.given and file_of(run, label).is_file():
         there = Evaluation.read(run, label).data
-        if (there["name"], there["place"]) == (on.name, on.place) or there["fingerprint"] == fingerprint:
+        if (there["name"], there["place"]) == (on.collection.name, on.place) or there["fingerprint"] == fingerprint:
             break
         number += 1
         label = f"{on.label}-{number}"

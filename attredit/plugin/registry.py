@@ -95,6 +95,10 @@ class Registry:
         choices = [c.id if "/" in name or short.count(c.name) > 1 else c.name for c in known]
         raise UsageError(f"Unknown {kind} {name!r}.", nearest(name, choices) + self.not_looked_into)
 
+    def get(self, kind: str, name: str) -> Component | None:
+        """The first component of that name; None where nothing has it."""
+        return next((c for c in self.components(kind) if name in (c.id, c.name)), None)
+
     def load(self, kind: str, name: str) -> Any:
         """Import the component of that name."""
         return self.find(kind, name).load()

@@ -53,34 +53,32 @@ def write_card(run: RunDirectory, config: RunConfig) -> None:
         _training(run, config),
         _evaluation(run, config),
         _INTENDED,
-        _biases(config.data.name),
+        _biases(config.request.dataset),
         _reproduce(config),
     )
     write_text(run.card_file, "\n\n".join(part.strip() for part in parts if part) + "\n")
 
 
 def _what(config: RunConfig) -> str:
-    from attredit.report.commands import method_of
-
-    method = method_of(installed(), config)
+    method = installed().get("method", config.request.method)
     summary = f": {method.summary}" if method is not None else ""
     attributes = ", ".join(f"`{name}`" for name in config.schema_.names)
     files = {o.distribution: o.version for o in config.origins.values() if o.is_file}
     rows = "".join(f"\n| Plugin file | `{name}`, `{version}` |" for name, version in files.items())
-    balance = ", ".join(f"`{name}`" for name in config.data.balance)
+    balance = ", ".join(f"`{name}`" for name in config.request.balance)
     balanced = f"\n| Balanced on | {balance} |" if balance else ""
     return f"""
-# {config.method} on {config.data.name}: {", ".join(config.schema_.names)}
+# {config.request.method} on {config.request.dataset}: {", ".join(config.schema_.names)}
 
 A model that edits {attributes} in images of {config.image_size}x{config.image_size} pixels, trained with
 attredit.
 
 | | |
 | --- | --- |
-| Method | `{config.method}`, preset `{config.preset}`{summary} |
-| Data | `{config.data.name}`, {config.data.images:,} training images, fingerprint `{config.data.fingerprint}` |
+| Method | `{config.request.method}`, preset `{config.request.preset}`{summary} |
+| Data | `{config.request.dataset}`, {config.data.images:,} training images, fingerprint `{config.data.fingerprint}` |
 | Attributes | {attributes} |
-| Prevalence | {"<br>".join(config.data.prevalences)} |{balanced}
+| Prevalence | {"<br>".join(config.prevalences)} |{balanced}
 | Recipe | `{config.recipe.hash}`, in full in `config.json` |{rows}
 """
 
@@ -132,8 +130,8 @@ def _training(run: RunDirectory, config: RunConfig) -> str:
     return f"""
 ## Training
 
-{last["step"]:,} of {config.steps:,} steps with {config.batch_size} images each, seed {config.seed}, {config.precision};
-{last["images_per_second"]:,.0f} images per second. {versions}.
+{last["step"]:,} of {config.steps:,} steps with {config.batch_size} images each, seed {config.request.seed},
+{config.request.precision}; {last["images_per_second"]:,.0f} images per second. {versions}.
 
 | Loss at the last step, before weighting | |
 | --- | --- |
@@ -152,9 +150,7 @@ def _evaluation(run: RunDirectory, config: RunConfig) -> str:
 
 
 def _reproduce(config: RunConfig) -> str:
-    from attredit.report.commands import train_command
-
-    return f"## Train it again\n\n```sh\n{train_command(installed(), config)}\n```"
+    return f"## Train it again\n\n```sh\n{config.command()}\n```"
 
 
 def _biases(data: str) -> str:

@@ -49,23 +49,21 @@ def gather(run: RunDirectory, commands: tuple[str, ...], data_dir: str | os.Path
         RunError: the run cannot be read, or its data are others now.
         DataError: its data are not there.
     """
-    from attredit.data import prepare
     from attredit.editing.editor import load
     from attredit.plugin.registry import installed
-    from attredit.report.commands import method_of, train_command
-    from attredit.runs.data import moved, own_source
+    from attredit.runs.data import moved, own_collection
 
     registry = installed()
     config = moved(registry, run.config(), data_dir)
     editor = load(run.path)
-    source = own_source(registry, run, config)
-    split = next(name for name in _SPLITS if name in source.splits)
-    store = prepare(source, split, config.geometry, name=config.data.name)
-    evaluation, method = read_evaluation(run), method_of(registry, config)
+    collection = own_collection(registry, run, config)
+    split = next(name for name in _SPLITS if name in collection.splits)
+    source, store = collection.source, collection.store(split)
+    evaluation, method = read_evaluation(run), registry.get("method", config.request.method)
     if not commands:
         names = ("evaluate", "report") if evaluation is not None else ("report",)
         more = [shlex.join(["attredit", name, str(run.path), *config.plugin_options]) for name in names]
-        commands = (train_command(registry, config, run.path), *more)
+        commands = (config.command(run.path), *more)
     return Content(
         config,
         method.summary if method is not None else "A method that is not installed here",

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import shlex
+from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from attredit.attributes import Attribute, AttributeSchema
-from attredit.data.augment import Augmentation
 from attredit.data.geometry import Geometry
 from attredit.plugin.files import is_file_version
 from attredit.recipe import Recipe
+from attredit.request import Request
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 
 
-class DataConfig(BaseModel):
+class DataFacts(BaseModel):
     """Which images a run saw, and how often.
 
     Attributes:
-        name: Of the data set.
-        directory: Where it lay, for data sets that are files.
-        options: Of the data set.
         fingerprint: Of images, labels and geometry.
         images: How many it trained on.
-        balance: Attributes whose combinations of values are equally frequent in batches.
         prevalence: Of each value of each attribute that is edited or balanced: its share of the images that have a
             label, and in batches.
         missing: How many images have no label, by attribute; those of which all have one are left out.
@@ -32,33 +30,30 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
-    directory: str | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
     fingerprint: str = ""
     images: int = 0
-    balance: tuple[str, ...] = ()
     prevalence: dict[str, dict[str, tuple[float, float]]] = Field(default_factory=dict)
     missing: dict[str, int] = Field(default_factory=dict)
 
-    @property
-    def prevalences(self) -> list[str]:
+    def prevalences(self, balanced: bool) -> list[str]:
         """The same in words, an attribute each: ``Hat: 0 90.0 % (50.0 % in batches), 1 10.0 % (50.0 % in batches)``.
 
         Where labels are missing, their number follows: ``Hat: 0 90.0 %, 1 10.0 %, without a label 12 of 100 images``.
+
+        Args:
+            balanced: Whether batches have other shares than the images.
         """
-        return [
-            f"{name}: {', '.join([*(self._share(*item) for item in of.items()), *self._unlabelled(name)])}"
-            for name, of in self.prevalence.items()
-        ]
+        words = []
+        for name, of in self.prevalence.items():
+            parts = [f"{value} {_percent(in_all, in_batches, balanced)}" for value, (in_all, in_batches) in of.items()]
+            if count := self.missing.get(name, 0):
+                parts.append(f"without a label {count:,} of {self.images:,} images")
+            words.append(f"{name}: {', '.join(parts)}")
+        return words
 
-    def _unlabelled(self, name: str) -> list[str]:
-        count = self.missing.get(name, 0)
-        return [f"without a label {count:,} of {self.images:,} images"] if count else []
 
-    def _share(self, value: str, shares: tuple[float, float]) -> str:
-        images, batches = (f"{100 * share:.1f} %" for share in shares)
-        return f"{value} {images} ({batches} in batches)" if self.balance else f"{value} {images}"
+def _percent(in_all: float, in_batches: float, balanced: bool) -> str:
+    return f"{100 * in_all:.1f} %" + (f" ({100 * in_batches:.1f} % in batches)" if balanced else "")
 
 
 class Origin(BaseModel):
@@ -88,25 +83,32 @@ class Origin(BaseModel):
 
 
 class RunConfig(BaseModel):
-    """config.json."""
+    """config.json.
+
+    Attributes:
+        request: What was asked for; without a run's place and device, which are this machine's.
+        recipe: The whole recipe.
+        attributes: Those that the model edits.
+        channels: Of its images.
+        geometry: Which square of an image is seen, at which size, and what is white.
+        data: Which images it saw.
+        steps: Length of training.
+        batch_size: Images a step, over all processes.
+        origins: Where the code of method, parts, terms and data set came from.
+        versions: Of what it was trained with.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = FORMAT
-    method: str
-    preset: str
+    format: Literal[2] = FORMAT
+    request: Request
     recipe: Recipe
     attributes: tuple[Attribute, ...] = Field(min_length=1)
     channels: int = Field(gt=0)
     geometry: Geometry
-    augment: tuple[Augmentation, ...] = ()
-    data: DataConfig
-    seed: int
+    data: DataFacts
     steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)
-    precision: Literal["fp32", "bf16"] = "fp32"
-    log_every: int = Field(50, gt=0)
-    save_every: int = Field(500, gt=0)
     origins: dict[str, Origin] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
@@ -121,6 +123,11 @@ class RunConfig(BaseModel):
         return self.geometry.size
 
     @property
+    def prevalences(self) -> list[str]:
+        """How frequent each value was, an attribute each; see `DataFacts.prevalences`."""
+        return self.data.prevalences(bool(self.request.balance))
+
+    @property
     def plugin_files(self) -> tuple[str, ...]:
         """Names of the plugin files that took part."""
         return tuple(dict.fromkeys(origin.distribution for origin in self.origins.values() if origin.is_file))
@@ -129,6 +136,15 @@ class RunConfig(BaseModel):
     def plugin_options(self) -> list[str]:
         """What a command about the run needs beside it: ``--plugin`` for each of these files."""
         return [word for file in self.plugin_files for word in ("--plugin", file)]
+
+    def command(self, run_dir: Path | None = None) -> str:
+        """The command that trains the same model again; what is not the default is spelt out.
+
+        Args:
+            run_dir: Named in the command, if given.
+        """
+        request = self.request.model_copy(update={"run_dir": None if run_dir is None else str(run_dir)})
+        return shlex.join(["attredit", "train", *request.words(), *self.plugin_options])
 
     @model_validator(mode="after")
     def _can_edit(self) -> RunConfig:

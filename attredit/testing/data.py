@@ -13,7 +13,7 @@ import numpy as np
 
 from attredit.attributes import AttributeSchema
 from attredit.data import Geometry
-from attredit.data.collection import build_source
+from attredit.data.collection import Collection
 from attredit.data.decoding import Decoder, Job, as_pixels
 from attredit.data.labels import read_labels
 from attredit.data.source import CounterfactualSource, DataSource
@@ -40,14 +40,8 @@ def _sized_source(subject: Subject) -> tuple[DataSource, int]:
     place, refused = subject.place, ""
     for image_size in make.ALL_SIZES:
         try:
-            source = build_source(
-                subject.registry,
-                subject.it.id,
-                image_size=image_size,
-                data_dir=place.data_dir,
-                options=dict(place.data_options),
-            )
-            return source, image_size
+            where: dict[str, Any] = {"data_dir": place.data_dir, "options": place.data_options}
+            return Collection.open(subject.registry, subject.it.id, image_size=image_size, **where).source, image_size
         except UsageError as error:
             refused = refused or str(error)
         except DataError as error:

@@ -6,7 +6,8 @@ from attredit.data import Geometry, prepare
 from attredit.devices import accelerator_for
 from attredit.errors import UsageError
 from attredit.recipe import Recipe
-from attredit.runs.config import DataConfig, RunConfig
+from attredit.request import Request
+from attredit.runs.config import DataFacts, RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.testing import make
 from attredit.testing.data import source_of
@@ -62,14 +63,12 @@ def _trainer(subject: Subject, source: Few, method: str, recipe: Recipe, size: i
     built = make.whole(subject, recipe, size, schema, source.channels)
     store = prepare(source, "train", built_at, name=subject.it.name)
     config = RunConfig(
-        method=method,
-        preset="default",
+        request=Request(method=method, dataset=subject.it.id, attributes=schema.names, image_size=size),
         recipe=recipe,
         attributes=schema.attributes,
         channels=source.channels,
         geometry=built_at,
-        data=DataConfig(name=subject.it.id, fingerprint=store.fingerprint, images=len(store)),
-        seed=0,
+        data=DataFacts(fingerprint=store.fingerprint, images=len(store)),
         steps=_STEPS,
         batch_size=min(_BATCH, len(store)),
     )

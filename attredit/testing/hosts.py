@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from attredit.errors import UsageError
-from attredit.launch import Request, trainer_of
+from attredit.launch import trainer_of
 from attredit.networks import kind_of_part
 from attredit.plugin.registry import Registry
 from attredit.recipe import Recipe, resolve
+from attredit.request import Request
 from attredit.testing import make
 from attredit.testing.report import Broken, Skipped
 from attredit.testing.workshop import Subject

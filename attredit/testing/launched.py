@@ -7,20 +7,20 @@ A request that cannot be trained ends the launch: where one process failed, the 
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 
 from attredit.errors import AttrEditError
 from attredit.files import write_text
-from attredit.launch import Request, train
+from attredit.launch import train
+from attredit.request import Request
 
 
 def run(file: Path) -> None:
     """Train one request; what goes wrong is also written beside it."""
     try:
-        train(Request(**json.loads(file.read_text("utf-8"))))
+        train(Request.model_validate_json(file.read_text("utf-8")))
     except Exception as error:
         kind = "" if isinstance(error, AttrEditError) else f"{type(error).__name__}: "
         write_text(file.with_suffix(f".{os.environ['RANK']}.error"), " ".join(f"{kind}{error}".split()))

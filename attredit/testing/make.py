@@ -81,7 +81,7 @@ def recipes(subject: Subject) -> list[tuple[Component, str, Recipe]]:
 def options_of(subject: Subject, component: Component) -> dict[str, Any]:
     """None; or, of a component that cannot do without, those that a registered method gives it."""
     parameters = inspect.signature(component.load()).parameters.values()
-    offered = set(first_geometry(subject).offered)
+    offered = set(geometry().offered)
     needed = {p.name for p in parameters if p.default is p.empty and p.kind is p.KEYWORD_ONLY} - offered
     for _, _, recipe in recipes(subject) if needed else ():
         for name, part in recipe.parts.items():

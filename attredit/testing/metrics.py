@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from attredit.data import cache_dir, prepare
+from attredit.data import cache_dir
 from attredit.devices import device_of
 from attredit.editing.editor import Editor, load
 from attredit.errors import UsageError
@@ -14,7 +14,7 @@ from attredit.evaluation import EvaluationData
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import measure, plugin_metrics
-from attredit.runs.data import source_of
+from attredit.runs.data import collection_of
 from attredit.runs.directory import RunDirectory
 from attredit.testing import make
 from attredit.testing.report import Broken, Skipped
@@ -45,8 +45,8 @@ def _evaluation(subject: Subject) -> tuple[Editor, EvaluationData, set[str]]:
     """A model of the first method that trains, what it is evaluated on, and the names of the core's own metrics."""
     run = RunDirectory(_run(subject))
     editor, config = load(run.path), run.config()
-    source = source_of(subject.registry, config)
-    train, test = (prepare(source, split, config.geometry, name=config.data.name) for split in ("train", "test"))
+    collection = collection_of(subject.registry, config)
+    train, test, source = collection.store("train"), collection.store("test"), collection.source
     judge = judge_of(train, cache=cache_dir(), device=device_of("cpu"), settings=_JUDGE)
     indices = np.arange(min(len(test), _IMAGES))
     data = EvaluationData("test", indices, test, train, source.schema, source, judge)

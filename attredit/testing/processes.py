@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from attredit.files import read_tensors
-from attredit.launch import Request, train
+from attredit.launch import train
+from attredit.request import Request
 from attredit.runs.directory import RunDirectory
 from attredit.testing import hosts, make
 from attredit.testing.promises import TRAINED
@@ -90,13 +89,13 @@ def _launched(subject: Subject) -> dict[str, str]:
 
 def _written(subject: Subject, request: Request) -> Path:
     file = subject.place.directory("request").with_suffix(".json")
-    file.write_text(json.dumps(dataclasses.asdict(request)), "utf-8")
+    file.write_text(request.model_dump_json(), "utf-8")
     return file
 
 
 def _difference(subject: Subject, request: Request) -> str:
     """Where the weights of the launch differ from those of one process, beyond rounding."""
-    single = train(dataclasses.replace(request, run_dir=str(subject.place.directory("single"))))
+    single = train(request, run_dir=str(subject.place.directory("single")))
     assert request.run_dir is not None, "a request names its directory"
     one, two = (_weights(run) for run in (single, Path(request.run_dir)))
     worst, where = max((_excess(one[name], two[name]), name) for name in one)

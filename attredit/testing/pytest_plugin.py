@@ -47,11 +47,12 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     """Train in seconds: ``tiny_run("mine", overrides={"players.autoencoder.terms.kl": 0})`` is a run's directory.
 
     Two steps with batches of 8 images of ``core/conformance`` at 32x32 pixels, on the CPU; whatever
-    `attredit.launch.Request` has can be given to change that. Prepared images stay out of the user's cache.
+    `attredit.Request` has can be given to change that. Prepared images stay out of the user's cache.
     """
 
     def run(method: str, **changes: Any) -> Path:
-        from attredit.launch import Request, train
+        from attredit.launch import train
+        from attredit.request import Request
 
         home = tmp_path_factory.mktemp("attredit")
         monkeypatch.setenv("ATTREDIT_CACHE", str(home / "cache"))

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from attredit.data import prepare
 from attredit.editing.editor import Editor, load
 from attredit.errors import UsageError
 from attredit.evaluation.subset import as_images
 from attredit.files import read_tensors
 from attredit.launch import resume, train
 from attredit.recipe import Recipe, presets_of, resolve
-from attredit.runs.data import source_of
+from attredit.runs.data import collection_of
 from attredit.runs.directory import RunDirectory
 from attredit.testing import hosts, make
 from attredit.testing.report import Broken
@@ -60,7 +59,7 @@ def identity_edit(subject: Subject) -> str:
     """Decoded against the reconstruction; composite against the image itself."""
     editor = load(whole_run(subject))
     run = RunDirectory(whole_run(subject))
-    store = prepare(source_of(subject.registry, run.config()), "test", editor.geometry, name=make.DATASET)
+    store = collection_of(subject.registry, run.config()).store("test")
     images = as_images(store, np.arange(min(len(store), _IMAGES)))
     changes = _changes_of_identity(editor, images)
     for what, change in changes.items():
@@ -124,7 +123,7 @@ def _run(subject: Subject, observer: Observer) -> Path:
     home = hosts.home(subject)
     path = subject.place.directory("run")
     request = home.host.request(home.size, run_dir=str(path), steps=STEPS, save_every=STOP, log_every=1)
-    return train(request, observer=observer)
+    return train(request, observers=[observer])
 
 
 def _stopped_run(subject: Subject) -> Path:

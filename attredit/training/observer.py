@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from attredit.data.source import DataSource
@@ -30,33 +30,60 @@ class Observer:
     def on_save(self, step: int) -> None:
         """A checkpoint was written."""
 
+    def on_end(self) -> None:
+        """Training is over, or has failed; called whenever `on_start` was."""
 
-@contextlib.contextmanager
-def also_tensorboard(observer: Observer, run: RunDirectory, step: int) -> Iterator[Observer]:
-    """An observer that passes everything on and writes metrics to ``RUN/tensorboard`` as well.
+
+class Observers(Observer):
+    """Tells several, in order.
 
     Args:
-        observer: Who else is told.
-        run: The run that is trained.
-        step: Where training starts; what an interrupted one wrote beyond that is forgotten, for it comes again.
+        observers: Who is told.
     """
-    from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(str(run.path / "tensorboard"), purge_step=step + 1) as writer:
-        yield _Both(observer, writer)
-
-
-class _Both(Observer):
-    def __init__(self, observer: Observer, writer: Any) -> None:
-        self.observer, self.writer = observer, writer
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._all = observers
 
     def on_step(self, step: int) -> None:
-        self.observer.on_step(step)
+        """See `Observer`."""
+        for observer in self._all:
+            observer.on_step(step)
 
     def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
-        for name, value in metrics.items():
-            self.writer.add_scalar(name, value, step)
-        self.observer.on_log(step, metrics)
+        """See `Observer`."""
+        for observer in self._all:
+            observer.on_log(step, metrics)
 
     def on_save(self, step: int) -> None:
-        self.observer.on_save(step)
+        """See `Observer`."""
+        for observer in self._all:
+            observer.on_save(step)
+
+
+@contextlib.contextmanager
+def watching(observers: Sequence[Observer], config: RunConfig, run: RunDirectory, step: int) -> Iterator[Observer]:
+    """All of them as one, from the start of a training to its end."""
+    with contextlib.ExitStack() as ends:
+        for observer in observers:
+            observer.on_start(config, run, step)
+            ends.callback(observer.on_end)
+        yield Observers(observers)
+
+
+class TensorBoard(Observer):
+    """Writes metrics to ``RUN/tensorboard``."""
+
+    def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
+        """Open the event file; what an interrupted training wrote beyond this step is forgotten, for it comes again."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(run.path / "tensorboard"), purge_step=step + 1)
+
+    def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """See `Observer`."""
+        for name, value in metrics.items():
+            self._writer.add_scalar(name, value, step)
+
+    def on_end(self) -> None:
+        """Close the file."""
+        self._writer.close()

@@ -65,8 +65,8 @@ class Trainer:
         # Once, for all steps and processes alike: none then waits for its device to tell, or for another to agree.
         self.missing = bool((self.labels == MISSING).any())
         self.rows = share_of(config.batch_size, accelerator)
-        groups = groups_of(store.label_columns(config.data.balance))
-        self.order = Order(groups, config.batch_size, config.seed)
+        groups = groups_of(store.label_columns(config.request.balance))
+        self.order = Order(groups, config.batch_size, config.request.seed)
         self.average = _average_of(self.parts, config.recipe.edits_with) if config.recipe.ema else None
         self.step_count = 0
         self._health = Health()
@@ -84,12 +84,12 @@ class Trainer:
                 values = self.step(self.step_count)
                 self.step_count += 1
                 done = self.step_count == config.steps
-                if self.step_count % config.log_every == 0 or done:
+                if self.step_count % config.request.log_every == 0 or done:
                     metrics = self._checked(values)
                     seconds = time.perf_counter() - started
                     metrics["images_per_second"] = (self.step_count - since) * config.batch_size / seconds
                     self._log(metrics, observer)
-                if self.step_count % config.save_every == 0 or done:
+                if self.step_count % config.request.save_every == 0 or done:
                     self._checked(values)
                     self._health.check_weights(self.players, self.step_count, self.run_directory)
                     self.save(observer)
@@ -102,7 +102,7 @@ class Trainer:
         Returns:
             Every term's unweighted value by ``player/term``, detached, of this process's share.
         """
-        torch.manual_seed(_step_seed(self.config.seed, step, self.accelerator.process_index))
+        torch.manual_seed(_step_seed(self.config.request.seed, step, self.accelerator.process_index))
         playing = [p for p in self.players if step >= p.spec.start]
         view = self.view(step)
         values = play(view, playing, self.config.steps)
@@ -176,13 +176,13 @@ class Trainer:
         # From memory that is not pinned, only CUDA has taken everything by the time this returns.
         soon = device.type == "cuda"
         images = self.store.batch(indices).to(device, non_blocking=soon).float().div_(255)
-        images = augmented(images, config.augment, self.rows, config.seed, step)
+        images = augmented(images, config.request.augment, self.rows, config.request.seed, step)
         return BatchView(
             self.model,
             images,
             self.labels[torch.from_numpy(indices)].to(device, non_blocking=soon),
             rows=self.rows,
-            seed=config.seed,
+            seed=config.request.seed,
             step=step,
             missing=self.missing,
             autocast=self.accelerator.autocast,

@@ -18,6 +18,7 @@ from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.table import Figure
 from attredit.evaluation.values import write_values
+from attredit.request import Request
 from attredit.runs.directory import RunDirectory
 
 # Of a cell in the tiny suite: enough to be killed between two checkpoints.
@@ -41,18 +42,14 @@ def cell_of(label: str = "naive", seed: int = 0, **changes: Any) -> Cell:
         "suite": "made",
         "label": label,
         "point": {},
-        "method": "naive-cvaegan",
-        "preset": "default",
-        "overrides": {},
+        "request": Request(method="naive-cvaegan", attributes=("Smiling",), seed=seed, image_size=16),
         "recipe": label,
         "dataset": DatasetEntry(name="quadrants"),
-        "attributes": ("Smiling",),
-        "seed": seed,
-        "image_size": 16,
-        "precision": "fp32",
         "budget": Budget(steps=100),
         "evaluation": EvaluationPlan(),
     }
+    own = {name: changes.pop(name) for name in list(changes) if name in Request.model_fields and name != "dataset"}
+    facts["request"] = facts["request"].replaced(**own)
     return Cell(**facts | changes)
 
 

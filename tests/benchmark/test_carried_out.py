@@ -41,7 +41,7 @@ def test_a_result_says_what_was_done_on_what(whole: tuple[Path, Any]) -> None:
         assert facts.machine["threads"] == 1
         assert facts.memory_bytes > 50_000_000
         config = RunDirectory(directory.run(result.key)).config()
-        assert (config.recipe.hash, config.seed) == (result.cell.recipe, result.cell.seed)
+        assert (config.recipe.hash, config.request.seed) == (result.cell.recipe, result.cell.seed)
         assert set(result.attributes) == {"Smiling"}
         assert {"mse", "edit_success", "leakage_mean"} <= set(result.metrics)
     first, second = directory.results.read().results

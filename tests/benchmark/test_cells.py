@@ -130,8 +130,8 @@ def test_what_does_not_leaves_it(suite_text: Any, change: tuple[str, str]) -> No
 
 def test_a_data_set_may_be_balanced(suite_text: Any, tmp_path: Path) -> None:
     found = cells(changed(suite_text(), ('name = "synthfaces"', 'name = "synthfaces"\nbalance = ["Male", "Bangs"]')))
-    assert found[0].request(tmp_path, "cpu").balance == ("Male", "Bangs")
-    assert cells(suite_text())[0].request(tmp_path, "cpu").balance == ()
+    assert found[0].request.balance == ("Male", "Bangs")
+    assert cells(suite_text())[0].request.balance == ()
 
 
 @pytest.fixture

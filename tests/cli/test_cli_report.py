@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 import shutil
 from pathlib import Path
@@ -17,14 +16,13 @@ from attredit.attributes import Attribute
 from attredit.editing.editor import Editor
 from attredit.editing.model import Model
 from attredit.plugin.registry import installed
-from attredit.recipe import resolve
 from attredit.report import write_report
 from attredit.report.card import write_card
-from attredit.report.commands import train_command
 from attredit.report.curves import curve, series_of
 from attredit.report.faces import EDIT, MISS, TRUTH, edits_of, pick
 from attredit.report.figures import headline, markdown, missing, moved_most, rows
 from attredit.report.grid import cell_size, grid, wrapped
+from attredit.request import Request
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.training.players import build
@@ -50,34 +48,33 @@ def config(run: Path) -> RunConfig:
 def test_the_command_of_a_run_asks_for_the_same_run(
     attredit: Any, config: RunConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, overrides: dict[str, Any]
 ) -> None:
-    recipe = config.recipe.overridden(overrides)
-    options = {"train": 100, "correlation": {"Smiling": {"Male": 0.5}}}
-    data = config.data.model_copy(update={"options": options, "balance": ("Smiling", "Male")})
-    config = config.model_copy(update={"recipe": recipe, "data": data, "seed": 3, "batch_size": 8})
-    seen = {"geometry": dataclasses.replace(config.geometry, crop="none"), "augment": ("jitter", "flip")}
-    config = config.model_copy(update=seen)
-    asked = []
-    monkeypatch.setattr("attredit.launch.train", lambda request, **_: asked.append(request) or tmp_path)
-    command, *words = shlex.split(train_command(installed(), config))
+    asked = {"overrides": overrides, "balance": ("Smiling", "Male"), "seed": 3, "batch_size": 8}
+    asked |= {"data_options": {"train": 100, "correlation": {"Smiling": {"Male": 0.5}}}, "strict": True}
+    asked |= {"crop": "none", "augment": ("jitter", "flip"), "attributes": ("Smiling", "Eyeglasses"), "steps": 6}
+    request = Request(**asked)
+    command, *words = shlex.split(config.model_copy(update={"request": request}).command(tmp_path))
     assert command == "attredit"
+    seen: list[Request] = []
+    monkeypatch.setattr("attredit.launch.train", lambda request, **_: seen.append(request) or tmp_path)
     assert attredit(*words).exit_code == 0
-    request = asked[0]
-    assert resolve(installed(), request.method, request.preset, request.overrides) == recipe
-    assert request.data_options == data.options
-    assert request.balance == data.balance
-    assert (request.seed, request.steps, request.batch_size, request.image_size) == (3, 6, 8, 32)
-    assert request.attributes == ("Smiling", "Eyeglasses")
-    assert (request.crop, request.augment) == ("none", ("jitter", "flip"))
+    assert seen[0] == request.model_copy(update={"run_dir": str(tmp_path)})
+
+
+def test_a_command_says_what_is_not_the_default(config: RunConfig) -> None:
+    assert config.model_copy(update={"request": Request(attributes=("Smiling",))}).command() == (
+        "attredit train --attr Smiling"
+    )
 
 
 def test_a_run_whose_method_is_gone_still_has_a_card_and_a_report(run: Path, tmp_path: Path) -> None:
     copy = RunDirectory(shutil.copytree(run, tmp_path / "run"))
-    config = copy.config().model_copy(update={"method": "lost"})
+    config = copy.config()
+    config = config.model_copy(update={"request": config.request.model_copy(update={"method": "lost"})})
     copy.write_config(config)
     write_card(copy, config)
     page, _ = write_report(copy.path)
     for text in (copy.card_file.read_text(), page.read_text()):
-        assert "# lost:default is not installed here; config.json has the whole recipe." in text
+        assert "attredit train --method lost" in text
 
 
 def test_categorical_attributes_are_edited_to_their_next_value(config: RunConfig) -> None:

@@ -33,9 +33,10 @@ def test_training_says_what_it_does_and_what_comes_next(trained: Any) -> None:
 def test_options_reach_the_run(run: Path) -> None:
     config = json.loads((run / "config.json").read_text())
     assert [a["name"] for a in config["attributes"]] == ["Smiling", "Eyeglasses"]
-    assert config["data"]["options"] == {"train": 100, "valid": 20, "test": 40}
+    assert config["request"]["data_options"] == {"train": 100, "valid": 20, "test": 40}
     assert config["recipe"]["parts"]["encoder"]["options"]["width"] == 4
-    assert (config["steps"], config["batch_size"], config["log_every"], config["save_every"]) == (6, 8, 2, 4)
+    assert (config["steps"], config["batch_size"]) == (6, 8)
+    assert (config["request"]["log_every"], config["request"]["save_every"]) == (2, 4)
 
 
 def test_the_card_names_data_attributes_commands_and_misuse(run: Path) -> None:
@@ -76,7 +77,7 @@ def test_the_prevalence_is_said_of_images_and_of_balanced_batches(
         (["--set", "latent_dim"], 2, "'latent_dim' is not of the form key=value."),
         (["--set", "latent_dim=-1"], 2, "Recipe: latent_dim:"),
         (["--data-option", "tran=100"], 2, "options of data set synthfaces has no 'tran'"),
-        (["--data-dir", "somewhere"], 2, "synthfaces is drawn: it reads nothing in somewhere."),
+        (["--data-dir", "somewhere"], 2, "synthfaces is drawn: it reads nothing in "),
         (["--set", "parts.encoder.options.width=x"], 2, "parts.encoder.options cannot be used: TypeError"),
         (["--device", "abacus"], 2, "Device 'abacus' is not usable here."),
         (["--set", "parts.encoder.use=convv"], 2, "Unknown encoder 'convv'. Did you mean conv?"),
@@ -204,7 +205,8 @@ def test_an_interruption_tells_how_to_continue(
 ) -> None:
     from attredit.runs.directory import RunDirectory
 
-    def interrupted(request: Any, *, observer: Any, progress: Any) -> Path:
+    def interrupted(request: Any, *, observers: Any, progress: Any) -> Path:
+        [observer] = observers
         observer.on_start(RunDirectory(run).config(), RunDirectory(run), 0)
         observer.on_step(1)
         if saved:
@@ -218,7 +220,7 @@ def test_an_interruption_tells_how_to_continue(
 
 
 def test_an_interruption_of_the_preparation_says_so(attredit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(request: Any, *, observer: Any, progress: Any) -> Path:
+    def interrupted(request: Any, *, observers: Any, progress: Any) -> Path:
         progress(1, 100)
         raise KeyboardInterrupt
 
@@ -238,13 +240,13 @@ def test_every_request_field_has_its_option(attredit: Any, monkeypatch: pytest.M
         "--epochs", 2.5, "--batch-size", 4, "--seed", 7, "--run-dir", "r", "--precision", "bf16", "--device", "cpu",
         "--log-every", 5, "--save-every", 6, "--log", "tensorboard",
     )  # fmt: skip
-    from attredit.launch import Request
+    from attredit.request import Request
 
     assert seen[0] == Request()
     assert seen[1] == Request(
         method="m", preset="p", overrides={"a.b": 1}, dataset="d", attributes=("x", "y"), data_dir="e",
         data_options={"correlation": {"Smiling": {"Blond_Hair": 0.8}}}, image_size=16, steps=3, epochs=2.5,
-        batch_size=4, seed=7, run_dir="r", precision="bf16", device="cpu", log_every=5, save_every=6, tensorboard=True,
+        batch_size=4, seed=7, run_dir="r", precision="bf16", device="cpu", log_every=5, save_every=6,
     )  # fmt: skip
 
 

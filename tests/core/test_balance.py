@@ -44,8 +44,9 @@ def test_a_categorical_attribute_and_combinations_of_several(request_for: Any) -
 
 def test_the_run_records_what_its_batches_were(request_for: Any, tmp_path: Path) -> None:
     run = train(request_for(**SQUARES, balance=("Below",), steps=2))
-    data = json.loads((run / "config.json").read_text())["data"]
-    assert data["balance"] == ["Below"]
+    config = json.loads((run / "config.json").read_text())
+    assert config["request"]["balance"] == ["Below"]
+    data = config["data"]
     assert list(data["prevalence"]) == ["Left", "Below"]
     assert [seen for _, seen in data["prevalence"]["Below"].values()] == pytest.approx([1 / 3] * 3)
     assert sum(share for share, _ in data["prevalence"]["Below"].values()) == pytest.approx(1)
@@ -64,7 +65,7 @@ def test_a_balanced_run_resumes_to_the_same_bytes(request_for: Any, tmp_path: Pa
     balance, runs = ("Eyeglasses", "Male"), [tmp_path / name for name in ("whole", "stopped", "plain")]
     train(request_for(run_dir=str(runs[0]), balance=balance))
     with pytest.raises(KeyboardInterrupt):
-        train(request_for(run_dir=str(runs[1]), balance=balance), observer=Stop())
+        train(request_for(run_dir=str(runs[1]), balance=balance), observers=[Stop()])
     resume(runs[1], device="cpu")
     train(request_for(run_dir=str(runs[2])))
     whole, stopped, plain = ((run / "model.safetensors").read_bytes() for run in runs)

@@ -22,7 +22,7 @@ from attredit.runs.directory import RunDirectory
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> Path:
-    from attredit.launch import Request
+    from attredit.request import Request
 
     where = str(tmp_path_factory.mktemp("damage") / "run")
     small = {"image_size": 32, "steps": 2, "batch_size": 8, "data_options": tiny[0], "overrides": tiny[1]}

@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 
 from attredit.files import read_tensors
-from attredit.launch import Request, train
+from attredit.launch import train
+from attredit.request import Request
 from attredit.runs.directory import RunDirectory
 
 CONFUSION = {"parts.factorizer.use": "confusion", "parts.factorizer.options.width": 16}
@@ -134,7 +135,8 @@ attredit.cli.main()
 UNLIKE = """
 import os, sys
 from attredit.errors import AttrEditError
-from attredit.launch import Request, resume, train
+from attredit.launch import resume, train
+from attredit.request import Request
 rank, (place, *copies) = int(os.environ["RANK"]), sys.argv[1:]
 faces = {"train": 96 - 8 * rank, "valid": 16, "test": 32}
 more = {"attributes": ["Smiling"], "image_size": 32, "steps": 1, "batch_size": 8}

@@ -21,7 +21,7 @@ from attredit.launch import train
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, tiny: Any) -> Path:
-    from attredit.launch import Request
+    from attredit.request import Request
 
     folder = tmp_path_factory.mktemp("editor")
     return train(

@@ -18,7 +18,8 @@ from attredit import Editor, load
 from attredit.data import Box, Geometry
 from attredit.editing.faces import largest_face
 from attredit.errors import DataError, UsageError
-from attredit.launch import Request, train
+from attredit.launch import train
+from attredit.request import Request
 
 PHOTO = Path(str(get_sample_data("grace_hopper.jpg", asfileobj=False)))
 EYES_AND_MOUTH = ((222, 190), (306, 188), (268, 278))

@@ -13,7 +13,8 @@ from PIL import Image
 
 from attredit import Editor, load
 from attredit.errors import DataError, UsageError
-from attredit.launch import Request, train
+from attredit.launch import train
+from attredit.request import Request
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (48, 40, 3), np.uint8)
 GREY = PIXELS[..., 0]

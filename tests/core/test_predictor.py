@@ -20,7 +20,6 @@ from attredit.files import read_tensors
 from attredit.launch import train
 from attredit.plugin.registry import Registry, installed
 from attredit.recipe import resolve
-from attredit.report.commands import train_command
 from attredit.rows import Slice
 from attredit.runs.directory import RunDirectory
 from attredit.training.losses import class_edit_, kl_, match_, rec_edited_
@@ -213,7 +212,7 @@ def test_null_leaves_out_parts_and_players_and_the_command_says_so(request_for: 
     assert "gan" not in recipe.players["autoencoder"].terms
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
     run = RunDirectory(train(request_for(method="naive-cvaegan", preset="paper", overrides=gone, steps=1)))
-    command = train_command(installed(), run.config())
+    command = run.config().command()
     for key in gone:
         assert f"--set {key}=null" in command
     for key in ("extends", "without"):

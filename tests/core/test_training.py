@@ -16,7 +16,7 @@ from attredit import load
 from attredit.errors import RunError
 from attredit.files import below, read_tensors
 from attredit.launch import resume, train
-from attredit.training.observer import Observer
+from attredit.training.observer import Observer, TensorBoard
 from attredit.training.trainer import synchronised
 
 
@@ -41,7 +41,7 @@ def test_bf16_computes_otherwise_keeps_its_weights_in_fp32_and_resumes_exactly(
     half = train(request_for(run_dir=str(tmp_path / "bf16"), precision="bf16"))
     part = tmp_path / "part"
     with pytest.raises(KeyboardInterrupt):
-        train(request_for(run_dir=str(part), precision="bf16"), observer=Impatient())
+        train(request_for(run_dir=str(part), precision="bf16"), observers=[Impatient()])
     resume(part, device="cpu")
     weights, _ = read_tensors(half / "training.safetensors")
     assert {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()} == {torch.float32}
@@ -49,7 +49,7 @@ def test_bf16_computes_otherwise_keeps_its_weights_in_fp32_and_resumes_exactly(
     assert (part / "model.safetensors").read_bytes() == (half / "model.safetensors").read_bytes()
     one, other = last_metrics(full), last_metrics(half)
     assert other["autoencoder/rec"] == pytest.approx(one["autoencoder/rec"], rel=0.02)
-    assert json.loads((half / "config.json").read_text())["precision"] == "bf16"
+    assert json.loads((half / "config.json").read_text())["request"]["precision"] == "bf16"
     assert load(half).sample(1)[0].size == (32, 32)
 
 
@@ -86,7 +86,7 @@ class Checkpoints(Observer):
 
 def test_averaged_weights_follow_the_trained_ones_and_are_what_is_kept(request_for: Any, tmp_path: Path) -> None:
     watching = Checkpoints(tmp_path / "run")
-    run = train(request_for(steps=4, save_every=1, overrides={"ema": 0.75}), observer=watching)
+    run = train(request_for(steps=4, save_every=1, overrides={"ema": 0.75}), observers=[watching])
     assert len(watching.seen) == 4
     for before, now in zip(watching.seen, watching.seen[1:], strict=False):
         for name, tensor in below("average", now).items():
@@ -108,9 +108,9 @@ def events(run: Path) -> Mapping[str, list[int]]:
 def test_event_files_have_every_metric_once_even_after_an_interruption(request_for: Any, tmp_path: Path) -> None:
     run = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        train(request_for(tensorboard=True), observer=Impatient())
+        train(request_for(), observers=[TensorBoard(), Impatient()])
     assert events(run)["autoencoder/rec"] == [2, 4, 6]
-    resume(run, device="cpu", tensorboard=True)  # from step 4: step 6 comes again
+    resume(run, device="cpu", observers=[TensorBoard()])  # from step 4: step 6 comes again
     found = events(run)
     assert set(found) == set(last_metrics(run)) - {"step"}
     # What is due at every fourth step has no figure at others.

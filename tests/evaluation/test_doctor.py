@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import shutil
@@ -18,10 +17,11 @@ from attredit.evaluation import evaluate
 from attredit.evaluation.result import Cell, Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
 from attredit.files import read_metadata
-from attredit.launch import Request, train
+from attredit.launch import train
 from attredit.plugin.registry import installed
 from attredit.recipe import parse_overrides, resolve
 from attredit.report.doctor import Finding, diagnose
+from attredit.request import Request
 from attredit.runs.directory import RunDirectory
 from attredit.training.players import build
 
@@ -96,7 +96,7 @@ def request(where: Path, changes: dict[str, Any]) -> Request:
         run_dir=str(where),
         device="cpu",
     )
-    return dataclasses.replace(base, **{**changes, "overrides": {**NARROW, **changes.get("overrides", {})}})
+    return base.replaced(**{**changes, "overrides": {**NARROW, **changes.get("overrides", {})}})
 
 
 @pytest.fixture

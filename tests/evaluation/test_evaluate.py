@@ -88,8 +88,8 @@ def test_a_run(run, tmp_path, monkeypatch):
     assert expected <= set(written["metrics"]) | set(written["not_measured"])
     config = run.config()
     assert written["run"] == {
-        "method": config.method,
-        "preset": config.preset,
+        "method": config.request.method,
+        "preset": config.request.preset,
         "recipe": config.recipe.hash,
         "step": 8,
         "seed": 0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ def small_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"image_size": 32, "steps": 2, "epochs": None, "batch_size": 4, "device": "cpu"}
     width = {"parts.encoder.options.width": 4, "parts.decoder.options.width": 4, "latent_dim": 8}
     monkeypatch.setattr(
-        launch, "train", lambda request, **more: usual(dataclasses.replace(request, **small, overrides=width), **more)
+        launch, "train", lambda request, **more: usual(request.replaced(**small, overrides=width), **more)
     )
 
 

@@ -166,16 +166,16 @@ def test_files_that_are_here_are_nobody_elses_business(tmp_path: Path, monkeypat
 
 
 def test_the_home_directory_may_follow_the_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from attredit.data.collection import build_source, choose_dataset
+    from attredit.data.collection import Collection, choose_dataset
 
     made.classes(tmp_path / "x")
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("folder:~/x", "hf:~/x"):
-        source = build_source(installed(), name, image_size=16, data_dir=None, options={})
-        assert source.schema.names == ("label",)
+        collection = Collection.open(installed(), name, image_size=16)
+        assert collection.schema.names == ("label",)
     # No name is no folder, least of all the one that somebody is in.
     monkeypatch.chdir(tmp_path / "x")
-    assert choose_dataset(installed(), "hf", None, {"name": ""})["data_options"] == {"name": ""}
+    assert choose_dataset(installed(), "hf", None, {"name": ""})[2] == {"name": ""}
 
 
 def test_a_folder_without_splits_is_divided_so_that_all_have_each_class(tmp_path: Path) -> None:
@@ -243,10 +243,10 @@ def test_the_conformance_kit_finds_no_fault(tmp_path: Path) -> None:
     ],
 )
 def test_an_argument_that_cannot_be_right(name: str, message: str, tmp_path: Path) -> None:
-    from attredit.data.collection import build_source
+    from attredit.data.collection import Collection
 
     with pytest.raises(UsageError, match=message):
-        build_source(installed(), name, image_size=16, data_dir=tmp_path, options={})
+        Collection.open(installed(), name, image_size=16, data_dir=tmp_path)
 
 
 def test_an_argument_of_another_source_is_its_own_option(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,6 +255,6 @@ def test_an_argument_of_another_source_is_its_own_option(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(SynthFaces, "argument", "train", raising=False)
     chosen = choose_dataset(installed(), "synthfaces:a:b", None, {"test": 3})
-    assert chosen == {"dataset": "synthfaces", "data_dir": None, "data_options": {"test": 3, "train": "a:b"}}
+    assert chosen == ("synthfaces", None, {"test": 3, "train": "a:b"})
     with pytest.raises(UsageError, match="given train twice"):
         choose_dataset(installed(), "synthfaces:9", None, {"train": 3})

@@ -13,7 +13,8 @@ from PIL import Image
 
 from attredit.data import Geometry, prepare, require_nothing_left_out
 from attredit.errors import DataError, DataWarning
-from attredit.launch import Request, trainer_of
+from attredit.launch import trainer_of
+from attredit.request import Request
 from attredit_collections.folder import Folder
 
 

@@ -18,7 +18,8 @@ from attredit.data import Geometry, prepare, require_nothing_left_out
 from attredit.errors import DataError
 from attredit.evaluation import judge as judging
 from attredit.evaluation.judge_training import JudgeSettings
-from attredit.launch import Request, train, trainer_of
+from attredit.launch import train, trainer_of
+from attredit.request import Request
 from attredit.runs.directory import RunDirectory
 from attredit_collections.folder import Folder
 from attredit_collections.hub import HuggingFace

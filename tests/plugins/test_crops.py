@@ -29,7 +29,7 @@ def test_edits_see_what_training_saw(crop: str, tmp_path: Path, attredit_command
     folder, boxes = (wild if boxed else official)(tmp_path / "data"), WHERE[:3] if boxed else None
     where = ["--dataset=celeba", "--data-dir", folder, "--attr", NAME]
     attredit_command("train", *where, *TINY, "--crop", crop, "--steps", 1, "--run-dir", run)
-    assert json.loads((run / "config.json").read_text())["geometry"]["crop"] == crop
+    assert json.loads((run / "config.json").read_text())["request"]["crop"] == crop
     editor = attredit.load(run)
     source = CelebA(image_size=32, data_dir=folder, boxes=boxed)
     store = prepare(source, "train", editor.geometry, name="celeba", workers=1)

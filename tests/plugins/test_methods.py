@@ -51,7 +51,7 @@ def test_trains_resumes_edits_and_samples(
     )  # fmt: skip
     whole = RunDirectory(train(request(run_dir=str(tmp_path / "whole"))))
     with pytest.raises(Killed):
-        train(request(run_dir=str(tmp_path / "killed")), observer=KillAfterSaving())
+        train(request(run_dir=str(tmp_path / "killed")), observers=[KillAfterSaving()])
     killed = RunDirectory(tmp_path / "killed")
     assert read_tensors(killed.training_file)[1]["step"] == 1
     resume(killed.path, device="cpu")

@@ -13,7 +13,7 @@ from attredit_backbones.timm_encoder import TimmEncoder
 from attredit_backbones.unet import UNetDecoder
 
 import attredit
-from attredit.launch import Request
+from attredit.request import Request
 from attredit.testing import check_plugin
 
 SIZES: dict[str, Any] = {"channels": 3, "image_size": 32, "latent_dim": 4, "attr_dim": 2}
