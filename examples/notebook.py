@@ -46,9 +46,9 @@ decoded = editor.edit(faces, Smiling=1, mode="decoded")
 array = editor.edit(faces, Smiling=1, output="numpy")
 print("array:", array.dtype, array.shape)
 
-# %% A sweep from before the least to beyond the most smiling.
-strip = editor.sweep(faces[0], "Smiling", values=[-0.5, 0.0, 0.5, 1.0, 1.5])
-strip
+# %% A sweep from before the least to beyond the most smiling, as frames of an animation.
+frames = editor.sweep(faces[0], "Smiling", values=[-0.5, 0.0, 0.5, 1.0, 1.5])
+frames[-1]
 
 # %% Side by side.
 rows = {"as drawn": faces, "smiling": smiling, "and glasses": both, "half": half, "decoded": decoded}
@@ -59,5 +59,5 @@ for (title, pictures), row in zip(rows.items(), axes, strict=True):
         place.imshow(picture)
         place.set(xticks=[], yticks=[])
 figure.savefig(folder / "notebook.png")
-strip.save(folder / "sweep.png")
-print(f"Pictures: {folder / 'notebook.png'}, {folder / 'sweep.png'}.")
+frames[0].save(folder / "sweep.gif", save_all=True, append_images=frames[1:], duration=300, loop=0)
+print(f"Pictures: {folder / 'notebook.png'}, {folder / 'sweep.gif'}.")

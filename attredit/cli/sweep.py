@@ -59,11 +59,7 @@ def command(
     given = given_box(box, len(pictures))
     editor = load(run, device)
     boxes = [box_in(editor, picture, given) for picture in pictures]
-    rows: list[list[Any]] = [[] for _ in pictures]
-    for value in wanted.values():
-        decoded = editor.edit(list(pictures), {name: value}, box=boxes, mode="decoded", output="numpy")
-        for row, image in zip(rows, decoded, strict=True):
-            row.append(image)
+    rows = editor.sweep(list(pictures), name, list(wanted.values()), box=boxes, output="numpy")
     write_image(grid(rows, columns=[f"{name}\n{shown}" for shown in wanted]), target)
     say(f"Wrote {target}")
 
