@@ -21,7 +21,7 @@ EXPECTED: dict[str, tuple[str, dict[str, tuple[int, int]]]] = {
     "train_from_python": (r"before: .*\nafter:  .*\n.*smiling\.png", {"smiling.png": (32, 32)}),
     "notebook": (
         r"(\{'Smiling': .*\n){4}array: uint8 \(4, 32, 32, 3\)",
-        {"notebook.png": (600, 700), "sweep.png": (160, 32)},
+        {"notebook.png": (600, 700), "sweep.gif": (32, 32)},
     ),
     "categorical_attribute": (
         r"red: \{'red': [\d.]+, 'green': [\d.]+, 'blue': [\d.]+\}\ngreen: .*\nblue: ",

@@ -89,4 +89,3 @@ def prepared(
             split: collection.store(split, workers=workers, progress=partial(report, f"preparing {split}"))
             for split in collection.splits
         }
-
