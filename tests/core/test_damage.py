@@ -107,9 +107,7 @@ def test_whatever_is_wrong_in_a_configuration_is_an_error_of_ours(run: Path) -> 
 def test_a_configuration_says_which_key_is_wrong(run: Path) -> None:
     text = (run / "config.json").read_text()
     (run / "config.json").write_text(text.replace('"batch_size": 8', '"batch_size": 0'))
-    with pytest.raises(
-        RunError, match=r"config\.json is damaged or of another version: request\.batch_size:"
-    ):
+    with pytest.raises(RunError, match=r"config\.json is damaged or of another version: request\.batch_size:"):
         load(run)
 
 
