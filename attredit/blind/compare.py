@@ -14,12 +14,11 @@ import torch
 from attredit.attributes import Attribute
 from attredit.blind.pairs import Pair, drawn
 from attredit.blind.wording import question
-from attredit.data import prepare
 from attredit.data.pixels import to_bytes
 from attredit.editing.editor import load
 from attredit.errors import RunError, UsageError, nearest
 from attredit.plugin.registry import installed
-from attredit.runs.data import moved, own_source
+from attredit.runs.data import moved, own_collection
 from attredit.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -140,10 +139,8 @@ def _images(
             )
     registry = installed()
     config = moved(registry, first, data_dir)
-    source = own_source(registry, directories[0], config)
-    if split not in source.splits:
-        raise UsageError(f"{config.data.name} has no split {split!r}.", nearest(split, source.splits))
-    return source, prepare(source, split, config.geometry, name=config.data.name)
+    collection = own_collection(registry, directories[0], config)
+    return collection.source, collection.store(split)
 
 
 def _attributes(editors: Sequence[Editor], asked: Sequence[str]) -> list[Attribute]:

@@ -70,10 +70,10 @@ class _Album:
 
 def _runs(comparison: Comparison) -> list[dict[str, Any]]:
     """What votes say of each run."""
-    configs = [editor.config for editor in comparison.editors]
+    asked = {"method", "preset", "seed"}
     return [
-        {"name": name, "method": c.method, "preset": c.preset, "recipe": c.recipe.hash, "seed": c.seed}
-        for name, c in zip(comparison.names, configs, strict=True)
+        {"name": name, "recipe": editor.config.recipe.hash, **editor.config.request.model_dump(include=asked)}
+        for name, editor in zip(comparison.names, comparison.editors, strict=True)
     ]
 
 
