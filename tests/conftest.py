@@ -116,18 +116,19 @@ def train_command(tmp_path: Path) -> Any:
 
 @pytest.fixture
 def fresh_python(tmp_path: Path) -> Path:
-    """The interpreter of a new environment, with pip and the command `attredit`.
+    """The interpreter of a new environment, with the commands `pip` and `attredit`.
 
-    It sees the packages of the one that runs the tests, so torch is not downloaded again.
+    It sees the packages of the one that runs the tests, pip among them, so torch is not downloaded again.
     """
     place = tmp_path / "environment"
-    venv.create(place, with_pip=True)
+    venv.create(place)
     python = place / ("Scripts" if os.name == "nt" else "bin") / "python"
     site = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
     (site / "seen.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
-    command = python.with_name("attredit")
-    command.write_text(f"#!{python}\nfrom attredit.cli import main\n\nmain()\n")
-    command.chmod(0o755)
+    for command, module in {"attredit": "attredit.cli", "pip": "pip._internal.cli.main"}.items():
+        script = python.with_name(command)
+        script.write_text(f"#!{python}\nimport sys\n\nfrom {module} import main\n\nsys.exit(main())\n")
+        script.chmod(0o755)
     return python
 
 

@@ -84,7 +84,7 @@ PROMISES = (
     Promise("recipes", "each preset can be written down, read again and built", {"method": "runs:recipes"}),
     Promise(
         "partners",
-        "it trains together with everything registered that it can be together with",
+        "it trains together with what is registered",
         _all(TRAINED, "hosts:partners") | {"dataset": "data_training:trains"},
     ),
     Promise("exact-resume", "stopped and resumed, a run ends with the same bytes", _all(TRAINED, "runs:exact_resume")),

@@ -76,10 +76,10 @@ for seed in range(20):
 
 def test_several_processes_may_add_lines_at_once(results: Results) -> None:
     command = [sys.executable, "-c", _APPEND, str(Path(__file__).parent), str(results.path)]
-    processes = [subprocess.Popen([*command, name]) for name in "abc"]
-    assert [process.wait(120) for process in processes] == [0, 0, 0]
+    processes = [subprocess.Popen([*command, name]) for name in "ab"]
+    assert [process.wait(120) for process in processes] == [0, 0]
     found = [(result.cell.label, result.cell.seed) for result in results.read().results]
-    assert sorted(found) == [(name, seed) for name in "abc" for seed in range(20)]
+    assert sorted(found) == [(name, seed) for name in "ab" for seed in range(20)]
 
 
 def test_time_left_comes_from_like_cells_and_is_a_guess_without() -> None:
