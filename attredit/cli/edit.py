@@ -19,7 +19,7 @@ from attredit.cli.options import (
     output_option,
     run_argument,
 )
-from attredit.errors import AttrEditError, DataError, UsageError
+from attredit.errors import AttrEditError, DataError, RunError, UsageError
 
 if TYPE_CHECKING:
     from attredit.data import Box
@@ -66,7 +66,7 @@ def command(
     schema = RunDirectory(run).config().schema_
     if not wanted:
         raise UsageError("Nothing to change.", f"Name it with --set ATTRIBUTE=VALUE: {', '.join(schema.names)}.")
-    schema.wanted(wanted)  # errors before anything is loaded or written
+    schema.asked(wanted)  # errors before anything is loaded or written
     pairs = plan(pictures, output)
     given = given_box(box, len(pairs))
     editor = load(run, device)
@@ -82,19 +82,18 @@ def command(
 
 def _edit_all(
     editor: Editor, pairs: Sequence[tuple[Path, Path]], given: Box | None, how: dict[str, Any]
-) -> list[DataError]:
+) -> list[AttrEditError]:
     """Edit one picture after the other: a thousand need no more memory than one, and a broken one stops none."""
     from attredit.report.encoding import write_image
 
-    failed = []
+    failed: list[AttrEditError] = []
     with progress() as report:
         for i, (source, target) in enumerate(pairs):
             try:
                 edited = editor.edit(source, box=box_in(editor, source, given), **how)
-            except DataError as error:
-                failed.append(error)
-            else:
                 write_image(edited, target, **_profile(source))
+            except (DataError, RunError) as error:
+                failed.append(error)
             if len(pairs) > 1:
                 report("Editing", i + 1, len(pairs))
     return failed

@@ -113,8 +113,10 @@ def _from_file(path: Path, white: float | None) -> Picture:
         raise DataError(f"There is no file {path}.") from None
     except DataError as error:
         raise DataError(f"{path} cannot be read: {error.message}", error.hint) from error
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        reason = "it is no image" if isinstance(error, UnidentifiedImageError) else str(error)
+    except MemoryError:
+        raise
+    except Exception as error:  # broken files make decoders raise anything
+        reason = "it is no image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
         raise DataError(f"{path} cannot be read: {reason}.", "Give an image file that opens elsewhere.") from error
 
 

@@ -87,12 +87,15 @@ def test_broken_pictures_are_named_after_the_others_are_done(
 ) -> None:
     (photos / "0broken.png").write_bytes((photos / "a.png").read_bytes()[:300])
     (photos / "none.jpg").write_bytes(b"")
+    # What it is called says that its transparency cannot be written.
+    Image.new("RGBA", (40, 40), (200, 150, 100, 90)).save(photos / "1clear.jpg", "PNG")
     result = attredit("edit", run, photos, "--set", "Smiling=1", "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.jpg"]
     assert "0broken.png" in result.stderr
     assert "none.jpg" in result.stderr
-    assert "2 of 4 pictures could not be edited" in result.stderr
+    assert "1clear.jpg" in result.stderr
+    assert "3 of 5 pictures could not be edited" in result.stderr
 
 
 def test_a_single_broken_picture_is_an_error(attredit: Any, run: Path, tmp_path: Path) -> None:
