@@ -39,6 +39,26 @@ class Attribute:
         return len(self.values) == 2
 
     @property
+    def numbered(self) -> bool:
+        """True when numbers are names of its values, and not their positions: a folder for each of classes 1, 2, 3."""
+        return self.values != tuple(map(str, range(len(self.values)))) and any(map(_is_number, self.values))
+
+    def asked(self, value: Any) -> Any:
+        """What a user means by a value: of numbers that are names, the name.
+
+        Raises:
+            UsageError: a number that is no name, where others are.
+        """
+        if not self.numbered or (isinstance(value, str) and value in self.values):
+            return value
+        text = value if isinstance(value, str) or not _is_number(value) else f"{float(value):g}"
+        if text not in self.values:
+            raise UsageError(
+                f"{value!r} is no value of {self.name}.", f"Its values are called {', '.join(self.values)}."
+            )
+        return text
+
+    @property
     def width(self) -> int:
         """Columns of the conditioning vector that belong to this attribute."""
         return 1 if self.binary else len(self.values)
@@ -119,8 +139,18 @@ class AttributeSchema:
         """
         return AttributeSchema(tuple(self.attributes[self.index(n)] for n in names))
 
+    def asked(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """A user's request, in which names of values go before their positions: what `wanted` takes.
+
+        Raises:
+            UsageError: an unknown attribute or value; or a number that is no name, where others are.
+        """
+        found = {name: self.attributes[self.index(name)].asked(value) for name, value in changes.items()}
+        self.wanted(found)
+        return found
+
     def wanted(self, changes: Mapping[str, Any]) -> dict[int, list[float]]:
-        """Turn a user's request, such as ``{"Smiling": 1, "Hair": "blond"}``, into columns of each named attribute.
+        """Turn a request, such as ``{"Smiling": 1, "Hair": "blond"}``, into columns of each named attribute.
 
         Binary values may be any number (in-between and beyond are allowed) or a value's name; categorical ones are a
         value's name or index.
@@ -266,6 +296,13 @@ class AttributeSchema:
         sizes = torch.tensor([len(a.values) for a in self.attributes], device=labels.device)
         shift = 1 + (uniform * (sizes - 1)).long()
         return torch.where(labels == MISSING, labels, (labels + shift) % sizes)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError):
+        return False
 
 
 def _one_hot(labels: Tensor, width: int) -> Tensor:

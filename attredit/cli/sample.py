@@ -33,7 +33,7 @@ def command(run: Path, number: int, changes: Sequence[str], output: Path | None,
     target = output or Path("samples.png")
     check_format(target)
     wanted = changes_of(changes)
-    RunDirectory(run).config().schema_.wanted(wanted)  # errors before anything is loaded
+    RunDirectory(run).config().schema_.asked(wanted)  # errors before anything is loaded
     images = load(run, device).sample(number, wanted, seed=seed, output="numpy")
     across = math.ceil(math.sqrt(number))
     write_image(grid([images[i : i + across] for i in range(0, number, across)]), target)

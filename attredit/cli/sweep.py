@@ -55,7 +55,7 @@ def command(
     name = attribute or schema.names[0]
     wanted = _wanted(schema.attributes[schema.index(name)], values)
     for value in wanted.values():
-        schema.wanted({name: value})  # errors before anything is loaded
+        schema.asked({name: value})  # errors before anything is loaded
     given = given_box(box, len(pictures))
     editor = load(run, device)
     boxes = [box_in(editor, picture, given) for picture in pictures]
@@ -66,7 +66,7 @@ def command(
 
 def _wanted(attribute: Attribute, values: str | None) -> dict[str, Any]:
     """What to ask for, by what stands above its column."""
-    if attribute.binary:
+    if attribute.binary and not attribute.numbered:
         return {f"{number:g}": number for number in _numbers(values or _VALUES)}
     names = attribute.values if values is None else [part.strip() for part in values.split(",")]
     return {name: name for name in names}

@@ -204,7 +204,7 @@ class Editor:
         uniform = torch.special.ndtr(noise(seed, 0, "sample/attributes", (n, len(self.schema))))
         sizes = torch.tensor([len(a.values) for a in self.schema])
         attrs = self.schema.encode((uniform * sizes).long().clamp(max=sizes - 1))
-        attrs = moved(self.schema, attrs, {**(changes or {}), **attributes})
+        attrs = moved(self.schema, attrs, self.schema.asked({**(changes or {}), **attributes}))
         with torch.inference_mode():
             drawn = model.draw(z.to(model.device), attrs.to(model.device), None)
         return write([Picture(to_bytes(array)) for array in _arrays(drawn)], True, output)
@@ -219,8 +219,7 @@ class Editor:
         Raises:
             UsageError: an unknown attribute, value or mode, or an endless strength.
         """
-        for changes in requests:
-            self.schema.wanted(changes)
+        requests = [self.schema.asked(changes) for changes in requests]
         if mode not in ("composite", "decoded"):
             raise UsageError(f"Unknown mode {mode!r}.", "Use composite or decoded.")
         if not math.isfinite(strength):
@@ -258,7 +257,7 @@ class Editor:
 
 def values_of(attribute: Attribute) -> tuple[float, ...] | tuple[str, ...]:
     """What a sweep shows of an attribute unless it is told."""
-    return SWEEP if attribute.binary else attribute.values
+    return SWEEP if attribute.binary and not attribute.numbered else attribute.values
 
 
 def _chunks(pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:

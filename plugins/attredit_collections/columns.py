@@ -27,6 +27,14 @@ MAX_VALUES = 20
 """More distinct texts than this are taken for free text, unless the column is asked for."""
 
 _PAIRS = (("no", "yes"), ("n", "y"), ("false", "true"), ("f", "t"), ("off", "on"), ("absent", "present"))
+NOTHING = frozenset(
+    {"na", "n/a", "n.a.", "nan", "null", "nil", "none", "unknown", "unk", "missing", "undefined", "?", "-", "--", "."}
+)
+"""Words, in any case, that stand for a missing label beside labels of another kind."""
+
+SPLIT_COLUMNS = frozenset({"split", "set", "subset", "partition", "fold", "phase", "usage", "train", "valid", "test"})
+"""Columns of these names, in any case and with anything before them (``data_split``), may say what is for testing."""
+
 # Not all that float() accepts: "nan", "inf" and "1_000" are words.
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
 
@@ -39,11 +47,13 @@ class Labels:
         schema: The attributes.
         values: (N, n) int16, the index of each row's value; `MISSING` where the table has nothing.
         mapping: What became of each column.
+        doubts: What may be meant otherwise, a sentence each; see `Problems.sentences`.
     """
 
     schema: AttributeSchema
     values: np.ndarray
     mapping: tuple[MappedColumn, ...]
+    doubts: tuple[str, ...] = ()
 
     def columns(self, rows: np.ndarray) -> dict[str, Any]:
         """Some rows' labels, as `datasets.Dataset.from_dict` takes them: None where one is missing."""
@@ -76,6 +86,7 @@ def read_columns(
     wanted: Sequence[str] | None = None,
     not_labels: Mapping[str, str] | None = None,
     class_names: Mapping[str, Sequence[str]] | None = None,
+    missing: Sequence[str] | None = None,
 ) -> Labels:
     """Attributes of a table.
 
@@ -85,6 +96,7 @@ def read_columns(
         wanted: Columns that are the attributes, whatever they look like; all that look like labels when None.
         not_labels: Why, by column, for those that are something else.
         class_names: Names of the classes, by column, for columns that hold their indices.
+        missing: Values that say that a label is missing; when None, `NOTHING` beside a yes and a no.
 
     Raises:
         DataError: no column is a label, or one that was asked for cannot be.
@@ -97,31 +109,81 @@ def read_columns(
     attributes: list[Attribute] = []
     columns: list[np.ndarray] = []
     mapping: list[MappedColumn] = []
+    doubts: list[str] = []
+    if wanted is None:
+        for column in [name for name in table.columns if name not in excluded and names_splits(name)]:
+            excluded[column] = "may name splits"
+            doubts.append(
+                f"{where}: column {column} may say which images are for testing, and is left out: call it split, and "
+                "what it says train, valid and test; or, if it is an attribute, name all with --data-option columns=."
+            )
     for column in table.columns:
         if wanted is not None and column not in wanted:
             mapping.append(MappedColumn(column, reason=excluded.get(column, "not asked for")))
             continue
-        found = excluded.get(column) or _read(table[column], named.get(column), column in (wanted or ()))
+        classes = named.get(column)
+        # Classes say themselves, by -1, which of their labels are missing.
+        cells, doubt = (table[column], "") if classes else _without_words(table[column], missing)
+        found = excluded.get(column) or _read(cells, classes, column in (wanted or ()))
         if isinstance(found, str):
             if wanted is not None:
                 raise DataError(f"Column {column} of {where} is no attribute: {found}.", "Choose others with columns=.")
             mapping.append(MappedColumn(column, reason=found))
             continue
         meaning, labels = found
+        doubts += [f"{where}: column {column}: {doubt}"] * bool(doubt)
         attributes.append(Attribute(column, meaning.values))
         columns.append(labels)
-        missing = int((labels == MISSING).sum())
-        mapping.append(MappedColumn(column, column, meaning.written, missing=missing))
+        unlabelled = int((labels == MISSING).sum())
+        mapping.append(MappedColumn(column, column, meaning.written, missing=unlabelled))
     if not attributes:
         said = "; ".join(f"{row.column}: {row.reason}" for row in mapping) or "it has none"
         raise DataError(f"No column of {where} is an attribute ({said}).", "Name some with --data-option columns=A,B.")
-    return Labels(AttributeSchema(tuple(attributes)), np.stack(columns, axis=1), tuple(mapping))
+    return Labels(AttributeSchema(tuple(attributes)), np.stack(columns, axis=1), tuple(mapping), tuple(doubts))
 
 
 def listed(columns: str | Sequence[str]) -> list[str]:
     """Names of columns, from a list or a text with commas."""
     parts = columns.split(",") if isinstance(columns, str) else columns
     return [str(part).strip() for part in parts]
+
+
+def names_splits(column: Any) -> bool:
+    """Whether a column is called as one that says which images are for testing."""
+    return re.split(r"[\W_]+", str(column).lower())[-1] in SPLIT_COLUMNS
+
+
+def _without_words(column: pd.Series[Any], missing: Sequence[str] | None) -> tuple[pd.Series[Any], str]:
+    """A column with nothing where a word says that there is nothing, and what of that is not certain."""
+    try:
+        texts = {value: _text(value) for value in column.unique()}
+    except TypeError:  # lists, which are no labels
+        return column, ""
+    if missing is not None:
+        return column.mask(column.isin([value for value, text in texts.items() if text in missing]), None), ""
+    words = {value: text for value, text in texts.items() if text.lower() in NOTHING}
+    if not words:
+        return column, ""
+    listing, empty = ",".join(sorted(set(words.values()))), column.isin(list(words))
+    option = f"--data-option missing={listing}"
+    if _is_pair([text for value, text in texts.items() if value not in words and text]):
+        return column.mask(empty, None), f"{listing} is taken for a missing label ({empty.sum():,}), as by {option}."
+    said = f"{listing} is taken for a value ({empty.sum():,}); if labels are missing there, write {option}"
+    return column, f"{said}, else --data-option missing=."
+
+
+def _is_pair(distinct: Sequence[str]) -> bool:
+    """Whether texts are a yes and a no."""
+    numbers = {_number(text) for text in distinct}
+    return numbers in ({0.0, 1.0}, {-1.0, 1.0}) or {text.lower() for text in distinct} in map(set, _PAIRS)
+
+
+def _text(value: Any) -> str:
+    """A cell as it would be typed."""
+    value = _plain(value)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _read(column: pd.Series[Any], names: Sequence[str] | None, wanted: bool) -> tuple[Meaning, np.ndarray] | str:

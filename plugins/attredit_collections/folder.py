@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,7 @@ from attredit.data.source import MappedColumn
 from attredit.errors import DataError, nearest
 from attredit_collections.boxes import box_columns, read_boxes
 from attredit_collections.columns import Labels, listed, read_columns
+from attredit_collections.content import content_of
 from attredit_collections.layouts import Rows, read_layout
 from attredit_collections.problems import WITHOUT_LABEL, Problems
 from attredit_collections.scan import Found, scan
@@ -37,6 +38,8 @@ class Folder:
         columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
         channels: 1 to read the images as grey, 3 as RGB.
         boxes: Take columns of the table for boxes.
+        missing: Values that say that a label is missing, a list or a text with commas; when None, words such as NA and
+            ? beside a yes and a no.
 
     Raises:
         DataError: no images, labels or boxes where they should be, or a table that is broken.
@@ -55,6 +58,7 @@ class Folder:
         columns: str | Sequence[str] | None = None,
         channels: Literal[1, 3] = 3,
         boxes: bool = False,
+        missing: str | Sequence[str] | None = None,
     ) -> None:
         if data_dir is None:
             raise DataError("No folder of images is named.", "Write --dataset folder:PATH, or add --data-dir PATH.")
@@ -65,11 +69,13 @@ class Folder:
         self._boxes: np.ndarray | None = None
         if boxes:
             self._rows, self._boxes = _with_boxes(self._rows, self._problems)
-        self._labels = _labels(self._rows, columns, data_dir)
+        self._labels = _labels(self._rows, columns, missing, data_dir)
+        self._problems.sentences += self._labels.doubts
         self._problems.add(WITHOUT_LABEL, [self._rows.files[row] for row in self._labels.without_label()])
-        options = [table, files, columns, *(["boxes"] if boxes else [])]
+        options = [table, files, columns, *(["boxes"] if boxes else []), *([] if missing is None else [missing])]
         # Now: later the tables might say something else than the labels that were read from them.
-        self._identity = _digest(data_dir, found, self._rows.tables, options)
+        sizes = {file: found.images[file] for file in self._rows.files}
+        self._identity = _digest(data_dir, sizes, self._rows.tables, options)
         self._splits = rows_by_split(self._rows.splits, self._rows.files, self._labels.values, self._problems)
 
     @property
@@ -93,10 +99,10 @@ class Folder:
         return tuple(self._problems.sentences)
 
     def fingerprint(self, split: str) -> str:
-        """Of names and sizes of all images, the content of the tables that are read, the options, and the split's rows.
+        """Of names and sizes of the images that have labels, the tables that are read, the options, the split's rows.
 
-        Times of modification are not looked at, because copying changes them: an image that is replaced by another of
-        the same number of bytes is not noticed.
+        Times of modification are not looked at, because copying changes them. So that an image is noticed that is
+        replaced by another of the same number of bytes, some of its content is; see `attredit_collections.content`.
         """
         rows = self._splits[self._known(split)]
         return hashlib.sha256(self._identity.encode() + rows.tobytes()).hexdigest()
@@ -123,16 +129,26 @@ class Folder:
         return split
 
 
-def _digest(root: Path, found: Found, tables: Sequence[str], options: Sequence[Any]) -> str:
-    digest = hashlib.sha256(json.dumps([options, sorted(found.images.items())]).encode())
+def _digest(root: Path, sizes: Mapping[str, int], tables: Sequence[str], options: Sequence[Any]) -> str:
+    digest = hashlib.sha256(json.dumps([options, sorted(sizes.items())]).encode())
+    digest.update(content_of(root, sizes))
     for table in tables:
         digest.update((root / table).read_bytes())
     return digest.hexdigest()
 
 
-def _labels(rows: Rows, columns: str | Sequence[str] | None, where: Path) -> Labels:
+def _labels(
+    rows: Rows, columns: str | Sequence[str] | None, missing: str | Sequence[str] | None, where: Path
+) -> Labels:
     wanted = rows.wanted if columns is None else listed(columns)
-    return read_columns(rows.table, where=str(where), wanted=wanted, not_labels=dict(rows.not_labels))
+    return read_columns(
+        rows.table,
+        where=str(where),
+        wanted=wanted,
+        not_labels=dict(rows.not_labels),
+        # The name of a folder is one.
+        missing=[] if rows.wanted and missing is None else None if missing is None else listed(missing),
+    )
 
 
 def _with_boxes(rows: Rows, problems: Problems) -> tuple[Rows, np.ndarray]:
@@ -145,6 +161,7 @@ def _with_boxes(rows: Rows, problems: Problems) -> tuple[Rows, np.ndarray]:
 
 def _usable(rows: Rows, found: Found, problems: Problems) -> Rows:
     """Without images that are empty files."""
+    problems.add("files that are neither images nor tables, not looked at", found.others)
     problems.add("links that lead nowhere, or back to where they are", found.dead)
     empty = [file for file in rows.files if not found.images[file]]
     problems.add("images that are empty files, left out", empty)

@@ -40,6 +40,7 @@ class HuggingFace:
         columns: Columns to take as attributes, a list or a text with commas; when None, all that look like labels.
         channels: 1 to read the images as grey, 3 as RGB.
         boxes: Take columns for boxes.
+        missing: As `Folder` has it.
 
     Raises:
         DataError: nothing is named; the rest shows when it is first looked at.
@@ -58,6 +59,7 @@ class HuggingFace:
         columns: str | Sequence[str] | None = None,
         channels: Literal[1, 3] = 3,
         boxes: bool = False,
+        missing: str | Sequence[str] | None = None,
     ) -> None:
         if name is None and data_dir is None:
             raise DataError("No data set is named.", "Write --dataset hf:NAME, or add --data-dir PATH.")
@@ -65,7 +67,7 @@ class HuggingFace:
         self.data_dir = None if name is None or data_dir is None else str(data_dir)
         self.channels = channels
         self._config, self._image, self._columns = config, image, columns
-        self._has_boxes = boxes
+        self._has_boxes, self._missing = boxes, missing
         self._problems = Problems(self.name)
 
     @property
@@ -165,6 +167,7 @@ class HuggingFace:
     def _rows(self) -> dict[str, np.ndarray]:
         assigned = [split for name, split in self._used.items() for _ in range(len(self._loaded[name]))]
         self._problems.add("splits that are not used", [name for name in self._loaded if name not in self._used])
+        self._problems.sentences += self._labels.doubts
         self._problems.add(WITHOUT_LABEL, map(str, self._labels.without_label()))
         used = self._boxes[0]
         found = rows_by_split([assigned[i] for i in used], map(str, used), self._labels.values[used], self._problems)
@@ -207,10 +210,11 @@ class HuggingFace:
             where=self.name,
             wanted=None if self._columns is None else listed(self._columns),
             not_labels=self._box_columns,
+            missing=None if self._missing is None else listed(self._missing),
             class_names={name: features[name].names for name in plain if isinstance(features[name], ClassLabel)},
         )
         left = [MappedColumn(name, reason=self._why(name, kind)) for name, kind in others.items()]
-        return Labels(found.schema, found.values, (*left, *found.mapping))
+        return Labels(found.schema, found.values, (*left, *found.mapping), found.doubts)
 
     def _why(self, name: str, kind: str) -> str:
         """Why a column that is neither numbers nor text is no attribute."""

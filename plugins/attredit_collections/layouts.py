@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attredit.data.huggingface import SPLIT_NAMES
 from attredit.errors import DataError, UsageError, nearest
+from attredit_collections.columns import names_splits
 from attredit_collections.problems import Problems
 from attredit_collections.scan import Found
 from attredit_collections.tables import read_table, texts_of
@@ -110,10 +111,11 @@ def _from_tables(root: Path, found: Found, names: Sequence[str], files: str | No
     problems.add("images without a label, left out", left)
     kept = [str(images[i]) for i in keep]
     table = table.iloc[keep].reset_index(drop=True)
-    splits = _splits_in(table, root) or [_split_of(image) for image in kept]
+    says, splits = _split_column(table, root)
+    splits = splits or [_split_of(image) for image in kept]
     not_labels = [(column, "names the images")]
-    if "split" in table.columns:
-        not_labels.append(("split", "names the splits"))
+    if says:
+        not_labels.append((says, "names the splits"))
     return _of_splits(Rows(kept, splits, table, tuple(names), tuple(not_labels)), problems)
 
 
@@ -255,16 +257,34 @@ def _require_same_columns(root: Path, names: Sequence[str], parts: Sequence[pd.D
             )
 
 
-def _splits_in(table: pd.DataFrame, root: Path) -> list[str]:
-    """What a column called split says; [] without one."""
-    if "split" not in table.columns:
-        return []
-    written = texts_of(table["split"])
+def _split_column(table: pd.DataFrame, root: Path) -> tuple[str, list[str]]:
+    """The column that says which split each row belongs to, and what it says; "" and [] without one.
+
+    It is called split, in any case; or it is called as one that may say it, and says nothing but names of splits.
+
+    Raises:
+        DataError: a column called split knows others; or there are two.
+    """
+    exact = [str(name) for name in table.columns if str(name).lower() == "split"]
+    likely = [str(name) for name in table.columns if names_splits(name) and _says_splits(table[name])]
+    found = exact or likely
+    if len(found) > 1:
+        raise DataError(
+            f"The table in {root} has the splits in {' and in '.join(found)}.", "Rename one of these columns."
+        )
+    if not found:
+        return "", []
+    written = texts_of(table[found[0]])
     for name in sorted(set(written)):
         if name.lower() not in SPLIT_NAMES:
             known = ", ".join(SPLIT_NAMES)
-            raise DataError(f"Column split of the table in {root} has {name!r}.", f"It knows {known}.")
-    return [SPLIT_NAMES[name.lower()] for name in written]
+            raise DataError(f"Column {found[0]} of the table in {root} has {name!r}.", f"It knows {known}.")
+    return found[0], [SPLIT_NAMES[name.lower()] for name in written]
+
+
+def _says_splits(column: pd.Series[Any]) -> bool:
+    said = {text.lower() for text in texts_of(column)}
+    return said <= set(SPLIT_NAMES) and "train" in {SPLIT_NAMES[name] for name in said}
 
 
 def _split_of(image: str) -> str:

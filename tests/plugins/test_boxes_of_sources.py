@@ -272,7 +272,7 @@ def test_trained_and_edited_by_boxes(tmp_path: Path, attredit_command: Any) -> N
     attredit_command(*edit, "--box", "15,9,12,16")
     with Image.open(folder / "im05.png") as before, Image.open(out) as after:
         changed = (np.asarray(before) != np.asarray(after)).any(axis=2)
-    left, top, right, bottom = BOX.square(60, 40, Box(15, 9, 12, 16))
+    left, top, right, bottom = BOX.frame(60, 40, Box(15, 9, 12, 16)).hull
     changed[top:bottom, left:right] = False
     assert not changed.any()
     show = attredit_command("show", run)
