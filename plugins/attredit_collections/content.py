@@ -12,7 +12,8 @@ UNCOMPRESSED = frozenset({".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm
 larger ones that much in pieces that are evenly spread."""
 
 WHOLE = 1 << 20
-_PIECE = 4096
+PIECE = 4096
+"""Bytes of each of these pieces."""
 
 END = 64
 """Bytes at the end of all others: a PNG has a checksum of its pixels there, and a change in a JPEG moves them."""
@@ -40,12 +41,12 @@ def content_of(root: Path, sizes: Mapping[str, int]) -> bytes:
 def _all_over(file: Path, size: int) -> bytes:
     if size <= WHOLE:
         return _read(file, 0, size)
-    pieces = WHOLE // _PIECE
+    pieces = WHOLE // PIECE
     with file.open("rb") as opened:
         found = []
         for i in range(pieces):
-            opened.seek(i * (size - _PIECE) // (pieces - 1))
-            found.append(opened.read(_PIECE))
+            opened.seek(i * (size - PIECE) // (pieces - 1))
+            found.append(opened.read(PIECE))
     return b"".join(found)
 
 

@@ -178,7 +178,7 @@ def test_runs_beside_the_images_are_no_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["BMP", "TIFF", "PPM", "TGA", "PNG"])
-@pytest.mark.parametrize("most", [content.WHOLE, 4 * content._PIECE])
+@pytest.mark.parametrize("most", [content.WHOLE, 4 * content.PIECE])
 def test_an_image_that_is_corrected_in_place_is_another(
     format: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
