@@ -15,7 +15,7 @@ import numpy as np
 
 from attredit.benchmark.cells import Cell
 from attredit.benchmark.plan import BenchmarkDirectory
-from attredit.benchmark.results import Facts, Result
+from attredit.benchmark.results import Facts, Figures, Result
 from attredit.errors import RunError
 from attredit.evaluation.result import Evaluation
 from attredit.evaluation.statistics import Estimate, over_seeds, paired_difference
@@ -62,6 +62,7 @@ class Row:
         facts: Of its finished cells.
         failures: Seeds and reasons of failed ones.
         values: By metric.
+        figures: Of its finished cells.
     """
 
     label: str
@@ -71,6 +72,7 @@ class Row:
     facts: tuple[Facts, ...]
     failures: tuple[tuple[int, str], ...]
     values: dict[str, Value]
+    figures: tuple[Figures, ...] = ()
 
     @property
     def method(self) -> str:
@@ -111,7 +113,7 @@ def compare(directory: BenchmarkDirectory) -> list[Comparison]:
         RunError: the directory is no benchmark, or is damaged.
     """
     plan, record = directory.read(), directory.results.read()
-    words = {**record.latest(), **record.finished()}
+    words = record.words()
     tables: dict[str, list[Cell]] = {}
     for cell in plan.cells:
         tables.setdefault(cell.table, []).append(cell)
@@ -148,14 +150,15 @@ def _comparison(
     rows, parts, missing = [], [], list[str]()
     for label in dict.fromkeys(cell.label for cell in cells):
         own = [cell for cell in cells if cell.label == label]
-        done = [words[cell.key].on(on) for cell in own if cell.key in words and words[cell.key].finished]
+        done = [words[cell.key] for cell in own if cell.key in words and words[cell.key].finished]
         failed = [(c.seed, words[c.key].error) for c in own if c.key in words and not words[c.key].finished]
+        figures = [result.figures[on] for result in done]
         values = [_values_of(directory, result, on, missing) for result in done]
         found = _parts_of([v for v in values if v is not None]) if None not in values else {}
         facts = tuple(result.facts for result in done if result.facts is not None)
-        estimates = {name: Value(estimate) for name, estimate in _estimates(done, found).items()}
+        estimates = {name: Value(estimate) for name, estimate in _estimates(figures, found).items()}
         seeds = tuple(result.cell.seed for result in done)
-        rows.append(Row(label, dict(own[0].point), seeds, len(own), facts, tuple(failed), estimates))
+        rows.append(Row(label, dict(own[0].point), seeds, len(own), facts, tuple(failed), estimates, tuple(figures)))
         parts.append(found)
     title = f"{cells[0].table}, measured on {on}" if on else cells[0].table
     return Comparison(title, cells[0], columns, tuple(_marked(rows, parts)), (*missing, *_doubts(rows)), on)
@@ -165,7 +168,7 @@ def _values_of(directory: BenchmarkDirectory, result: Result, on: str, missing: 
     """What every image said of a finished cell; None, with a note, where that is gone or of another evaluation."""
     run = RunDirectory(directory.run(result.key))
     try:
-        if Evaluation.read(run, on).metrics == result.metrics:
+        if Evaluation.read(run, on).metrics == result.figures[on].metrics:
             return read_values(run, on)
         reason = "the run was evaluated again in another way"
     except RunError as error:
@@ -191,12 +194,12 @@ def _told(figure: Figure) -> Figure:
     return replace(figure, values={a: v for a, v in figure.values.items() if np.isfinite(v).any(0).all()})
 
 
-def _estimates(done: Sequence[Result], parts: dict[str, Parts]) -> dict[str, Estimate]:
+def _estimates(figures: Sequence[Figures], parts: dict[str, Parts]) -> dict[str, Estimate]:
     """Over seeds; of figures that are not made of single images' values, the mean, and one seed's own interval."""
     found = {}
-    for name in done[0].metrics if done else ():
-        own = [result.metrics[name] for result in done if name in result.metrics]
-        if len(own) == len(done):
+    for name in figures[0].metrics if figures else ():
+        own = [each.metrics[name] for each in figures if name in each.metrics]
+        if len(own) == len(figures):
             mean = Estimate(fmean(e.value for e in own), None, None, sum(e.n for e in own))
             found[name] = own[0] if len(own) == 1 else mean
     for name, p in parts.items():
@@ -222,7 +225,7 @@ def _marked(rows: Sequence[Row], parts: Sequence[dict[str, Parts]]) -> list[Row]
 
 def _doubts(rows: Sequence[Row]) -> list[str]:
     """What makes figures of one table incomparable."""
-    judges = sorted({facts.judge for row in rows for facts in row.facts})
+    judges = sorted({figures.judge for row in rows for figures in row.figures})
     if len(judges) > 1:
         return [f"These cells were read by different judges ({', '.join(judges)}): do not compare them."]
     return []

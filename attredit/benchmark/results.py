@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from attredit.benchmark.cells import Cell
 from attredit.errors import RunError
+from attredit.evaluation.result import Evaluation
 from attredit.evaluation.statistics import Estimate
 from attredit.files import explained
 
@@ -31,9 +32,6 @@ class Facts(BaseModel):
         parameters: Numbers that training changes, of all parts.
         memory_bytes: Largest resident memory of the process that trained, libraries included; None on Windows.
         gpu_bytes: Largest memory that tensors had on the GPU; None without one.
-        judge: Hash of the judge.
-        identity: Hash of the network that told identities apart; None without one.
-        images: That were evaluated.
         machine: Processor, cores, threads, device, versions.
     """
 
@@ -46,22 +44,19 @@ class Facts(BaseModel):
     parameters: int
     memory_bytes: int | None
     gpu_bytes: int | None
-    judge: str
-    identity: str | None
-    images: int
     machine: dict[str, str | int]
 
 
-class Elsewhere(BaseModel):
-    """What a cell's model was found to be worth on another collection.
+class Figures(BaseModel):
+    """What a cell's model was found to be worth on a collection.
 
     Attributes:
-        judge: As `Facts` has it, of that collection.
-        identity: Likewise.
-        images: Likewise.
-        metrics: As `Result` has them.
-        attributes: Likewise.
-        not_measured: Likewise.
+        judge: Hash of the judge.
+        identity: Hash of the network that told identities apart; None without one.
+        images: That were evaluated.
+        metrics: Figures, averaged over attributes.
+        attributes: Each attribute's own.
+        not_measured: Reasons by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +68,18 @@ class Elsewhere(BaseModel):
     attributes: dict[str, dict[str, Estimate]]
     not_measured: dict[str, str]
 
+    @classmethod
+    def of(cls, found: Evaluation) -> Figures:
+        """What a result keeps of an evaluation."""
+        return cls(
+            judge=found.judge.hash,
+            identity=found.identity,
+            images=found.images,
+            metrics=found.metrics,
+            attributes=found.attributes,
+            not_measured=found.not_measured,
+        )
+
 
 class Result(BaseModel):
     """One line.
@@ -83,10 +90,7 @@ class Result(BaseModel):
         date: When it ended, in UTC.
         error: Why it failed; empty when it was finished.
         facts: What it took; None when it failed.
-        metrics: Figures, averaged over attributes.
-        attributes: Each attribute's own.
-        not_measured: Reasons by name.
-        elsewhere: The same of each other collection, by label.
+        figures: Of each collection that was measured on, by label; the data set's own images have the empty one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -96,18 +100,7 @@ class Result(BaseModel):
     date: str
     error: str = ""
     facts: Facts | None = None
-    metrics: dict[str, Estimate] = {}
-    attributes: dict[str, dict[str, Estimate]] = {}
-    not_measured: dict[str, str] = {}
-    elsewhere: dict[str, Elsewhere] = {}
-
-    def on(self, label: str) -> Result:
-        """The same cell, measured on another collection; as it is for the empty label, or where it failed."""
-        if self.facts is None or not label:
-            return self
-        figures = dict(self.elsewhere[label])
-        facts = {name: figures.pop(name) for name in ("judge", "identity", "images")}
-        return self.model_copy(update={**figures, "facts": self.facts.model_copy(update=facts)})
+    figures: dict[str, Figures] = {}
 
     @property
     def key(self) -> str:
@@ -132,13 +125,13 @@ class Record:
     results: Sequence[Result]
     notes: Sequence[str] = field(default_factory=tuple)
 
-    def latest(self) -> dict[str, Result]:
-        """The last word on every cell, by key."""
-        return {result.key: result for result in self.results}
-
     def finished(self) -> dict[str, Result]:
         """The cells that are finished, by key: a later failure takes nothing away."""
         return {result.key: result for result in self.results if result.finished}
+
+    def words(self) -> dict[str, Result]:
+        """The last word on every cell, by key."""
+        return {**{result.key: result for result in self.results}, **self.finished()}
 
 
 class Results:

@@ -84,8 +84,7 @@ def run(
         watch.noted(note)
     if left:
         _Run(directory, engine, device, watch, left).carry_out()
-    latest = directory.results.read()
-    words = {**latest.latest(), **latest.finished()}
+    words = directory.results.read().words()
     return [words[cell.key] for cell in cells]
 
 

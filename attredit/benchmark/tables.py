@@ -91,14 +91,15 @@ def facts(comparison: Comparison) -> list[str]:
     """What tables have to say beside their figures, in sentences."""
     rows, cell = comparison.rows, comparison.cell
     every = [facts for row in rows for facts in row.facts]
-    images = sorted({facts.images for facts in every})
+    measured = [figures for row in rows for figures in row.figures]
+    images = sorted({figures.images for figures in measured})
     lines = [
         f"Budget {cell.budget} each; {cell.request.image_size}x{cell.request.image_size} pixels; seeds {_seeds(rows)}."
     ]
     if every:
         counts = " or ".join(f"{n:,}" for n in images)
         of = f" of {comparison.on}" if comparison.on else ""
-        judges = ", ".join(sorted({facts.judge for facts in every}))
+        judges = ", ".join(sorted({figures.judge for figures in measured}))
         lines[0] += f" Measured on {counts} images of the {cell.evaluation.split} split{of} by judge {judges}."
         lines += sorted({_machine(facts.machine) for facts in every})
     for row in rows:

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from attredit.benchmark.cells import Cell, elsewhere_of
 from attredit.benchmark.progress import Clock, Teller
-from attredit.benchmark.results import Elsewhere, Facts, Result, Results
+from attredit.benchmark.results import Facts, Figures, Result, Results
 from attredit.benchmark.suite import Budget, EvaluationPlan
 from attredit.data.workers import cores
 from attredit.errors import AttrEditError, RunError
@@ -33,7 +33,6 @@ from attredit.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
     from attredit.data.collection import Collection
-    from attredit.evaluation.result import Evaluation
 
 TASK, GUESSES = "task.json", "seconds.json"
 
@@ -126,8 +125,8 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
     measure = partial(
         evaluate, run.path, split=plan.split, limit=plan.limit, full=plan.full, device=task.device, progress=teller
     )
-    found = measure()
-    others = {entry.label: _figures(measure(elsewhere=elsewhere_of(entry))) for entry in cell.dataset.evaluate_on}
+    figures = {"": Figures.of(measure())}
+    figures |= {e.label: Figures.of(measure(elsewhere=elsewhere_of(e))) for e in cell.dataset.evaluate_on}
     config = run.config()
     facts = Facts(
         steps=config.steps,
@@ -137,32 +136,9 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
         parameters=parameters,
         memory_bytes=memory,
         gpu_bytes=gpu,
-        judge=found.judge.hash,
-        identity=found.identity,
-        images=found.images,
         machine=machine(task.device),
     )
-    return Result(
-        cell=cell,
-        date=now(),
-        facts=facts,
-        metrics=found.metrics,
-        attributes=found.attributes,
-        not_measured=found.not_measured,
-        elsewhere=others,
-    )
-
-
-def _figures(found: Evaluation) -> Elsewhere:
-    """What a result keeps of an evaluation on another collection."""
-    return Elsewhere(
-        judge=found.judge.hash,
-        identity=found.identity,
-        images=found.images,
-        metrics=found.metrics,
-        attributes=found.attributes,
-        not_measured=found.not_measured,
-    )
+    return Result(cell=cell, date=now(), facts=facts, figures=figures)
 
 
 def _use_plugins(task: Task) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from attredit.benchmark.cells import Cell
 from attredit.benchmark.plan import BenchmarkDirectory
-from attredit.benchmark.results import Elsewhere, Facts, Result
+from attredit.benchmark.results import Facts, Figures, Result
 from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, parse_suite
 from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
@@ -62,22 +62,26 @@ def facts_of(**changes: Any) -> Facts:
         "parameters": 1000,
         "memory_bytes": 5_000_000,
         "gpu_bytes": None,
-        "judge": "reader",
-        "identity": None,
-        "images": 4,
         "machine": MACHINE,
     }
     return Facts(**facts | changes)
 
 
+def figures_of(
+    figures: Mapping[str, Figure], own: Mapping[str, Estimate] = MappingProxyType({}), judge: str = "reader"
+) -> Figures:
+    pooled = {name: figure.pooled() for name, figure in figures.items() if "/" not in name}
+    metrics = {name: estimate for name, estimate in pooled.items() if estimate is not None} | dict(own)
+    return Figures(judge=judge, identity=None, images=4, metrics=metrics, attributes={}, not_measured={})
+
+
 def result_of(cell: Cell, figures: dict[str, Figure] | None = None, error: str = "", **facts: Any) -> Result:
-    metrics = {name: figure.pooled() for name, figure in (figures or {}).items()}
     return Result(
         cell=cell,
         date="2026-01-01T00:00:00+00:00",
         error=error,
         facts=None if error else facts_of(**facts),
-        metrics={name: estimate for name, estimate in metrics.items() if estimate is not None},
+        figures={} if error else {"": figures_of(figures or {})},
     )
 
 
@@ -91,14 +95,13 @@ def finish(
     figures: dict[str, Figure],
     own: Mapping[str, Estimate] = MappingProxyType({}),
     elsewhere: Mapping[str, dict[str, Figure]] = MappingProxyType({}),
+    judge: str = "reader",
     **facts: Any,
 ) -> Result:
     """What a cell leaves: its run's evaluations, with every image's values, and a line; `own` has no single images."""
-    public = {name: figure for name, figure in figures.items() if "/" not in name}
-    result = result_of(cell, public, **facts)
-    result = result.model_copy(update={"metrics": {**result.metrics, **own}})
-    others = {label: _elsewhere(result_of(cell, other)) for label, other in elsewhere.items()}
-    result = result.model_copy(update={"elsewhere": others})
+    measured = {"": figures_of(figures, own, judge)}
+    measured |= {label: figures_of(other, judge="another reader") for label, other in elsewhere.items()}
+    result = result_of(cell, **facts).model_copy(update={"figures": measured})
     run = RunDirectory(directory.run(cell.key))
     run.path.mkdir(parents=True)
     for label, every in {"": figures, **elsewhere}.items():
@@ -106,7 +109,7 @@ def finish(
             split="test",
             images=4,
             judge=JudgeFacts(hash="reader", accuracy={}, agreement={}),
-            metrics=result.on(label).metrics,
+            metrics=measured[label].metrics,
             attributes={},
             identity=None,
             off_target_matrix={},
@@ -119,11 +122,6 @@ def finish(
         evaluation.write(run)
     directory.results.append(result)
     return result
-
-
-def _elsewhere(result: Result) -> Elsewhere:
-    figures = {"metrics": result.metrics, "attributes": {}, "not_measured": {}}
-    return Elsewhere(judge="another reader", identity=None, images=4, **figures)
 
 
 def directory_of(path: Path, cells: Sequence[Cell]) -> BenchmarkDirectory:

@@ -15,6 +15,7 @@ from PIL import Image
 from attredit.benchmark import worker
 from attredit.benchmark.engine import Local
 from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.benchmark.results import Figures
 from attredit.evaluation.result import Evaluation
 from attredit.runs.directory import RunDirectory
 
@@ -36,18 +37,18 @@ def test_a_result_says_what_was_done_on_what(whole: tuple[Path, Any]) -> None:
     for result in directory.results.read().results:
         facts = result.facts
         assert facts is not None
-        assert (facts.steps, facts.batch_size, facts.images, facts.gpu_bytes) == (STEPS, 8, 12, None)
+        assert (facts.steps, facts.batch_size, result.figures[""].images, facts.gpu_bytes) == (STEPS, 8, 12, None)
         assert 0 < facts.training_seconds < facts.cell_seconds
         assert facts.machine["threads"] == 1
         assert facts.memory_bytes > 50_000_000
         config = RunDirectory(directory.run(result.key)).config()
         assert (config.recipe.hash, config.request.seed) == (result.cell.recipe, result.cell.seed)
-        assert set(result.attributes) == {"Smiling"}
-        assert {"mse", "edit_success", "leakage_mean"} <= set(result.metrics)
+        assert set(result.figures[""].attributes) == {"Smiling"}
+        assert {"mse", "edit_success", "leakage_mean"} <= set(result.figures[""].metrics)
     first, second = directory.results.read().results
     assert first.facts is not None
     assert second.facts is not None
-    assert first.facts.judge == second.facts.judge
+    assert first.figures[""].judge == second.figures[""].judge
     assert not list(directory.path.rglob("*.part"))
 
 
@@ -131,9 +132,7 @@ def test_another_collection_is_measured_on_with_every_cell(tmp_path: Path, suite
     assert "synthfaces: Smiling, measured on others" in done.stdout
     (result,) = BenchmarkDirectory(out).results.read().results
     found = Evaluation.read(RunDirectory(BenchmarkDirectory(out).run(result.key)), "others")
-    assert result.on("others").metrics == found.metrics != result.metrics
-    assert result.facts is not None
-    assert result.on("others").facts == result.facts.model_copy(update={"judge": found.judge.hash})
+    assert result.figures["others"] == Figures.of(found) != result.figures[""]
     assert "<h2>synthfaces: Smiling, measured on others</h2>" in (out / "report.html").read_text()
 
 

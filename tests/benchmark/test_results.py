@@ -56,11 +56,12 @@ def test_a_damaged_line_is_an_error_that_says_where(results: Results) -> None:
 def test_a_finished_cell_stays_finished_and_a_failed_one_can_be_mended(results: Results) -> None:
     good, bad = result_of(cell_of("a")), result_of(cell_of("a"), error="disk full")
     other = [result_of(cell_of("b"), error="diverged"), result_of(cell_of("b"))]
-    for line in (good, bad, *other):
+    lost = result_of(cell_of("c"), error="killed")
+    for line in (good, bad, *other, lost):
         results.append(line)
     record = results.read()
     assert record.finished() == {"a-0": good, "b-0": other[1]}
-    assert record.latest()["a-0"] == bad
+    assert record.words() == {**record.finished(), "c-0": lost}
 
 
 _APPEND = """
