@@ -54,7 +54,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BlindComparison:
     """What a page shows, and who is who.
 
     Attributes:
@@ -80,7 +80,7 @@ def compare(
     *,
     data_dir: str | os.PathLike[str] | None = None,
     device: str | None = None,
-) -> Comparison:
+) -> BlindComparison:
     """Have all runs edit the same images of their data, as `Editor.edit` does: composite, from predicted labels.
 
     Args:
@@ -104,7 +104,7 @@ def compare(
     values = {a.name: len(a.values) for a in attributes}
     pairs = drawn(labels, values, len(editors), asked.pairs, asked.again, asked.seed)
     noun = asked.noun or ("person" if getattr(source, "of_faces", False) else "subject")
-    return Comparison(
+    return BlindComparison(
         names_of([directory.path for directory in directories]),
         editors,
         pairs,

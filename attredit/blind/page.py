@@ -12,13 +12,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from attredit.blind.compare import Comparison
+from attredit.blind.compare import BlindComparison
 from attredit.files import write_text
 from attredit.report.encoding import png
 from attredit.report.grid import Pixels, picture
 
 
-def write_page(comparison: Comparison, path: Path) -> None:
+def write_page(comparison: BlindComparison, path: Path) -> None:
     """Write the page.
 
     Raises:
@@ -27,7 +27,7 @@ def write_page(comparison: Comparison, path: Path) -> None:
     write_text(path, page(comparison))
 
 
-def page(comparison: Comparison) -> str:
+def page(comparison: BlindComparison) -> str:
     """The page. Which run is which is in it for the file of votes alone, written so that nobody reads it by chance."""
     album = _Album()
     shown = [
@@ -68,7 +68,7 @@ class _Album:
         return self._places[data]
 
 
-def _runs(comparison: Comparison) -> list[dict[str, Any]]:
+def _runs(comparison: BlindComparison) -> list[dict[str, Any]]:
     """What votes say of each run."""
     asked = {"method", "preset", "seed"}
     return [

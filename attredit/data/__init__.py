@@ -7,7 +7,7 @@ from attredit.data.boxes import BOX, Box, box_of
 from attredit.data.frames import Frame
 from attredit.data.geometry import CROPS, Crop, Geometry, no_boxes
 from attredit.data.labels import nullable
-from attredit.data.left_out import Broken, require_nothing_left_out
+from attredit.data.left_out import BrokenImage, require_nothing_left_out
 from attredit.data.options import whole_number
 from attredit.data.sampling import Order, groups_of, missing_of, prevalence_of
 from attredit.data.shards import Images
@@ -19,7 +19,7 @@ __all__ = [
     "CROPS",
     "Augmentation",
     "Box",
-    "Broken",
+    "BrokenImage",
     "Crop",
     "Frame",
     "Geometry",

@@ -11,12 +11,12 @@ from typing import Any
 from attredit.attributes import AttributeSchema
 from attredit.data.geometry import Crop, Geometry, no_boxes
 from attredit.data.left_out import require_nothing_left_out
-from attredit.data.making import Progress
 from attredit.data.source import DataSource
 from attredit.data.store import Store, fingerprint_of, prepare
 from attredit.errors import UsageError, nearest
 from attredit.plugin.calling import call
 from attredit.plugin.registry import Registry
+from attredit.progress import Progress
 
 _BOXES = (
     "Tables can have them, in columns x, y, width and height or bbox (--dataset folder:PATH or hf:NAME), and so have "

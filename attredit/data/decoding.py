@@ -15,7 +15,7 @@ import numpy as np
 
 from attredit.data.boxes import BOX, Box, box_of
 from attredit.data.geometry import Geometry
-from attredit.data.left_out import Broken, broken_json, read_broken
+from attredit.data.left_out import BrokenImage, broken_json, read_broken
 from attredit.data.pixels import white_in
 from attredit.data.shards import header_of, name_of, shards_of, write_whole
 from attredit.errors import AttrEditError, DataError, RunError
@@ -41,11 +41,11 @@ class Done(NamedTuple):
     """
 
     rows: range
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenImage, ...] = ()
 
 
 @dataclass(frozen=True)
-class Job:
+class Decoding:
     """What a decoding process needs to know.
 
     Attributes:
@@ -149,7 +149,7 @@ def reading(where: str) -> Iterator[None]:
         ) from error
 
 
-class Decoder:
+class ShardDecoder:
     """Decodes shards.
 
     Args:
@@ -160,7 +160,7 @@ class Decoder:
         DataError: the source cannot be read.
     """
 
-    def __init__(self, job: Job, rows: Dataset | None = None) -> None:
+    def __init__(self, job: Decoding, rows: Dataset | None = None) -> None:
         self.job = job
         with reading(job.where):
             self.rows: Any = stored(job.source.open(job.split) if rows is None else rows)
@@ -173,11 +173,11 @@ class Decoder:
             RunError: the disk cannot be written.
         """
         with writing(self.job.home, self.job.needed):
-            broken: list[Broken] = []
+            broken: list[BrokenImage] = []
             write_whole(self.job.file(rows), self._pieces(rows, broken))
         return Done(rows, tuple(broken))
 
-    def _pieces(self, rows: range, broken: list[Broken]) -> Iterator[bytes | memoryview]:
+    def _pieces(self, rows: range, broken: list[BrokenImage]) -> Iterator[bytes | memoryview]:
         """What the file of a shard has; images that cannot be decoded are added to `broken`."""
         yield header_of((len(rows), *self.job.image_shape))
         for start in range(0, len(rows), TOGETHER):
@@ -189,7 +189,7 @@ class Decoder:
         if broken:
             write_whole(self.job.listing(rows), [broken_json(broken)])
 
-    def _decode(self, rows: range, pixels: np.ndarray) -> list[Broken]:
+    def _decode(self, rows: range, pixels: np.ndarray) -> list[BrokenImage]:
         """Fill in the pixels of a few rows; those that cannot be decoded."""
         try:
             self._fill(rows, pixels)
@@ -202,14 +202,14 @@ class Decoder:
             found = [self._decode_one(row, pixels[i : i + 1]) for i, row in enumerate(rows)]
             return [broken for broken in found if broken is not None]
 
-    def _decode_one(self, row: int, pixels: np.ndarray) -> Broken | None:
+    def _decode_one(self, row: int, pixels: np.ndarray) -> BrokenImage | None:
         try:
             self._fill(range(row, row + 1), pixels)
         except MemoryError:
             raise
         except Exception as error:
             pixels[:] = 0
-            broken = Broken(row, _file_of(self.rows, row), _reason(error))
+            broken = BrokenImage(row, _file_of(self.rows, row), _reason(error))
             if _is_of_the_system(error):
                 raise DataError(
                     f"Image {row} of {self.job.where}{f' ({broken.file})' if broken.file else ''} cannot be read: "

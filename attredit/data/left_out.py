@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-class Broken(NamedTuple):
+class BrokenImage(NamedTuple):
     """An image that cannot be decoded.
 
     Attributes:
@@ -40,21 +40,21 @@ class Unusable(DataError):
     """Too little can be decoded: there is nothing to be gained from keeping it."""
 
 
-def broken_json(broken: Sequence[Broken]) -> bytes:
+def broken_json(broken: Sequence[BrokenImage]) -> bytes:
     """They as JSON, an object each."""
     return json.dumps([image._asdict() for image in broken], indent=0, ensure_ascii=False).encode()
 
 
-def read_broken(path: Path) -> tuple[Broken, ...]:
+def read_broken(path: Path) -> tuple[BrokenImage, ...]:
     """The inverse of `broken_json`, in a file.
 
     Raises:
         OSError, ValueError, TypeError: the file is missing or something else.
     """
-    return tuple(Broken(**image) for image in json.loads(path.read_text("utf-8")))
+    return tuple(BrokenImage(**image) for image in json.loads(path.read_text("utf-8")))
 
 
-def require_half(broken: Sequence[Broken], images: int, where: str) -> None:
+def require_half(broken: Sequence[BrokenImage], images: int, where: str) -> None:
     """Make sure that at least half of the images can be decoded; where they cannot, something else is wrong.
 
     Raises:
@@ -64,7 +64,7 @@ def require_half(broken: Sequence[Broken], images: int, where: str) -> None:
         raise Unusable(_sentence(broken, images, where), "Look at the first of them: most should be images.")
 
 
-def tell_broken(broken: Sequence[Broken], images: int, where: str, listing: Path, strict: bool) -> None:
+def tell_broken(broken: Sequence[BrokenImage], images: int, where: str, listing: Path, strict: bool) -> None:
     """Warn of images that are left out, if there are any.
 
     Args:
@@ -95,6 +95,6 @@ def require_nothing_left_out(source: DataSource) -> None:
         raise DataError(" ".join(found), "Mend this, or do without --strict.")
 
 
-def _sentence(broken: Sequence[Broken], images: int, where: str) -> str:
+def _sentence(broken: Sequence[BrokenImage], images: int, where: str) -> str:
     shown = ", ".join(map(str, broken[:_SHOWN])) + (", ..." if len(broken) > _SHOWN else "")
     return f"{len(broken):,} of {images:,} images of {where} cannot be decoded: {shown}."

@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attredit.data.decoding import Decoder, Job, Unwritable, reading, white_among, writing
+from attredit.data.decoding import Decoding, ShardDecoder, Unwritable, reading, white_among, writing
 from attredit.data.geometry import Geometry
 from attredit.data.labels import read_labels
-from attredit.data.left_out import Broken, Unusable, broken_json, require_half
+from attredit.data.left_out import BrokenImage, Unusable, broken_json, require_half
 from attredit.data.pixels import remark
 from attredit.data.shards import name_of, write_whole
 from attredit.data.workers import decode_all
 from attredit.errors import DataWarning
+from attredit.progress import Progress
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -41,8 +42,6 @@ GEOMETRY = "geometry.json"
 """Of a store that is not finished: how its shards were made."""
 KEPT_SECONDS = 7 * 24 * 3600.0
 """How long an unfinished store waits for somebody to go on with it."""
-
-Progress = Callable[[int, int], None]
 
 
 def part_of(path: Path) -> Path:
@@ -117,7 +116,7 @@ class Making:
             rows = self.source.open(self.split)
             labels = read_labels(rows, self.source.schema, self.where)
             geometry = self._looked_at(rows)
-        job = Job(self.source, self.split, self.name, geometry, part, len(labels))
+        job = Decoding(self.source, self.split, self.name, geometry, part, len(labels))
         try:
             with writing(part.parent, job.needed):
                 _begin(job, labels)
@@ -138,14 +137,16 @@ class Making:
             warnings.warn(f"Images of {self.where} have {said}.", DataWarning, stacklevel=2)
         return replace(self.geometry, white=white)
 
-    def _decode(self, job: Job, rows: Dataset, workers: int | None, progress: Progress | None) -> list[Broken]:
+    def _decode(
+        self, job: Decoding, rows: Dataset, workers: int | None, progress: Progress | None
+    ) -> list[BrokenImage]:
         """Decode the shards that are not done yet; all images that cannot be."""
         told, finished = progress or (lambda done, total: None), [job.done(rows) for rows in job.shards]
         todo = [rows for rows, done in zip(job.shards, finished, strict=True) if done is None]
-        count, broken = 0, list[Broken]()
+        count, broken = 0, list[BrokenImage]()
         # Closed, so that workers have ended before their files are removed: as long as they hold them, they take
         # their space.
-        with closing(decode_all(Decoder(job, rows), todo, workers)) as results:
+        with closing(decode_all(ShardDecoder(job, rows), todo, workers)) as results:
             for done in chain(filter(None, finished), results):
                 broken += done.broken
                 require_half(broken, job.images, self.where)
@@ -154,7 +155,7 @@ class Making:
         assert count == job.images, "rows were left out without being told"
         return sorted(broken)
 
-    def _finish(self, job: Job, broken: Sequence[Broken]) -> None:
+    def _finish(self, job: Decoding, broken: Sequence[BrokenImage]) -> None:
         """Write what else a store has, and give it its name."""
         part = job.folder
         write_whole(part / BROKEN, [broken_json(broken)])
@@ -175,7 +176,7 @@ class Making:
         part.rename(self.path)
 
 
-def _begin(job: Job, labels: np.ndarray) -> None:
+def _begin(job: Decoding, labels: np.ndarray) -> None:
     """Write the labels, which are quick, if there is room for the images."""
     part, like = job.folder, json.dumps(job.geometry.to_json()).encode()
     if (part / GEOMETRY).exists() and (part / GEOMETRY).read_bytes() != like:

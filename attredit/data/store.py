@@ -22,10 +22,11 @@ import numpy as np
 from attredit.attributes import AttributeSchema
 from attredit.data.decoding import reading, writing
 from attredit.data.geometry import Geometry
-from attredit.data.left_out import Broken, read_broken, tell_broken
-from attredit.data.making import BROKEN, FORMAT, LABELS, META, Making, Progress, locked
+from attredit.data.left_out import BrokenImage, read_broken, tell_broken
+from attredit.data.making import BROKEN, FORMAT, LABELS, META, Making, locked
 from attredit.data.shards import Images, opened
 from attredit.errors import AttrEditError, DataError
+from attredit.progress import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +65,7 @@ class Store:
     fingerprint: str
     images: Images | np.ndarray
     labels: np.ndarray
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenImage, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)

@@ -20,7 +20,7 @@ from functools import cache
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING
 
-from attredit.data.decoding import Decoder, Done, Job
+from attredit.data.decoding import Decoding, Done, ShardDecoder
 from attredit.errors import AttrEditError, DataError, RunError
 from attredit.plugin.files import make_importable
 
@@ -34,7 +34,7 @@ _MOST_WORKERS = 16
 WORTH_WORKERS = 2.0
 
 # In a worker, what it is to do.
-_job: Job
+_job: Decoding
 
 _ENVIRONMENT = {
     # The directory that the user happens to be in is no place to import from.
@@ -44,7 +44,7 @@ _ENVIRONMENT = {
 }
 
 
-def decode_all(decoder: Decoder, shards: Sequence[range], workers: int | None) -> Generator[Done, None, None]:
+def decode_all(decoder: ShardDecoder, shards: Sequence[range], workers: int | None) -> Generator[Done, None, None]:
     """Decode shards, the first one here: it finds most mistakes at once and tells how long the rest takes.
 
     Args:
@@ -75,7 +75,7 @@ def decode_all(decoder: Decoder, shards: Sequence[range], workers: int | None) -
 
 
 def decode_in_processes(
-    job: Job, shards: Sequence[range], workers: int, decoder: Decoder | None = None
+    job: Decoding, shards: Sequence[range], workers: int, decoder: ShardDecoder | None = None
 ) -> Iterator[Done]:
     """Decode shards in other processes; yields each finished one, in any order.
 
@@ -124,7 +124,7 @@ class _Importable:
         return make_importable, ()
 
 
-def _begun(pool: ProcessPoolExecutor, job: Job, shards: Sequence[range]) -> dict[Future[Done], range]:
+def _begun(pool: ProcessPoolExecutor, job: Decoding, shards: Sequence[range]) -> dict[Future[Done], range]:
     """Start the workers."""
     try:
         return {pool.submit(_decode, rows): rows for rows in shards}
@@ -135,7 +135,7 @@ def _begun(pool: ProcessPoolExecutor, job: Job, shards: Sequence[range]) -> dict
         ) from error
 
 
-def _begin(importable: None, job: Job, gone: Connection) -> None:
+def _begin(importable: None, job: Decoding, gone: Connection) -> None:
     """What a worker does first. Not yet the decoder: what fails here, the parent is not told."""
     global _job
     _job = job
@@ -153,9 +153,9 @@ def _end_with_parent(gone: Connection) -> None:
 
 
 @cache
-def _decoder() -> Decoder:
+def _decoder() -> ShardDecoder:
     """A worker's own."""
-    return Decoder(_job)
+    return ShardDecoder(_job)
 
 
 def _decode(rows: range) -> Done:

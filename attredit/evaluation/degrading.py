@@ -19,7 +19,7 @@ _BLOCK = 8
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class DamageLimits:
     """How much training images are damaged, at most; part of the hash of what is trained on them.
 
     Attributes:
@@ -90,7 +90,7 @@ def degraded(images: Tensor) -> Iterator[Tensor]:
         yield damaged(images, Damage(unit * blur, zoom, unit * right, unit * down, *rest), pattern)
 
 
-def augmented(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+def augmented(images: Tensor, settings: DamageLimits, generator: torch.Generator) -> Tensor:
     """Images that were moved, blurred, lit otherwise, made noisier, compressed and partly hidden, each in its own way.
 
     Args:

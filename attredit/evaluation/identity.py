@@ -23,7 +23,7 @@ from attredit.attributes import Attribute
 from attredit.devices import seeded
 from attredit.errors import DataError
 from attredit.evaluation.cached import hash_of, kept
-from attredit.evaluation.degrading import Augmentation, augmented
+from attredit.evaluation.degrading import DamageLimits, augmented
 from attredit.evaluation.judge_networks import StridedNetwork, reduced
 from attredit.evaluation.judge_training import JudgeSettings, descend, seen_size
 from attredit.evaluation.subset import as_images, spread
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 VERSION = 2
 # Who it is lies in details, also in those that a judge must do without.
-_MILD = Augmentation(blur=1.4, noise=0.02, light=0.1, contrast=0.1, shift=1.0, zoom=0.03, coarseness=0.0, hole=0.0)
+_MILD = DamageLimits(blur=1.4, noise=0.02, light=0.1, contrast=0.1, shift=1.0, zoom=0.03, coarseness=0.0, hole=0.0)
 _SEED = 20170711
 NAMES = (
     "identity", "composite_identity", "identity_reconstruction", "identity_true", "identity_true_on", "identity_other",

@@ -8,7 +8,6 @@ both say so, of the edit and of slightly damaged copies of it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +20,10 @@ from attredit.evaluation.cached import hash_of, kept
 from attredit.evaluation.degrading import degraded
 from attredit.evaluation.judge_networks import JudgePair
 from attredit.evaluation.judge_training import VERSION, JudgeSettings, fit, untrained
+from attredit.progress import Progress
 
 if TYPE_CHECKING:
     from attredit.data import Store
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

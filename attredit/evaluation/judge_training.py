@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from attredit.attributes import AttributeSchema
 from attredit.devices import repeatable, seeded
 from attredit.errors import DataError
-from attredit.evaluation.degrading import Augmentation, augmented
+from attredit.evaluation.degrading import DamageLimits, augmented
 from attredit.evaluation.judge_networks import JudgePair, reduced
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class JudgeSettings:
     batch_size: int = 64
     lr: float = 0.01
     seed: int = 20170711
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: DamageLimits = field(default_factory=DamageLimits)
 
 
 def fit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,11 +27,10 @@ from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.sweep import sweep_scores
 from attredit.evaluation.table import Table
 from attredit.plugin.registry import Component
+from attredit.progress import StagedProgress
 
 if TYPE_CHECKING:
     from attredit.editing.editor import Editor
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass
@@ -58,7 +57,7 @@ class Measured:
         return {*self.table.figures, *(name.split("/")[0] for name in self.reasons)}
 
 
-def measure(editor: Editor, data: EvaluationData, progress: Progress) -> Measured:
+def measure(editor: Editor, data: EvaluationData, progress: StagedProgress) -> Measured:
     """Everything but the metrics of plugins.
 
     Args:
@@ -84,7 +83,7 @@ def plugin_metrics(
     components: list[Component],
     editor: Editor,
     data: EvaluationData,
-    progress: Progress,
+    progress: StagedProgress,
     taken: Collection[str] = (),
 ) -> tuple[dict[str, Estimate], dict[str, str]]:
     """Metrics that plugins registered: figures without intervals, and reasons for those that are no finite number.
@@ -126,7 +125,7 @@ def _called(component: Component, editor: Editor, data: EvaluationData) -> dict[
         ) from error
 
 
-def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Progress) -> Codes:
+def _images(editor: Editor, data: EvaluationData, found: Measured, progress: StagedProgress) -> Codes:
     """The one pass over the evaluated images; returns their codes."""
     counterfactuals = Counterfactuals(editor, data, lambda done, total: progress("counterfactuals", done, total))
     realism = Realism(editor, data)
@@ -170,7 +169,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Pro
     return Codes.joined(codes)
 
 
-def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured, progress: Progress) -> None:
+def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured, progress: StagedProgress) -> None:
     """Train a probe per attribute on codes of training images."""
     train, rows = training_codes(editor, data.train, lambda done, total: progress("training codes", done, total))
     for done, attribute in enumerate(editor.schema):

@@ -12,7 +12,7 @@ from attredit.attributes import Attribute, AttributeSchema
 from attredit.data import Store
 from attredit.evaluation.editing import Edits, Seen
 from attredit.evaluation.judge import Reading
-from attredit.evaluation.result import Cell
+from attredit.evaluation.result import Movement
 from attredit.evaluation.table import Table
 
 MOVED, TRUE = "off_target_matrix", "off_target_true"
@@ -55,11 +55,13 @@ def note(
                 table.put(f"{kind}/{other}", row, where, moved, column=column, columns=len(directions))
 
 
-def matrix(edited: AttributeSchema, schema: AttributeSchema, train: Store, table: Table) -> dict[str, dict[str, Cell]]:
+def matrix(
+    edited: AttributeSchema, schema: AttributeSchema, train: Store, table: Table
+) -> dict[str, dict[str, Movement]]:
     """The matrix, by edited and other attribute; cells of which the evaluated images say nothing are left out."""
     labels = torch.from_numpy(np.asarray(train.labels, np.int64))
     given = schema.encode(labels)
-    found: dict[str, dict[str, Cell]] = {}
+    found: dict[str, dict[str, Movement]] = {}
     for attribute in edited:
         own = labels[:, schema.index(attribute.name)]
         for row, directions in _rows(attribute):
@@ -70,7 +72,7 @@ def matrix(edited: AttributeSchema, schema: AttributeSchema, train: Store, table
                     true = table.figures.get(f"{TRUE}/{other}")
                     correlated = _correlated(given[:, place], own, len(attribute.values), directions)
                     left = None if correlated is None else moved.beyond(*sorted((0.0, correlated)))
-                    cells[other] = Cell(moved, true.of(row) if true else None, correlated, left)
+                    cells[other] = Movement(moved, true.of(row) if true else None, correlated, left)
             found[row] = cells
     return found
 

@@ -34,7 +34,7 @@ class JudgeFacts(BaseModel):
 
 
 @dataclass(frozen=True)
-class Cell:
+class Movement:
     """How one attribute's edits move another one.
 
     Attributes:
@@ -82,7 +82,7 @@ class Evaluation(BaseModel):
     identity: str | None
     metrics: dict[str, Estimate]
     attributes: dict[str, dict[str, Estimate]]
-    off_target_matrix: dict[str, dict[str, Cell]]
+    off_target_matrix: dict[str, dict[str, Movement]]
     not_measured: dict[str, str]
     data: dict[str, str]
     run: dict[str, str | int]

@@ -19,7 +19,7 @@ from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
 from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION
 from attredit.evaluation.inception import inception_of
 from attredit.evaluation.judge import judge_of
-from attredit.evaluation.measure import Measured, Progress, measure, plugin_metrics
+from attredit.evaluation.measure import Measured, measure, plugin_metrics
 from attredit.evaluation.off_target import matrix
 from attredit.evaluation.recognition import NOT_OF_FACES, recognition_of
 from attredit.evaluation.result import Evaluation, JudgeFacts, file_of
@@ -28,6 +28,7 @@ from attredit.evaluation.subset import spread
 from attredit.evaluation.values import write_values
 from attredit.files import read_tensors
 from attredit.plugin.registry import installed
+from attredit.progress import StagedProgress
 from attredit.runs.config import RunConfig
 from attredit.runs.data import moved, own_collection
 from attredit.runs.directory import RunDirectory
@@ -45,7 +46,7 @@ def evaluate(
     limit: int | None = None,
     full: bool = False,
     device: str | None = None,
-    progress: Progress | None = None,
+    progress: StagedProgress | None = None,
     data_dir: str | Path | None = None,
     elsewhere: Elsewhere | None = None,
 ) -> Evaluation:
@@ -92,7 +93,7 @@ def evaluate(
 
 
 def _data(
-    on: Opened, split: str, limit: int | None, full: bool, device: torch.device, tell: Progress
+    on: Opened, split: str, limit: int | None, full: bool, device: torch.device, tell: StagedProgress
 ) -> EvaluationData:
     """Stores of both splits, the judge, and further networks if they are asked for and can be."""
     source = on.collection.source
@@ -104,7 +105,9 @@ def _data(
     return EvaluationData(split, indices, store, train, source.schema, source, judge, *identity, *inception)
 
 
-def identity_for(source: DataSource, train: Store, device: torch.device, tell: Progress) -> tuple[Identity | None, str]:
+def identity_for(
+    source: DataSource, train: Store, device: torch.device, tell: StagedProgress
+) -> tuple[Identity | None, str]:
     """What tells faces apart; or None, and why."""
     if isinstance(source, CounterfactualSource):
         try:
@@ -159,7 +162,7 @@ def _called(run: RunDirectory, on: Opened, fingerprint: str) -> dict[str, str]:
     return {"label": label, "place": on.place} if label else {}
 
 
-def _stage(tell: Progress, name: str) -> Callable[[int, int], None]:
+def _stage(tell: StagedProgress, name: str) -> Callable[[int, int], None]:
     """A callback of one stage."""
     return lambda done, total: tell(name, done, total)
 

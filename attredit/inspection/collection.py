@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from attredit.attributes import BINARY, Attribute, AttributeSchema
-from attredit.data import Broken, Store
+from attredit.data import BrokenImage, Store
 from attredit.inspection.duplicates import MOST_BITS, MOST_DIFFERENCE, Duplicates, find_duplicates
 from attredit.inspection.statistics import Counts, associations, count
 from attredit.progress import StagedProgress
@@ -85,7 +85,7 @@ class Inspection:
         pairs = [(later, earlier) for i, later in enumerate(splits) for earlier in splits[:i]]
         return [(later, earlier, self.duplicates.across(later, earlier)) for later, earlier in pairs]
 
-    def broken(self) -> list[tuple[str, Broken]]:
+    def broken(self) -> list[tuple[str, BrokenImage]]:
         """Images that cannot be decoded, of all splits, each with its split."""
         return [(split, image) for split, store in self.stores.items() for image in store.broken]
 

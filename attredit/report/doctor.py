@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal, get_args
 
-from attredit.evaluation.result import Cell, Evaluation
+from attredit.evaluation.result import Evaluation, Movement
 from attredit.evaluation.statistics import Estimate
 from attredit.recipe import Player, Schedule, Term
 from attredit.runs.config import RunConfig
@@ -247,7 +247,7 @@ def _moved(config: RunConfig, evaluation: Evaluation) -> Iterator[Finding]:
         )
 
 
-def _excess(cell: Cell) -> Estimate | None:
+def _excess(cell: Movement) -> Estimate | None:
     """What of a movement is wrong.
 
     True edits say how the judge itself confuses the two; an edit that goes further is wrong, also where it follows the
@@ -264,7 +264,7 @@ def _sure(excess: Estimate) -> bool:
     return abs(excess.value) >= MOVED and excess.low is not None and excess.low * (excess.high or 0.0) > 0
 
 
-def _said(other: str, cell: Cell) -> str:
+def _said(other: str, cell: Movement) -> str:
     true = [] if cell.true is None else [f"{cell.true.value:+.2f} in true edits"]
     data = [] if cell.correlated is None else [f"{cell.correlated:+.2f} in the training labels"]
     return f"{other} by {cell.moved.value:+.2f} ({', '.join([*true, *data])})"

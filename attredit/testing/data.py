@@ -14,7 +14,7 @@ import numpy as np
 from attredit.attributes import AttributeSchema
 from attredit.data import Geometry
 from attredit.data.collection import Collection
-from attredit.data.decoding import Decoder, Job, as_pixels
+from attredit.data.decoding import Decoding, ShardDecoder, as_pixels
 from attredit.data.labels import read_labels
 from attredit.data.source import CounterfactualSource, DataSource
 from attredit.data.workers import decode_in_processes
@@ -115,7 +115,7 @@ def workers(subject: Subject) -> str:
     here, there = (_job(subject, source, geometry, rows, name) for name in ("here", "there"))
     half = max(1, rows // 2)
     shards = [r for r in (range(half), range(half, rows)) if len(r)]
-    decoder = Decoder(here)
+    decoder = ShardDecoder(here)
     for shard in shards:
         decoder.decode(shard)
     done = sum(len(done.rows) for done in decode_in_processes(there, shards, 2))
@@ -136,13 +136,13 @@ def _check_image(image: Any, channels: int, which: str) -> None:
         _expect(given == 1, f"a grey {which}, as its source says", f"{given} channels")
 
 
-def _job(subject: Subject, source: Few, geometry: Geometry, rows: int, name: str) -> Job:
+def _job(subject: Subject, source: Few, geometry: Geometry, rows: int, name: str) -> Decoding:
     folder = subject.place.home / name
     folder.mkdir()
-    return Job(source, "train", subject.it.id, geometry, folder, rows)
+    return Decoding(source, "train", subject.it.id, geometry, folder, rows)
 
 
-def _content(job: Job) -> list[bytes]:
+def _content(job: Decoding) -> list[bytes]:
     return [file.read_bytes() for file in sorted(job.folder.iterdir())]
 
 

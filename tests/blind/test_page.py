@@ -15,7 +15,7 @@ import pytest
 from chromium import Chromium
 from PIL import Image
 
-from attredit.blind.compare import Asked, Comparison, compare, names_of
+from attredit.blind.compare import Asked, BlindComparison, compare, names_of
 from attredit.blind.page import page as page_of
 from attredit.blind.votes import count, read_ballot
 from attredit.errors import RunError, UsageError
@@ -29,7 +29,7 @@ def shown_on(page: Path) -> dict[str, Any]:
     return found
 
 
-def test_both_edit_what_the_pair_says_and_the_page_shows_it(compared: Comparison, page: Path) -> None:
+def test_both_edit_what_the_pair_says_and_the_page_shows_it(compared: BlindComparison, page: Path) -> None:
     shown = shown_on(page)
     assert len(shown["pairs"]) == 8
     for pair, place in zip(compared.pairs, shown["pairs"], strict=True):
@@ -46,7 +46,7 @@ def test_both_edit_what_the_pair_says_and_the_page_shows_it(compared: Comparison
     }
 
 
-def test_the_same_seed_gives_the_same_page_and_another_one_another(runs: list[Path], compared: Comparison) -> None:
+def test_the_same_seed_gives_the_same_page_and_another_one_another(runs: list[Path], compared: BlindComparison) -> None:
     again = page_of(compare(runs, Asked(pairs=6, again=2, seed=3)))
     assert again == page_of(compared)
     assert page_of(compare(runs, Asked(pairs=6, again=2, seed=4))) != again
@@ -84,7 +84,9 @@ def test_runs_are_called_as_briefly_as_tells_them_apart() -> None:
 
 
 @needs_browser
-def test_people_vote_by_keys_and_clicks_and_save_a_file(page: Path, compared: Comparison, browser: Chromium) -> None:
+def test_people_vote_by_keys_and_clicks_and_save_a_file(
+    page: Path, compared: BlindComparison, browser: Chromium
+) -> None:
     browser.size(1200, 800)
     browser.open(page)
     shown = shown_on(page)
@@ -168,6 +170,6 @@ def test_votes_of_another_page_are_not_taken_for_this_one(
     assert browser.run("document.getElementById('status').textContent") == "1 of 4"
 
 
-def test_sides_tell_nothing(compared: Comparison) -> None:
+def test_sides_tell_nothing(compared: BlindComparison) -> None:
     sides = Counter((pair.left, pair.right) for pair in compared.pairs)
     assert set(sides) == {(0, 1), (1, 0)}

@@ -15,7 +15,7 @@ import pytest
 from number_images import SIZE, Numbers
 
 from attredit.data import Geometry, Store, making, prepare
-from attredit.data.decoding import Job
+from attredit.data.decoding import Decoding
 from attredit.data.stores import stored_splits, verify
 from attredit.data.workers import decode_in_processes
 from attredit.errors import DataError, DataWarning, RunError
@@ -247,7 +247,7 @@ def test_a_worker_that_dies_is_an_error_and_the_rest_is_kept() -> None:
 def test_a_source_that_cannot_be_pickled_says_so() -> None:
     source = Numbers()
     source.values = (i % 2 for i in range(600))  # type: ignore[assignment]
-    job = Job(source, "train", "numbers", Geometry(SIZE), Path("nowhere"), 1)
+    job = Decoding(source, "train", "numbers", Geometry(SIZE), Path("nowhere"), 1)
     with pytest.raises(DataError, match=r"The source of numbers cannot be sent to other processes: .*generator"):
         next(decode_in_processes(job, [range(1)], 1))
 
@@ -255,6 +255,6 @@ def test_a_source_that_cannot_be_pickled_says_so() -> None:
 def test_a_bug_in_a_worker_shows_its_traceback() -> None:
     source = Numbers()
     source.n = None  # type: ignore[assignment]
-    job = Job(source, "train", "numbers", Geometry(SIZE), Path("nowhere"), 1)
+    job = Decoding(source, "train", "numbers", Geometry(SIZE), Path("nowhere"), 1)
     with pytest.raises(RuntimeError, match=r"(?s)Traceback .*in open.*TypeError"):
         next(decode_in_processes(job, [range(1)], 1))

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from attredit.evaluation.degrading import Augmentation, augmented, compressed, degraded, gaussian_rows, hidden
+from attredit.evaluation.degrading import DamageLimits, augmented, compressed, degraded, gaussian_rows, hidden
 
-NOTHING = Augmentation(blur=0, noise=0, light=0, contrast=0, shift=0, zoom=0, coarseness=0, hole=0)
+NOTHING = DamageLimits(blur=0, noise=0, light=0, contrast=0, shift=0, zoom=0, coarseness=0, hole=0)
 
 
 def images_of(n=8, channels=3, size=32):
@@ -18,7 +18,7 @@ def images_of(n=8, channels=3, size=32):
 
 def test_augmentation_stays_in_range_and_is_what_the_generator_says():
     images = images_of()
-    first, second = (augmented(images, Augmentation(), torch.Generator().manual_seed(1)) for _ in range(2))
+    first, second = (augmented(images, DamageLimits(), torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(first, second)
     assert first.shape == images.shape
     assert first.min() >= 0

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from attredit.cli.group import cli
 from attredit.evaluation import evaluate
-from attredit.evaluation.result import Cell, Evaluation, JudgeFacts
+from attredit.evaluation.result import Evaluation, JudgeFacts, Movement
 from attredit.evaluation.statistics import Estimate
 from attredit.files import read_metadata
 from attredit.launch import train
@@ -281,10 +281,10 @@ def test_without_true_edits_the_data_are_the_measure(run: RunDirectory) -> None:
     def estimate(value: float, half: float = 0.02) -> Estimate:
         return Estimate(value, value - half, value + half, 100)
 
-    far = Cell(estimate(0.3), None, 0.1, estimate(0.2))
-    explained = Cell(estimate(0.3), None, 0.4, estimate(0.0))
-    doubtful = Cell(estimate(0.2, 0.3), None, 0.0, estimate(0.2, 0.3))
-    mistaken = Cell(estimate(0.3), estimate(0.29), 0.0, estimate(0.3))  # by the judge
+    far = Movement(estimate(0.3), None, 0.1, estimate(0.2))
+    explained = Movement(estimate(0.3), None, 0.4, estimate(0.0))
+    doubtful = Movement(estimate(0.2, 0.3), None, 0.0, estimate(0.2, 0.3))
+    mistaken = Movement(estimate(0.3), estimate(0.29), 0.0, estimate(0.3))  # by the judge
     Evaluation(
         split="test",
         images=100,

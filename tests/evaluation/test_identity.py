@@ -10,14 +10,14 @@ import torch.nn.functional as F
 
 from attredit.errors import DataError, RunError
 from attredit.evaluation import identity as identifying
-from attredit.evaluation.degrading import Augmentation
+from attredit.evaluation.degrading import DamageLimits
 from attredit.evaluation.identity import NAMES, Identity, IdentitySettings, identity_of
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import measure
 from attredit.evaluation.run import identity_for
 
 CPU = torch.device("cpu")
-MILD = Augmentation(blur=1.4, noise=0.02, light=0.1, contrast=0.1, shift=0.0, zoom=0.03, coarseness=0.0, hole=0.0)
+MILD = DamageLimits(blur=1.4, noise=0.02, light=0.1, contrast=0.1, shift=0.0, zoom=0.03, coarseness=0.0, hole=0.0)
 QUICK = IdentitySettings(dim=16, faces=256, steps=150, batch_size=32, trunk=JudgeSettings(width=8, augmentation=MILD))
 
 

@@ -11,7 +11,7 @@ import torch
 
 from attredit.evaluation.measure import measure
 from attredit.evaluation.off_target import matrix
-from attredit.evaluation.result import Cell
+from attredit.evaluation.result import Movement
 from attredit.evaluation.statistics import Estimate
 
 SURE = 1 / (1 + np.exp(-10))  # what the reader's logits of 10 mean
@@ -156,6 +156,6 @@ def test_values_that_are_missing():
 def test_json():
     from pydantic import TypeAdapter
 
-    cell = Cell(Estimate(0.1, 0.0, 0.2, 9), None, None, None)
-    adapter = TypeAdapter(Cell)
+    cell = Movement(Estimate(0.1, 0.0, 0.2, 9), None, None, None)
+    adapter = TypeAdapter(Movement)
     assert adapter.validate_python(json.loads(adapter.dump_json(cell))) == cell
