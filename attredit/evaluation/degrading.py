@@ -72,7 +72,7 @@ class Damage(NamedTuple):
 _HANDFUL = (
     (0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0),
     (0.0, 1.0, -1.0, 1.0, 1.0, 0.0, 0.02, 0.0),
-    (1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
+    (1.2, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
     (0.0, 1.05, 0.0, -1.0, 0.85, 0.03, 0.0, 0.0),
     (0.0, 0.95, 0.0, 0.0, 1.15, -0.03, 0.03, 0.0),
     (0.5, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.06),
@@ -98,6 +98,7 @@ def augmented(images: Tensor, settings: DamageLimits, generator: torch.Generator
         settings: How much.
         generator: Source of randomness, on the CPU.
     """
+    images = images.contiguous()  # half as long as with channels last
     draw = torch.rand(8, len(images), generator=generator).to(images.device)
     around = 2 * draw - 1
     unit = images.shape[-1] / 64.0

@@ -13,8 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 _TOP = 4
-_PLACES = 16
-_WINDOW = 7
+_WINDOW = 5
 
 
 class StridedNetwork(nn.Module):
@@ -60,18 +59,17 @@ class WideNetwork(nn.Module):
         channels: C.
         size: Larger images are reduced to this.
         outputs: A.
-        width: Two thirds of the channels of the first stage.
+        width: Channels of the first stage.
     """
 
     def __init__(self, channels: int, size: int, outputs: int, width: int) -> None:
         super().__init__()
         self.size = size
-        first, stride = 3 * width // 2, max(1, size // _PLACES)
         self.trunk = nn.Sequential(
-            nn.Conv2d(channels, first, _WINDOW, stride, _WINDOW // 2, bias=False), nn.BatchNorm2d(first), nn.ReLU(),
-            _Block(first, first), nn.AvgPool2d(2), _Block(first, 2 * first),
+            nn.Conv2d(channels, width, _WINDOW, 2, _WINDOW // 2, bias=False), nn.BatchNorm2d(width), nn.GELU(),
+            _halved(size // 2), _Block(width, 2 * width), _halved(size // 4), _Block(2 * width, 4 * width),
         )  # fmt: skip
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(_TOP), nn.Flatten(), nn.Linear(2 * first * _TOP**2, outputs))
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(_TOP), nn.Flatten(), nn.Linear(4 * width * _TOP**2, outputs))
 
     def forward(self, images: Tensor) -> Tensor:
         """Read images of any size."""
@@ -129,7 +127,12 @@ class _Block(nn.Module):
         self.beside = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.beside(x) + self.layers(x))
+        return F.gelu(self.beside(x) + self.layers(x))
+
+
+def _halved(size: int) -> nn.Module:
+    """Averages of four places, while there are enough of them."""
+    return nn.AvgPool2d(2) if size > 2 * _TOP else nn.Identity()
 
 
 def reduced(images: Tensor, size: int) -> Tensor:

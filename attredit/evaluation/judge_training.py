@@ -20,7 +20,7 @@ from attredit.evaluation.judge_networks import JudgePair, reduced
 if TYPE_CHECKING:
     from attredit.data import Store
 
-VERSION = 2
+VERSION = 3
 # Two a judge: a batch of one has no statistics.
 _FEWEST = 4
 
@@ -44,7 +44,7 @@ class JudgeSettings:
     width: int = 16
     size: int = 64
     epochs: int = 6
-    steps: int = 500
+    steps: int = 600
     images: int = 30_000
     batch_size: int = 64
     lr: float = 0.01

@@ -12,7 +12,7 @@ import torch
 from attredit.attributes import MISSING, Attribute, AttributeSchema
 from attredit.errors import DataError, RunError
 from attredit.evaluation import judge as judging
-from attredit.evaluation.judge import judge_hash, judge_of
+from attredit.evaluation.judge import Judge, Reading, judge_hash, judge_of
 from attredit.evaluation.judge_networks import JudgePair, StridedNetwork, WideNetwork
 from attredit.evaluation.judge_training import JudgeSettings, halves
 
@@ -173,3 +173,28 @@ def test_missing_labels_are_no_value():
     labels = np.full((20, 1), MISSING, np.int16)
     first, second = halves(AttributeSchema((Attribute("Hat"),)), labels, 0)
     assert sorted([*first, *second]) == list(range(20))
+
+
+class Eyes(torch.nn.Module):
+    """The first judge sees how bright an image is, the second its brightest pixel."""
+
+    def forward(self, images):
+        flat = images.flatten(1)
+        return torch.stack([flat.mean(1, keepdim=True) - 0.4, flat.amax(1, keepdim=True) - 0.8])
+
+    def look(self, images):
+        return Reading(None, (self(images) > 0).long(), None, None, ())
+
+
+def test_both_judges_must_read_what_was_asked_in_damaged_copies_too():
+    bright, dot, dark = torch.full((1, 32, 32), 0.95), torch.full((1, 32, 32), 0.45), torch.full((1, 32, 32), 0.2)
+    dot[:, 16, 16] = 1.0  # hardly blurred, it is not the brightest any more
+    spot = dark.clone()
+    spot[:, 10:22, 10:22] = 1.0
+    images, eyes = torch.stack([bright, dot, spot, dark]), Eyes()
+    judge = Judge(eyes, AttributeSchema((Attribute("Bright"),)), "hash", CPU)
+    judged = eyes.look(images)
+    assert judged.agreed[:, 0].tolist() == [1, 1, MISSING, 0]
+    assert judge.obeyed(images, judged, 0, torch.ones(4)).tolist() == [True, False, False, False]
+    assert judge.obeyed(images, judged, 0, torch.zeros(4)).tolist() == [False, False, False, True]
+    assert judge.obeyed(images[:0], eyes.look(images[:0]), 0, torch.ones(0)).tolist() == []
