@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import quadrants as q
 
-from attredit.data import Broken
+from attredit.data import BrokenImage
 from attredit.data.stores import stored_splits
 from attredit.errors import DataError, PluginError
 from attredit.evaluation.counterfactual import NAMES
@@ -102,7 +102,7 @@ def test_the_source_is_asked_for_rows_of_the_split_and_no_more_than_needed():
 def test_rows_are_those_of_the_source_where_images_are_left_out():
     labels = q.labels_of(100)
     source, whole = q.DrawingSource(labels), q.data_of(labels)
-    broken = tuple(Broken(row, "", "") for row in (0, 41, 42, 99))
+    broken = tuple(BrokenImage(row, "", "") for row in (0, 41, 42, 99))
     kept = np.delete(np.arange(100), [0, 41, 42, 99])
     store = replace(q.store_of(labels[kept]), broken=broken)
     data = replace(whole, store=store, indices=np.arange(96), source=source)
