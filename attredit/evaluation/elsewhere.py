@@ -68,7 +68,9 @@ def opened(registry: Registry, elsewhere: Elsewhere, edited: AttributeSchema, ge
     """
     name, place, options = choose_dataset(registry, elsewhere.name, elsewhere.data_dir, elsewhere.options)
     where: dict[str, Any] = {"data_dir": place, "options": options, "crop": geometry.crop}
-    collection = replace(Collection.open(registry, name, image_size=geometry.size, **where), geometry=geometry)
+    # What is white, its own images say.
+    seen = replace(geometry, white=None)
+    collection = replace(Collection.open(registry, name, image_size=geometry.size, **where), geometry=seen)
     source = collection.source
     argument = getattr(registry.load("dataset", name), "argument", None)
     lies = str((place if argument in (None, "data_dir") else options.get(argument, place)) or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +98,10 @@ def _data(
 ) -> EvaluationData:
     """Stores of both splits, the judge, and further networks if they are asked for and can be."""
     source = on.collection.source
-    train, store = (on.collection.store(name, progress=_stage(tell, f"{name} images")) for name in ("train", split))
+    on.collection.require_split(split)
+    train = on.collection.store("train", progress=_stage(tell, "train images"))
+    # With what is white in the training images.
+    store = replace(on.collection, geometry=train.geometry).store(split, progress=_stage(tell, f"{split} images"))
     indices = spread(len(store), limit)
     judge = judge_of(train, cache=cache_dir(), device=device, progress=_stage(tell, "judge"))
     identity = identity_for(source, train, device, tell) if full else (None, NOT_ASKED)

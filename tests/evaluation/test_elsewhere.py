@@ -6,6 +6,7 @@ import functools
 import json
 import shutil
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_figures_of_another_collection_stand_beside_the_runs_own(run: RunDirecto
     assert found.split == "test"
     assert 10 <= found.images <= 14
     assert found.judge.hash != own.judge.hash
-    assert set(found.judge.accuracy) == {"Smiling", "Hat"}
+    assert set(found.judge.agreement) == {"Smiling", "Hat"}
     assert read_values(run, "loose")["mse"].values[None].shape == (found.images, 1)
     assert "cannot draw" in found.not_measured["counterfactual_mse"]
 
@@ -78,7 +79,7 @@ def test_figures_of_another_collection_stand_beside_the_runs_own(run: RunDirecto
 def test_another_split_can_be_chosen(run: RunDirectory, tmp_path: Path) -> None:
     where = Elsewhere("folder", str(collection(tmp_path / "loose", "Smiling")))
     assert evaluate(run.path, split="train", device="cpu", elsewhere=where).images > 90
-    with pytest.raises(UsageError, match=r"loose has no split 'tset'.*test, train, valid"):
+    with pytest.raises(UsageError, match=r"has no split 'tset'.*test, train, valid"):
         evaluate(run.path, split="tset", device="cpu", elsewhere=where)
 
 
@@ -132,6 +133,17 @@ def test_whatever_shows_a_run_shows_them(run: RunDirectory, tmp_path: Path) -> N
     assert Evaluation.elsewhere(run) == []
 
 
+def test_what_is_white_is_looked_up_in_each_collection(run: RunDirectory, tmp_path: Path) -> None:
+    config = run.config()
+    run.write_config(config.model_copy(update={"geometry": replace(config.geometry, white=4095.0)}))
+    deep = collection(tmp_path / "deep", "Smiling")
+    for file in deep.glob("*.png"):
+        pixels = np.random.default_rng(int(file.stem)).integers(0, 65536, (36, 36)).astype(np.uint16)
+        Image.fromarray(pixels).save(file)
+    evaluate(run.path, device="cpu", elsewhere=Elsewhere(f"folder:{deep}"))
+    assert run.config().geometry.white == 4095.0
+
+
 def test_what_is_left_out_of_it_is_said(run: RunDirectory, tmp_path: Path) -> None:
     loose = collection(tmp_path / "loose", "Smiling")
     (loose / "007.png").write_bytes(b"")
@@ -158,7 +170,7 @@ def test_data_that_moved_are_found_where_they_are_said_to_be(own_run: tuple[RunD
     page, _ = write_report(run.path, data_dir=place)
     assert page.is_file()
     resume(run.path, steps=3, device="cpu", data_dir=place)
-    assert run.config().data.directory == str(place)
+    assert run.config().request.data_dir == str(place)
     resume(run.path, steps=4, device="cpu")  # the run has learnt where they are
 
 
