@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from attredit.cli.console import note, progress, say
+from attredit.cli.console import progress, say
 from attredit.cli.options import (
     box_in,
     box_option,
@@ -58,7 +58,7 @@ def command(
 
     Example: attredit edit RUN photo.png --set Smiling=1 -o smiling.png
     """
-    from attredit.cli.outputs import plan
+    from attredit.cli.outputs import plan, require_all_done
     from attredit.editing.editor import load
     from attredit.runs.directory import RunDirectory
 
@@ -74,10 +74,7 @@ def command(
     if len(pairs) == 1 and failed:
         raise failed[0]
     _say_done([target for _, target in pairs], len(pairs) - len(failed))
-    if failed:
-        for error in failed:
-            note(f"Error: {error}", fg="red")
-        raise AttrEditError(f"{len(failed)} of {len(pairs)} pictures could not be edited; the others are done.")
+    require_all_done(failed, len(pairs))
 
 
 def _edit_all(

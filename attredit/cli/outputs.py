@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from attredit.errors import DataError, UsageError
+from attredit.cli.console import note
+from attredit.errors import AttrEditError, DataError, UsageError
 
 
 def plan(inputs: Sequence[Path], output: Path | None) -> list[tuple[Path, Path]]:
@@ -31,6 +32,18 @@ def plan(inputs: Sequence[Path], output: Path | None) -> list[tuple[Path, Path]]
         pairs = [(file, output / _writable_name(file)) for item in inputs for file in _files(item)]
     _check_distinct(pairs)
     return pairs
+
+
+def require_all_done(failed: Sequence[AttrEditError], pictures: int) -> None:
+    """Name the pictures that could not be edited, after the others are.
+
+    Raises:
+        AttrEditError: there are some.
+    """
+    for error in failed:
+        note(f"Error: {error}", fg="red")
+    if failed:
+        raise AttrEditError(f"{len(failed)} of {pictures} pictures could not be edited; the others are done.")
 
 
 def check_format(path: Path) -> None:

@@ -10,10 +10,11 @@ import rich_click as click
 
 from attredit.cli.console import say
 from attredit.cli.options import box_in, box_option, device_option, given_box, output_option, run_argument
-from attredit.errors import UsageError
+from attredit.errors import AttrEditError, DataError, UsageError
 
 if TYPE_CHECKING:
     from attredit.attributes import Attribute
+    from attredit.data import Box
 
 _VALUES = "-0.5,0,0.25,0.5,0.75,1,1.5"
 
@@ -43,7 +44,7 @@ def command(
 
     Example: attredit sweep RUN photo.png --attr Smiling -o strip.png
     """
-    from attredit.cli.outputs import check_format
+    from attredit.cli.outputs import check_format, require_all_done
     from attredit.editing.editor import load
     from attredit.report.encoding import write_image
     from attredit.report.grid import grid
@@ -58,10 +59,21 @@ def command(
         schema.asked({name: value})  # errors before anything is loaded
     given = given_box(box, len(pictures))
     editor = load(run, device)
-    boxes = [box_in(editor, picture, given) for picture in pictures]
-    rows = editor.sweep(list(pictures), name, list(wanted.values()), box=boxes, output="numpy")
+    boxes: dict[Path, Box | None] = {}
+    failed: list[AttrEditError] = []
+    for picture in dict.fromkeys(pictures):
+        try:
+            boxes[picture] = box_in(editor, picture, given)
+        except DataError as error:
+            failed.append(error)
+    if not boxes:
+        raise failed[0]
+    shown_of = [picture for picture in pictures if picture in boxes]
+    around = [boxes[picture] for picture in shown_of]
+    rows = editor.sweep(shown_of, name, list(wanted.values()), box=around, output="numpy")
     write_image(grid(rows, columns=[f"{name}\n{shown}" for shown in wanted]), target)
     say(f"Wrote {target}")
+    require_all_done(failed, len(pictures))
 
 
 def _wanted(attribute: Attribute, values: str | None) -> dict[str, Any]:

@@ -55,6 +55,19 @@ def test_sweep_refuses_what_cannot_be(attredit: Any, run: Path, photos: Path, ar
     assert result.stderr.startswith("Error: ")
 
 
+def test_a_sweep_leaves_out_and_names_what_it_cannot_read(
+    attredit: Any, run: Path, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    target = tmp_path / "strip.png"
+    how = ["--attr", "Eyeglasses", "--values", "0,1", "-o", target]
+    result = attredit("sweep", run, tmp_path / "broken.png", photos / "a.png", *how)
+    assert result.exit_code == 1
+    assert "broken.png cannot be read" in result.stderr
+    assert "1 of 2 pictures could not be edited" in result.stderr
+    assert target.is_file()
+
+
 def test_evaluate_prints_json_and_nothing_else(evaluated: Any) -> None:
     run, result = evaluated
     printed = json.loads(result.stdout)
