@@ -20,8 +20,8 @@ from attredit.recipe import parse_overrides
 
 # What tables show unless a suite says otherwise; table.csv has every figure.
 COLUMNS = (
-    "mse", "class0", "class1", "edit_success", "off_target", "composite_edit_success", "composite_off_target",
-    "leakage_mean", "leakage_sample",
+    "mse", "class0", "class1", "edit_success", "off_target", "composite_edit_success", "composite_edit_realism",
+    "composite_off_target", "unchanged", "leakage_mean", "leakage_sample",
 )  # fmt: skip
 
 _BUILT_IN = files("attredit.benchmark") / "suites"

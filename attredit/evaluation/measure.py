@@ -16,6 +16,7 @@ from attredit.errors import PluginError
 from attredit.evaluation.codes import Codes, training_codes
 from attredit.evaluation.counterfactual import NAMES, ON_NAMES, Counterfactuals
 from attredit.evaluation.data import EvaluationData
+from attredit.evaluation.edit_realism import EditRealism
 from attredit.evaluation.editing import edit_scores, reconstruction_scores, see, without_labels
 from attredit.evaluation.identity import NAMES as IDENTITY_NAMES
 from attredit.evaluation.inception import NAMES as INCEPTION_NAMES
@@ -128,7 +129,7 @@ def _called(component: Component, editor: Editor, data: EvaluationData) -> dict[
 def _images(editor: Editor, data: EvaluationData, found: Measured, progress: StagedProgress) -> Codes:
     """The one pass over the evaluated images; returns their codes."""
     counterfactuals = Counterfactuals(editor, data, lambda done, total: progress("counterfactuals", done, total))
-    realism = Realism(editor, data)
+    realism, regions = Realism(editor, data), EditRealism(editor, data)
     right, agreed = torch.zeros(2, len(data.schema), dtype=torch.float64)
     codes = list[Codes]()
     labelled = (data.labels != MISSING).sum(0)
@@ -151,6 +152,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Sta
                 reading_scores(editor, own, attribute, edits, found.table)
                 counterfactuals.score(own, attribute, edits, found.table, found.cells)
                 realism.see_edits(own, attribute, edits)
+                regions.see(own, attribute, edits)
                 off_target(data.schema, own, attribute, edits, found.cells)
                 sweep_scores(editor, data, own, attribute, edits, found.table)
                 if data.identity is not None and face is not None:
@@ -160,7 +162,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Sta
             agreed += counted.sum(0).cpu()
             codes.append(Codes.of(seen.code))
             progress("edits", where.stop, len(data))
-        found.reasons.update(realism.score(found.table))
+        found.reasons.update({**realism.score(found.table), **regions.score(found.table)})
     found.accuracy, found.agreement = (
         {name: share for name, share in zip(data.schema.names, shares.tolist(), strict=True) if not math.isnan(share)}
         for shares in (right / agreed, agreed / labelled)

@@ -14,7 +14,7 @@ Unit = Literal["share", "error", "dB", "bits", ""]
 ARROWS = {"higher": "↑", "lower": "↓", "": ""}
 
 # What says most of a model in the fewest figures.
-_HEADLINE = ("composite_edit_success", "edit_success", "composite_off_target", "leakage_mean", "psnr")
+_HEADLINE = ("composite_edit_success", "composite_edit_realism", "composite_off_target", "leakage_mean", "psnr")
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,12 @@ MEANINGS = {
     "identity_true": Meaning(_IDENTITY, "for comparison, true edit, taken off", "", ""),
     "identity_true_on": Meaning(_IDENTITY, "for comparison, true edit, put on", "", ""),
     "identity_other": Meaning(_IDENTITY, "for comparison, another face", "", ""),
+    "edit_realism": Meaning(_REALISM, "decoded edits, where they are: 0 unedited, 1 real", "higher", ""),
+    "edit_realism_off": Meaning(_REALISM, "of these, taken off", "higher", ""),
+    "edit_realism_on": Meaning(_REALISM, "of these, put on", "higher", ""),
+    "composite_edit_realism": Meaning(_REALISM, "composite edits, where they are", "higher", ""),
+    "composite_edit_realism_off": Meaning(_REALISM, "of these, taken off", "higher", ""),
+    "composite_edit_realism_on": Meaning(_REALISM, "of these, put on", "higher", ""),
     "fid": Meaning(_REALISM, "decoded edits: FID, Inception’s features", "lower", ""),
     "composite_fid": Meaning(_REALISM, "composite edits: FID", "lower", ""),
     "sample_fid": Meaning(_REALISM, "samples: FID", "lower", ""),

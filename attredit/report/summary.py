@@ -30,6 +30,7 @@ _FIGURES = (
     "ssim",
     "edit_success",
     "composite_edit_success",
+    "composite_edit_realism",
     "composite_off_target",
     "label_accuracy",
     "unchanged",
