@@ -18,7 +18,7 @@ from attredit.errors import UsageError
 @run_argument
 @click.option("--split", default="test", show_default=True, metavar="NAME", help="Which images to measure on.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only so many of them.")
-@click.option("--full", is_flag=True, help="Also identity, with a network trained once for a data set; and FID.")
+@click.option("--full", is_flag=True, help="Also identity, with a network trained once for a data set; FID; ten edits.")
 @click.option("--dataset", metavar="NAME", help="Measure on this data set, or NAME:ARGUMENT, instead of the run's own.")
 @data_dir_option("Where that data set lies; or where the run's own data lie now.")
 @data_options

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from attredit.evaluation.identity import Identity
     from attredit.evaluation.inception import Inception
     from attredit.evaluation.judge import Judge
+    from attredit.evaluation.lpips import Lpips
 
 CHUNK = 256
 
@@ -39,6 +40,9 @@ class EvaluationData:
         without_identity: Why.
         inception: Gives the features of FID and KID; None where there is none, for the reason in `without_inception`.
         without_inception: Why.
+        lpips: Says how different people find images; None where there is none, for the reason in `without_lpips`.
+        without_lpips: Why.
+        full: Measure also what takes long.
     """
 
     split: str
@@ -52,6 +56,9 @@ class EvaluationData:
     without_identity: str = ""
     inception: Inception | None = None
     without_inception: str = ""
+    lpips: Lpips | None = None
+    without_lpips: str = ""
+    full: bool = False
 
     def __len__(self) -> int:
         return len(self.indices)

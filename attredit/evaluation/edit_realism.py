@@ -73,6 +73,8 @@ class EditRealism:
         reasons: dict[str, str] = {}
         for attribute in self._attributes:
             kept = self._kept[attribute.name]
+            if not len(kept.rows):
+                continue
             real, *edited = kept.features(self._data.judge)
             for prefix, features in zip(("", "composite_"), edited, strict=True):
                 for suffix, values in _directions(attribute):
@@ -110,7 +112,7 @@ class _Kept:
         """(M, F) of the region of images, decoded and composite edits, in standard deviations of the images'."""
         where = window(self._change)
         real, decoded, composite = (_features(judge, images, where) for images in self._images)
-        middle, scale = real.mean(0), real.std(0).clamp(min=torch.finfo(real.dtype).eps)
+        middle, scale = real.mean(0), real.std(0, correction=0).clamp(min=torch.finfo(real.dtype).eps)
         return tuple(((f - middle) / scale).clamp(-_FAR, _FAR) for f in (real, decoded, composite))  # type: ignore[return-value]
 
 
@@ -134,7 +136,7 @@ def _features(judge: Judge, images: Tensor, where: Window) -> Tensor:
         region = chunk[:, :, where.top : where.top + where.side, where.left : where.left + where.side].float() / 255.0
         enlarged = F.interpolate(region, images.shape[-2:], mode="bilinear", align_corners=False)
         parts.append(judge.features(enlarged).float().cpu())
-    return torch.cat(parts) if parts else torch.zeros(0, 1)
+    return torch.cat(parts)
 
 
 def _directions(attribute: Attribute) -> list[tuple[str, tuple[int, ...]]]:

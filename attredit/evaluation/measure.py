@@ -13,6 +13,7 @@ import torch
 from attredit.attributes import MISSING
 from attredit.data.source import CounterfactualSource
 from attredit.errors import PluginError
+from attredit.evaluation.axes import LPIPS, NOT_ASKED, REPEATED, Axes
 from attredit.evaluation.codes import Codes, training_codes
 from attredit.evaluation.counterfactual import NAMES, ON_NAMES, Counterfactuals
 from attredit.evaluation.data import EvaluationData
@@ -129,7 +130,7 @@ def _called(component: Component, editor: Editor, data: EvaluationData) -> dict[
 def _images(editor: Editor, data: EvaluationData, found: Measured, progress: StagedProgress) -> Codes:
     """The one pass over the evaluated images; returns their codes."""
     counterfactuals = Counterfactuals(editor, data, lambda done, total: progress("counterfactuals", done, total))
-    realism, regions = Realism(editor, data), EditRealism(editor, data)
+    realism, regions, axes = Realism(editor, data), EditRealism(editor, data), Axes(editor, data)
     right, agreed = torch.zeros(2, len(data.schema), dtype=torch.float64)
     codes = list[Codes]()
     labelled = (data.labels != MISSING).sum(0)
@@ -138,6 +139,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Sta
             seen = see(editor, data, where, images)
             reconstruction_scores(seen, found.table)
             realism.see(seen)
+            axes.see(seen, found.table)
             face = (
                 data.identity.see(seen.images, seen.reconstruction, seen.rows, found.table) if data.identity else None
             )
@@ -153,6 +155,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Sta
                 counterfactuals.score(own, attribute, edits, found.table, found.cells)
                 realism.see_edits(own, attribute, edits)
                 regions.see(own, attribute, edits)
+                axes.see_edits(own, attribute, edits, found.table)
                 off_target(data.schema, own, attribute, edits, found.cells)
                 sweep_scores(editor, data, own, attribute, edits, found.table)
                 if data.identity is not None and face is not None:
@@ -162,6 +165,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Sta
             agreed += counted.sum(0).cpu()
             codes.append(Codes.of(seen.code))
             progress("edits", where.stop, len(data))
+        axes.score(found.table, found.cells)
         found.reasons.update({**realism.score(found.table), **regions.score(found.table)})
     found.accuracy, found.agreement = (
         {name: share for name, share in zip(data.schema.names, shares.tolist(), strict=True) if not math.isnan(share)}
@@ -190,6 +194,10 @@ def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured,
 def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[str, str]:
     """Metrics that this model or data set cannot have."""
     reasons: dict[str, str] = {}
+    if not data.full:
+        reasons.update(dict.fromkeys(REPEATED, NOT_ASKED))
+    if data.lpips is None:
+        reasons.update(dict.fromkeys(LPIPS, data.without_lpips))
     if data.inception is None:
         reasons.update(dict.fromkeys(INCEPTION_NAMES, data.without_inception))
     if len(data.schema) == 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from attredit.errors import RunError
 from attredit.evaluation.statistics import Estimate
@@ -54,6 +54,19 @@ class Movement:
     unexplained: Estimate | None
 
 
+@dataclass(frozen=True)
+class Effect:
+    """F1 of one attribute under edits of another, or of itself: what the judge reads, against what should be there.
+
+    Attributes:
+        decoded: Of decoded edits; None where it is neither read nor wanted in any image.
+        composite: Of composite edits.
+    """
+
+    decoded: Estimate | None
+    composite: Estimate | None
+
+
 class Evaluation(BaseModel):
     """evaluation.json.
 
@@ -66,6 +79,8 @@ class Evaluation(BaseModel):
         metrics: Figures by name, averaged over the run's attributes.
         attributes: Each attribute's own figures.
         off_target_matrix: How edits move other attributes: by edited and other, each ``NAME=VALUE`` if categorical.
+        effectiveness_matrix: F1 of every attribute under edits of each: by edited and other, itself among them,
+            ``NAME=VALUE`` if categorical.
         not_measured: Reasons by name; by ``name/attribute`` where it concerns one attribute of several.
         data: Name and fingerprint of the evaluated data; of another collection than the run's also `label`, what it is
             called, and `place`, where it lay.
@@ -83,6 +98,7 @@ class Evaluation(BaseModel):
     metrics: dict[str, Estimate]
     attributes: dict[str, dict[str, Estimate]]
     off_target_matrix: dict[str, dict[str, Movement]]
+    effectiveness_matrix: dict[str, dict[str, Effect]] = Field(default_factory=dict)
     not_measured: dict[str, str]
     data: dict[str, str]
     run: dict[str, str | int]

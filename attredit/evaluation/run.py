@@ -14,12 +14,15 @@ from attredit.data.source import CounterfactualSource, DataSource
 from attredit.devices import device_of
 from attredit.editing.editor import load
 from attredit.errors import DataError
+from attredit.evaluation.axes import effects
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.elsewhere import Elsewhere, Opened, opened
 from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
 from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION
 from attredit.evaluation.inception import inception_of
 from attredit.evaluation.judge import judge_of
+from attredit.evaluation.lpips import NOT_ASKED as NO_LPIPS
+from attredit.evaluation.lpips import lpips_of
 from attredit.evaluation.measure import Measured, measure, plugin_metrics
 from attredit.evaluation.off_target import matrix
 from attredit.evaluation.recognition import NOT_OF_FACES, recognition_of
@@ -60,7 +63,8 @@ def evaluate(
         split: Which of the data set's splits.
         limit: Use only so many of its images, evenly spread.
         full: Measure also what takes further networks: identity, with one that is trained once for a data set of drawn
-            images, and on photos of faces if a recognition network is on this machine; FID and KID, if Inception is.
+            images, and on photos of faces if a recognition network is on this machine; FID and KID, if Inception is;
+            LPIPS, if VGG is; and what is left of images after ten edits.
         device: "cpu", "cuda" or "mps"; the best there is when None.
         progress: Told of (stage, done, total); stages may take turns.
         data_dir: Where the run's own data lie now, if they were moved.
@@ -106,7 +110,10 @@ def _data(
     judge = judge_of(train, cache=cache_dir(), device=device, progress=_stage(tell, "judge"))
     identity = identity_for(source, train, device, tell) if full else (None, NOT_ASKED)
     inception = inception_of(device) if full else (None, NO_INCEPTION)
-    return EvaluationData(split, indices, store, train, source.schema, source, judge, *identity, *inception)
+    lpips = lpips_of(device) if full else (None, NO_LPIPS)
+    return EvaluationData(
+        split, indices, store, train, source.schema, source, judge, *identity, *inception, *lpips, full=full
+    )
 
 
 def identity_for(
@@ -141,6 +148,7 @@ def _assembled(
         metrics={**own, **figures},
         attributes=found.table.attributes(config.schema_.names),
         off_target_matrix=matrix(config.schema_, data.schema, data.train, found.cells),
+        effectiveness_matrix=effects(config.schema_, data.schema, found.cells),
         not_measured={**found.reasons, **reasons},
         data={"name": on.collection.name, "fingerprint": fingerprint, **_called(run, on, fingerprint)},
         run={

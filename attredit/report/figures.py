@@ -63,6 +63,7 @@ class FigureRow:
 
 
 _FIDELITY, _EDITING, _TRUTH, _LEAKAGE, _OTHER = "Fidelity", "Editing", "Against the true edit", "Leakage", "Other"
+_AXES = "Axes of the counterfactual literature: pixels are 0 to 255"
 _IDENTITY, _REALISM = "Identity: cosine distance of embeddings", "Realism: distances between sets"
 
 # In the order in which they are shown. docs/metrics.md defines them.
@@ -71,6 +72,7 @@ MEANINGS = {
     "psnr": Meaning(_FIDELITY, "peak signal-to-noise ratio", "higher", "dB"),
     "ssim": Meaning(_FIDELITY, "structural similarity", "higher", ""),
     "perceptual_judge": Meaning(_FIDELITY, "distance in the judge’s features", "lower", ""),
+    "lpips": Meaning(_FIDELITY, "LPIPS, in VGG’s features", "lower", ""),
     "class0": Meaning(_EDITING, "decoded without it, judged without", "higher", "share"),
     "class1": Meaning(_EDITING, "decoded with it, judged with", "higher", "share"),
     "edit_success": Meaning(_EDITING, "decoded edits, judged as asked", "higher", "share"),
@@ -123,6 +125,26 @@ MEANINGS = {
     "composite_edit_realism": Meaning(_REALISM, "composite edits, where they are", "higher", ""),
     "composite_edit_realism_off": Meaning(_REALISM, "of these, taken off", "higher", ""),
     "composite_edit_realism_on": Meaning(_REALISM, "of these, put on", "higher", ""),
+    "composition": Meaning(_AXES, "composition: reconstruction and image", "lower", ""),
+    "composition_10": Meaning(_AXES, "after 10 passes", "lower", ""),
+    "composition_10_mse": Meaning(_AXES, "after 10 passes, squared error", "lower", "error"),
+    "composition_10_lpips": Meaning(_AXES, "after 10 passes, LPIPS", "lower", ""),
+    "reversibility": Meaning(_AXES, "reversibility: decoded edit undone, and image", "lower", ""),
+    "reversibility_mse": Meaning(_AXES, "squared error", "lower", "error"),
+    "reversibility_lpips": Meaning(_AXES, "LPIPS", "lower", ""),
+    "reversibility_10": Meaning(_AXES, "done and undone 10 times", "lower", ""),
+    "reversibility_10_mse": Meaning(_AXES, "10 times, squared error", "lower", "error"),
+    "reversibility_10_lpips": Meaning(_AXES, "10 times, LPIPS", "lower", ""),
+    "composite_reversibility": Meaning(_AXES, "reversibility: composite edit undone, and image", "lower", ""),
+    "composite_reversibility_mse": Meaning(_AXES, "squared error", "lower", "error"),
+    "composite_reversibility_lpips": Meaning(_AXES, "LPIPS", "lower", ""),
+    "composite_reversibility_10": Meaning(_AXES, "done and undone 10 times", "lower", ""),
+    "composite_reversibility_10_mse": Meaning(_AXES, "10 times, squared error", "lower", "error"),
+    "composite_reversibility_10_lpips": Meaning(_AXES, "10 times, LPIPS", "lower", ""),
+    "effectiveness": Meaning(_AXES, "effectiveness: F1 of what was edited, decoded", "higher", ""),
+    "composite_effectiveness": Meaning(_AXES, "the same, composite", "higher", ""),
+    "minimality": Meaning(_AXES, "minimality: CLD of decoded edits", "lower", ""),
+    "composite_minimality": Meaning(_AXES, "the same, composite", "lower", ""),
     "fid": Meaning(_REALISM, "decoded edits: FID, Inception’s features", "lower", ""),
     "composite_fid": Meaning(_REALISM, "composite edits: FID", "lower", ""),
     "sample_fid": Meaning(_REALISM, "samples: FID", "lower", ""),

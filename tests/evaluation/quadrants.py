@@ -71,6 +71,9 @@ class Reader:
     def logits(self, images):
         return self.look(images).logits
 
+    def features(self, images):
+        return self.look(images).features
+
 
 class Quadrants(Model):
     """An editor, and its model, of some attributes of `world`; what else it does than set quadrants is `decoding`'s."""

@@ -46,9 +46,10 @@ def test_a_perfect_editor():
 def test_every_image_is_encoded_and_decoded_no_more_than_needed():
     editor = q.Quadrants()
     figures(editor, q.data_of(q.labels_of(300)))
-    assert editor.encoded == 300 + 200  # the evaluated images, and those that the probe is trained on
-    # The reconstruction, the one other value, and six of seven steps of a sweep of 200 images.
-    assert editor.decoded == 300 + 300 + 6 * 200
+    # The evaluated images, those that the probe is trained on, and both edits of 200 images to undo them.
+    assert editor.encoded == 300 + 200 + 2 * 200
+    # The reconstruction, the one other value, six of seven steps of a sweep of 200 images, and what undoes their edits.
+    assert editor.decoded == 300 + 300 + 6 * 200 + 3 * 200
 
 
 def test_an_editor_that_ignores_what_is_asked():

@@ -59,7 +59,8 @@ def test_a_run(run, tmp_path, monkeypatch):
     assert Evaluation.read(run) == found
     assert not list(run.path.glob(".*"))
     assert list(written) == [
-        "format", "split", "images", "judge", "identity", "metrics", "attributes", "off_target_matrix", "not_measured",
+        "format", "split", "images", "judge", "identity", "metrics", "attributes", "off_target_matrix",
+        "effectiveness_matrix", "not_measured",
         "data", "run", "versions",
     ]  # fmt: skip
     assert set(written["off_target_matrix"]) == {"Smiling", "Male"}
@@ -83,6 +84,9 @@ def test_a_run(run, tmp_path, monkeypatch):
     expected |= {"composite_counterfactual_mse_on", "composite_edit_success", "composite_edit_success_off"}
     expected |= {"composite_edit_success_on", "composite_off_target", "leakage_mean", "leakage_sample"}
     expected |= {"fid_judge", "composite_kid_judge", "sample_kid_judge", "sample_fid_judge", "monotonicity"}
+    expected |= {"composition", "composition_10", "lpips", "reversibility", "composite_reversibility_mse"}
+    expected |= {"effectiveness", "composite_effectiveness", "minimality", "composite_minimality"}
+    expected |= {"edit_realism", "composite_edit_realism_on", "label_accuracy", "label_recall1", "unchanged_off"}
     expected |= {"perceptual_judge", "counterfactual_perceptual_judge", "copy_perceptual_judge"}
     expected |= {f"leakage_bits_{probe}_{of}" for probe in ("linear", "mlp", "knn") for of in ("mean", "sample")}
     assert expected <= set(written["metrics"]) | set(written["not_measured"])
@@ -111,11 +115,10 @@ def test_values_of_images_are_kept(run):
     assert values["mse"].values[None].dtype == np.float32
     assert values["off_target_matrix/Bangs"].values.keys() == {"Smiling", "Male"}
     assert values["off_target_true/Bangs"].values["Male"].shape == (20, 2)
-    assert set(values) - set(found.metrics) - set(found.not_measured) == {
-        n for n in values if n.startswith("off_target_")
-    }
+    matrices = ("off_target_", "effectiveness_matrix/", "composite_effectiveness_matrix/")
+    assert set(values) - set(found.metrics) - set(found.not_measured) == {n for n in values if n.startswith(matrices)}
     for name, figure in values.items():
-        if name.startswith("off_target_"):
+        if name.startswith(matrices):
             continue
         pooled = figure.pooled()
         if pooled is None:
@@ -154,6 +157,9 @@ def test_full(run, monkeypatch):
     assert set(identifying.NAMES) <= set(found.metrics)
     assert found.metrics["identity"].n == 40
     assert found.metrics["identity_other"].n == 19
+    assert found.metrics["composition_10"].value > found.metrics["composition"].value > 0
+    assert found.metrics["composite_reversibility_10"].n == 40
+    assert "VGG" in found.not_measured["lpips"]
     assert not set(identifying.NAMES) & set(found.not_measured)
     assert ("identity", 7, 7) in told
     again = evaluate(run.path, limit=20, device="cpu", full=True, progress=lambda *what: told.append(what))

@@ -17,6 +17,11 @@ def figures(editor, data):
     return found.table.metrics(), found
 
 
+def told(editor, code):
+    """A code whose logits were changed, with the labels that they say."""
+    return code._replace(labels=editor.schema.encode(editor.schema.decode(editor.schema.probabilities(code.attrs))))
+
+
 def misreading(editor, wrong):
     """Takes the first attribute's other value for the images that `wrong` chooses, by the levels of the others."""
     perfect = editor.encode
@@ -24,7 +29,7 @@ def misreading(editor, wrong):
     def encode(images):
         code, odd = perfect(images), wrong(q.read(images, editor.world))
         code.attrs[odd, 0] *= -1
-        return code
+        return told(editor, code)
 
     editor.encode = encode
     return editor
@@ -77,10 +82,9 @@ def test_a_categorical_attribute():
 
     def encode(images):
         code = perfect(images)
-        code.attrs[q.read(images, q.MIXED)[:, 1] == 0] = torch.tensor(
-            [-10.0, 10.0, -10.0]
-        )  # black hair is read as brown
-        return code
+        # Black hair is read as brown.
+        code.attrs[q.read(images, q.MIXED)[:, 1] == 0] = torch.tensor([-10.0, 10.0, -10.0])
+        return told(editor, code)
 
     editor.encode = encode
     got, _ = figures(editor, q.data_of(labels, q.MIXED))
