@@ -43,6 +43,8 @@ class DataSource(Protocol):
     - ``biases``, a text for the model card on who is in the data, who labelled them and what the licence allows;
     - ``of_faces``, True where a face recognition network can tell what an edit does to identity;
     - ``argument``, of the class: the option, ``data_dir`` or its own, that ARGUMENT in ``--dataset NAME:ARGUMENT`` is;
+    - ``persons``, a method of a split: whom each row of `open` shows, a text or number, None where nobody knows; None
+      where it knows no persons at all;
     - ``mapping``, a sequence of `MappedColumn`: what became of each column of its tables;
     - ``warnings``, sentences on what it left out; with ``--strict`` they are an error.
     - ``boxes``, an argument of the constructor, for sources that know where in an image the model should look. When it

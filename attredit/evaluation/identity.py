@@ -9,7 +9,7 @@ judge.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,7 @@ _SEED = 20170711
 NAMES = (
     "identity", "composite_identity", "identity_reconstruction", "identity_true", "identity_true_on", "identity_other",
 )  # fmt: skip
+SAME = "identity_same"
 NOT_ASKED = "It takes a network of its own: attredit evaluate --full."
 
 
@@ -77,6 +78,9 @@ class Identity:
     def __init__(self, network: torch.nn.Module, hash: str) -> None:
         self.network, self.hash = network.eval(), hash
         self._last: Tensor | None = None
+        self._seen: dict[str, Tensor] = {}
+        # Of all evaluated images, where the data say whom they show.
+        self.persons: Sequence[str | None] | None = None
 
     @torch.inference_mode()
     def embed(self, images: Tensor) -> Tensor:
@@ -90,9 +94,25 @@ class Identity:
         # Each face beside the one before it, the first of all beside none.
         before = found[:0] if self._last is None else self._last
         pairs = torch.cat([before, found])
-        table.put("identity_other", None, rows[len(found) - len(pairs) + 1 :], _distance(pairs[1:], pairs[:-1]))
+        beside = rows[len(found) - len(pairs) + 1 :]
+        strangers = [self.persons is None or self.persons[row] != self.persons[row - 1] for row in beside]
+        distances = _distance(pairs[1:], pairs[:-1])[torch.tensor(strangers, dtype=torch.bool)]
+        table.put("identity_other", None, beside[np.array(strangers, bool)], distances)
         self._last = found[-1:]
+        if self.persons is not None:
+            self._same(found, rows, self.persons, table)
         return found
+
+    def _same(self, found: Tensor, rows: np.ndarray, persons: Sequence[str | None], table: Table) -> None:
+        """Score each image beside the one before it of the same person, as a scale."""
+        pairs = []
+        for embedding, row in zip(found, rows, strict=True):
+            if (person := persons[row]) is not None:
+                if person in self._seen:
+                    pairs.append((row, float(1 - embedding @ self._seen[person])))
+                self._seen[person] = embedding
+        known = np.array(pairs).reshape(-1, 2)
+        table.put(SAME, None, known[:, 0].astype(np.int64), known[:, 1])
 
     def score(
         self, found: Tensor, decoded: Tensor, composite: Tensor, attribute: Attribute, rows: np.ndarray, table: Table
@@ -167,7 +187,7 @@ def fit(
     Raises:
         DataError: fewer than two batches of images.
     """
-    size, (order, generator) = settings.batch_size, (np.random.default_rng(_SEED), torch.Generator().manual_seed(_SEED))
+    size, order = settings.batch_size, np.random.default_rng(_SEED)
     batches = len(spread(len(store), settings.faces)) // size
     if batches < 2:
         raise DataError(f"{len(store)} training images are too few to tell faces apart.", f"Use {2 * size} or more.")
@@ -177,19 +197,43 @@ def fit(
     for done, part in enumerate(rows):
         partners.append(_partners(store, source, part, order))
         progress(done + 1, total)
+
+    def pairs() -> Tensor:
+        which = int(order.integers(batches))
+        return torch.cat([as_images(store, rows[which]), partners[which].float() / 255.0])
+
+    return learn(store, settings, device, pairs, lambda done, _: progress(batches + done, total))
+
+
+def learn(
+    store: Store,
+    settings: IdentitySettings,
+    device: torch.device,
+    pairs: Callable[[], Tensor],
+    progress: Callable[[int, int], None],
+) -> StridedNetwork:
+    """Train a network to find partners.
+
+    Args:
+        store: Of such images as it will see.
+        settings: How.
+        device: Where.
+        pairs: The images of a step, (2 B, C, H, W): the partner of each of the first B is B places further.
+        progress: Told of (steps done, steps in all).
+    """
+    size, generator = settings.batch_size, torch.Generator().manual_seed(_SEED)
     network = untrained(store, settings)
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
 
     def loss(step: int) -> Tensor:
-        which = int(order.integers(batches))
-        views = torch.cat([as_images(store, rows[which]), partners[which].float() / 255.0]).to(device)
+        views = pairs().to(device)
         views = augmented(reduced(views, network.size), settings.trunk.augmentation, generator)
         found = F.normalize(network(views.contiguous(memory_format=torch.channels_last)), dim=1)
         cosines = found[:size] @ found[size:].T / settings.temperature
         places = torch.arange(size, device=device)
         return (F.cross_entropy(cosines, places) + F.cross_entropy(cosines.T, places)) / 2
 
-    descend(network, settings.lr, settings.steps, loss, lambda done, _: progress(batches + done, total))
+    descend(network, settings.lr, settings.steps, loss, progress)
     return network
 
 

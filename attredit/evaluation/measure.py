@@ -20,6 +20,7 @@ from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.edit_realism import EditRealism
 from attredit.evaluation.editing import edit_scores, reconstruction_scores, see, without_labels
 from attredit.evaluation.identity import NAMES as IDENTITY_NAMES
+from attredit.evaluation.identity import SAME
 from attredit.evaluation.inception import NAMES as INCEPTION_NAMES
 from attredit.evaluation.leakage import leakage_names, leakage_scores
 from attredit.evaluation.off_target import off_target
@@ -214,6 +215,8 @@ def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[st
         reasons.update(dict.fromkeys(sorted(names), "The encoder does not sample its latent."))
     if not any(a.binary for a in editor.schema):
         reasons["monotonicity"] = "A categorical attribute has nothing between its values."
+    if data.identity is not None and data.identity.persons is None:
+        reasons[SAME] = "The data set does not say whom its images show."
     if data.identity is None:
-        reasons.update(dict.fromkeys(IDENTITY_NAMES, data.without_identity))
+        reasons.update(dict.fromkeys((*IDENTITY_NAMES, SAME), data.without_identity))
     return reasons

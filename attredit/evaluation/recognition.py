@@ -20,7 +20,10 @@ from attredit.errors import RunError
 from attredit.evaluation.identity import Identity
 
 MODEL = "gaunernst/vit_tiny_patch8_112.arcface_ms1mv3"
-NOT_OF_FACES = "The data set does not say that it is of faces, which is what the recognition network was trained on."
+NOT_OF_FACES = (
+    "The data set says neither whom its images show (a column person in its table does) nor that it is of faces, which "
+    "is what the recognition network was trained on."
+)
 _NO_PACKAGE = "On photos it takes the package timm: pip install 'attredit[identity]'."
 _NO_WEIGHTS = f"On photos it takes a face recognition network, which attredit does not download: hf download {MODEL}."
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attredit.data import cache_dir
 from attredit.data.source import CounterfactualSource, DataSource
@@ -25,6 +25,7 @@ from attredit.evaluation.lpips import NOT_ASKED as NO_LPIPS
 from attredit.evaluation.lpips import lpips_of
 from attredit.evaluation.measure import Measured, measure, plugin_metrics
 from attredit.evaluation.off_target import matrix
+from attredit.evaluation.persons import identity_of_persons, persons_of
 from attredit.evaluation.recognition import NOT_OF_FACES, recognition_of
 from attredit.evaluation.result import Evaluation, JudgeFacts, file_of
 from attredit.evaluation.statistics import Estimate
@@ -109,6 +110,8 @@ def _data(
     indices = spread(len(store), limit)
     judge = judge_of(train, cache=cache_dir(), device=device, progress=_stage(tell, "judge"))
     identity = identity_for(source, train, device, tell) if full else (None, NOT_ASKED)
+    if identity[0] is not None and (whom := persons_of(source, split)) is not None:
+        identity[0].persons = [whom[row] for row in store.rows[indices]]
     inception = inception_of(device) if full else (None, NO_INCEPTION)
     lpips = lpips_of(device) if full else (None, NO_LPIPS)
     return EvaluationData(
@@ -124,6 +127,12 @@ def identity_for(
         try:
             return identity_of(train, source, cache=cache_dir(), device=device, progress=_stage(tell, "identity")), ""
         except DataError as error:  # too few images; all else can be measured
+            return None, str(error)
+    if (persons := persons_of(source, "train")) is not None:
+        how: dict[str, Any] = {"cache": cache_dir(), "device": device, "progress": _stage(tell, "identity")}
+        try:
+            return identity_of_persons(train, source, persons, **how), ""
+        except DataError as error:
             return None, str(error)
     return recognition_of(device) if getattr(source, "of_faces", False) else (None, NOT_OF_FACES)
 

@@ -118,6 +118,7 @@ MEANINGS = {
     "identity_reconstruction": Meaning(_IDENTITY, "reconstruction and image", "lower", ""),
     "identity_true": Meaning(_IDENTITY, "for comparison, true edit, taken off", "", ""),
     "identity_true_on": Meaning(_IDENTITY, "for comparison, true edit, put on", "", ""),
+    "identity_same": Meaning(_IDENTITY, "for comparison, same person, another photograph", "", ""),
     "identity_other": Meaning(_IDENTITY, "for comparison, another face", "", ""),
     "edit_realism": Meaning(_REALISM, "decoded edits, where they are: 0 unedited, 1 real", "higher", ""),
     "edit_realism_off": Meaning(_REALISM, "of these, taken off", "higher", ""),

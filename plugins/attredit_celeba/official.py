@@ -22,6 +22,7 @@ from attredit_celeba.tables import (
     read_names,
     read_originals,
     read_partition,
+    read_persons,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ PARTITION = "list_eval_partition.txt"
 IMAGES = "img_align_celeba"
 WILD_IMAGES = "img_celeba"
 BOXES = "list_bbox_celeba.txt"
+IDENTITIES = "identity_CelebA.txt"
 HQ_ATTRIBUTES = "CelebAMask-HQ-attribute-anno.txt"
 HQ_IMAGES = "CelebA-HQ-img"
 HQ_ORIGINALS = "CelebA-HQ-to-CelebA-mapping.txt"
@@ -167,6 +169,19 @@ class Official:
         columns |= {name: table.labels[rows, j] for j, name in enumerate(table.names)}
         # Cast afterwards: with features given at once, each of 162,770 paths is encoded by itself, which takes seconds.
         return Dataset.from_dict(columns).cast_column("image", Image())
+
+    def persons(self, split: str) -> list[str | None] | None:
+        """Numbers of the persons in a split's images, as ``identity_CelebA.txt`` has them; None where it is not there.
+
+        Raises:
+            DataError: the file is broken.
+        """
+        path = _first(*_either(self.attributes.parent / IDENTITIES))
+        if path is None:
+            return None
+        known, originals = read_persons(path), read_originals(self.originals) if self.originals else {}
+        files = [f for f in self._table.files if f not in self._boxless and self._splits[f] == split]
+        return [known.get(originals.get(file, file)) for file in files]
 
     def __getstate__(self) -> dict[str, Any]:
         # Workers get the labels as they were parsed, and never ask for a fingerprint.

@@ -119,6 +119,15 @@ what is made from it.
         """
         return self.copy.open(self._known(split))
 
+    def persons(self, split: str) -> list[str | None] | None:
+        """Who is in each image of a split; None where ``identity_CelebA.txt`` is not beside the labels.
+
+        Raises:
+            DataError: no such split, or a file that is broken.
+        """
+        split = self._known(split)
+        return self.copy.persons(split) if isinstance(self.copy, Official) else None
+
     def _known(self, split: str) -> str:
         if split not in self.splits:
             raise DataError(f"This copy of CelebA has no split {split!r}.", nearest(split, self.splits))

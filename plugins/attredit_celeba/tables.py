@@ -98,6 +98,16 @@ def read_partition(path: Path) -> dict[str, str]:
         return {file: SPLITS[int(part)] for file, part in pairs.items()}
 
 
+def read_persons(path: Path) -> dict[str, str]:
+    """Number of the person that each image shows, by image file name.
+
+    Raises:
+        DataError: the file cannot be read, a line is not a file name and a number, or an image is listed twice.
+    """
+    with _opened(path) as rows:
+        return _pairs(rows, path, 2, (), "It must be a file name and a person's number.")
+
+
 def read_boxes(path: Path) -> dict[str, tuple[int, ...]]:
     """Left, top, width and height by image file name: columns ``image_id x_1 y_1 width height``.
 

@@ -18,10 +18,11 @@ from attredit.errors import DataError, nearest
 from attredit_collections.boxes import box_columns, read_boxes
 from attredit_collections.columns import Labels, listed, read_columns
 from attredit_collections.content import content_of
-from attredit_collections.layouts import Rows, read_layout
+from attredit_collections.layouts import PERSON, Rows, read_layout
 from attredit_collections.problems import WITHOUT_LABEL, Problems
 from attredit_collections.scan import Found, scan
 from attredit_collections.splits import rows_by_split
+from attredit_collections.tables import texts_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -76,7 +77,10 @@ class Folder:
         # Now: later the tables might say something else than the labels that were read from them.
         sizes = {file: found.images[file] for file in self._rows.files}
         self._identity = _digest(data_dir, sizes, self._rows.tables, options)
-        self._splits = rows_by_split(self._rows.splits, self._rows.files, self._labels.values, self._problems)
+        # Who is in one split is in no other, where it is for us to say.
+        whom = zip(self._whom() or self._rows.files, self._rows.files, strict=True)
+        units = [person or file for person, file in whom]
+        self._splits = rows_by_split(self._rows.splits, units, self._labels.values, self._problems)
 
     @property
     def schema(self) -> AttributeSchema:
@@ -122,6 +126,18 @@ class Folder:
         columns |= self._labels.columns(rows)
         # Cast afterwards: with features given at once, each path is encoded by itself, which takes seconds.
         return Dataset.from_dict(columns).cast_column("image", Image())
+
+    def persons(self, split: str) -> list[str | None] | None:
+        """Whom each image of a split shows, as the column ``person`` has it; None without one.
+
+        Raises:
+            DataError: no such split.
+        """
+        rows, written = self._splits[self._known(split)], self._whom()
+        return None if written is None else [written[row] or None for row in rows]
+
+    def _whom(self) -> list[str] | None:
+        return texts_of(self._rows.table[PERSON]) if PERSON in self._rows.table.columns else None
 
     def _known(self, split: str) -> str:
         if split not in self._splits:

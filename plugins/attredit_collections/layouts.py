@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 METADATA = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.parquet")
 FILE_NAME = "file_name"
 CLASS = "label"
+PERSON = "person"
 _TRIED = 1000  # rows that are looked at first, to find the column of file names
 _OUTSIDE = "that name files outside the folder, left out"
 _ABSENT = "that name images that are not there, left out"
@@ -116,6 +117,8 @@ def _from_tables(root: Path, found: Found, names: Sequence[str], files: str | No
     not_labels = [(column, "names the images")]
     if says:
         not_labels.append((says, "names the splits"))
+    if PERSON in table.columns:
+        not_labels.append((PERSON, "names whom an image shows"))
     return _of_splits(Rows(kept, splits, table, tuple(names), tuple(not_labels)), problems)
 
 

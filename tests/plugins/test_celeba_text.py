@@ -189,3 +189,18 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
         attributes = read_attributes(path)
         assert attributes.labels.shape == (len(attributes.files), len(attributes.names))
         assert set(attributes.labels.flat) <= {0, 1}
+
+
+def test_whom_an_image_shows(tmp_path: Path) -> None:
+    folder = official(tmp_path / "x")
+    source = CelebA(image_size=32, data_dir=folder)
+    assert source.persons("train") is None
+    splits = read_partition(folder / PARTITION)
+    lines = [f"{file} {100 + i // 2}" for i, file in enumerate(splits)][:-1]
+    (folder / "identity_CelebA.txt").write_text("\n".join(lines))
+    known = dict(line.split() for line in lines)
+    for split in source.splits:
+        assert source.persons(split) == [known.get(file) for file, own in splits.items() if own == split]
+    (folder / "identity_CelebA.txt").write_text("\n".join([*lines, lines[0]]))
+    with pytest.raises(DataError, match=r"repeats 000001\.jpg"):
+        source.persons("train")
