@@ -21,6 +21,7 @@ from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
 from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION
 from attredit.evaluation.inception import inception_of
 from attredit.evaluation.judge import judge_of
+from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.lpips import NOT_ASKED as NO_LPIPS
 from attredit.evaluation.lpips import lpips_of
 from attredit.evaluation.measure import Measured, measure, plugin_metrics
@@ -54,6 +55,7 @@ def evaluate(
     progress: StagedProgress | None = None,
     data_dir: str | Path | None = None,
     elsewhere: Elsewhere | None = None,
+    judge: JudgeSettings | None = None,
 ) -> Evaluation:
     """Measure a run on images that it was not trained on; write evaluation.json and evaluation.safetensors beside it.
 
@@ -70,6 +72,7 @@ def evaluate(
         progress: Told of (stage, done, total); stages may take turns.
         data_dir: Where the run's own data lie now, if they were moved.
         elsewhere: Another collection to measure on; judge and probes are then those of its own training split.
+        judge: How the judge is trained, where not as always; figures of another judge compare with no others.
 
     Returns:
         What was written.
@@ -89,7 +92,7 @@ def evaluate(
         on = Opened(own_collection(registry, run, config))
     else:
         on = opened(registry, elsewhere, config.schema_, config.geometry)
-    data = _data(on, split, limit, full, where, tell)
+    data = _data(on, split, limit, full, where, tell, judge)
     found = measure(editor, data, tell)
     figures, reasons = plugin_metrics(registry.components("metric"), editor, data, tell, found.names)
     evaluation = _assembled(run, config, on, data, found, figures, reasons)
@@ -99,7 +102,13 @@ def evaluate(
 
 
 def _data(
-    on: Opened, split: str, limit: int | None, full: bool, device: torch.device, tell: StagedProgress
+    on: Opened,
+    split: str,
+    limit: int | None,
+    full: bool,
+    device: torch.device,
+    tell: StagedProgress,
+    settings: JudgeSettings | None,
 ) -> EvaluationData:
     """Stores of both splits, the judge, and further networks if they are asked for and can be."""
     source = on.collection.source
@@ -108,7 +117,7 @@ def _data(
     # With what is white in the training images.
     store = replace(on.collection, geometry=train.geometry).store(split, progress=_stage(tell, f"{split} images"))
     indices = spread(len(store), limit)
-    judge = judge_of(train, cache=cache_dir(), device=device, progress=_stage(tell, "judge"))
+    judge = judge_of(train, cache=cache_dir(), device=device, settings=settings, progress=_stage(tell, "judge"))
     identity = identity_for(source, train, device, tell) if full else (None, NOT_ASKED)
     if identity[0] is not None and (whom := persons_of(source, split)) is not None:
         identity[0].persons = [whom[row] for row in store.rows[indices]]

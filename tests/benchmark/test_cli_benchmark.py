@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,37 +18,37 @@ from attredit.cli.watch_cells import CellWatcher, spoken
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    "arguments, names",
     [
-        (["quik"], "Unknown suite 'quik'. Did you mean quick?"),
-        (["none.toml"], "There is no file none.toml."),
-        (["--methods", "naive-cvaegen"], "Unknown method 'naive-cvaegen'. Did you mean naive-cvaegan?"),
-        (["--methods", "ifcvaegan:papr"], "Method ifcvaegan has no preset 'papr'. Did you mean paper?"),
-        (["--methods", "ifcvaegan", "--attr", "Smilling"], "Unknown attribute 'Smilling'. Did you mean Smiling?"),
-        (["--methods", "ifcvaegan", "--dataset", "synthface"], "Unknown dataset 'synthface'. Did you mean synthfaces?"),
-        (["--seeds", "x"], "--seeds 'x' is neither a number of seeds nor a list of them. Write 3, or 0,1,2."),
-        (["--seeds", "1,1"], "seed 1 is there twice"),
-        (["confounded", "--data-dir", "PATH"], "--data-dir PATH is one place, the suite has several data sets"),
-        (["--slurm", "timeout_min=5"], "--slurm says how to use a cluster. Add --engine slurm."),
+        (["quik"], "suite 'quik' quick?"),
+        (["none.toml"], "file none.toml"),
+        (["--methods", "naive-cvaegen"], "method 'naive-cvaegen' naive-cvaegan?"),
+        (["--methods", "ifcvaegan:papr"], "ifcvaegan preset 'papr' paper?"),
+        (["--methods", "ifcvaegan", "--attr", "Smilling"], "attribute 'Smilling' Smiling?"),
+        (["--methods", "ifcvaegan", "--dataset", "synthface"], "dataset 'synthface' synthfaces?"),
+        (["--seeds", "x"], "--seeds 'x'"),
+        (["--seeds", "1,1"], "seed 1"),
+        (["confounded", "--data-dir", "PATH"], "--data-dir PATH"),
+        (["--slurm", "timeout_min=5"], "--slurm --engine"),
     ],
 )
 def test_impossible_requests_are_refused_in_one_line_and_leave_nothing(
-    attredit: Any, tmp_path: Path, arguments: list[str], message: str
+    attredit: Any, tmp_path: Path, arguments: list[str], names: str
 ) -> None:
     result = attredit("benchmark", *arguments, "--out", tmp_path / "out")
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
-    assert message in result.stderr
+    assert all(name in result.stderr for name in names.split()), result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out" / "benchmark.json").exists()
 
 
-def test_two_budgets_are_one_clear_sentence(attredit: Any, tmp_path: Path, suite_text: Any) -> None:
+def test_two_budgets_are_refused_by_name(attredit: Any, tmp_path: Path, suite_text: Any) -> None:
     (tmp_path / "two.toml").write_text(suite_text("steps = 3, seconds = 5"))
     result = attredit("benchmark", tmp_path / "two.toml")
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"Error: {tmp_path / 'two.toml'}: budget: give exactly one of steps, images and ")
-    assert result.stderr.endswith("seconds, not steps and seconds.\n")
+    for name in (f"{tmp_path / 'two.toml'}: budget:", "steps and seconds"):
+        assert name in result.stderr
 
 
 def test_built_in_suites_are_listed_with_what_they_are_for(attredit: Any) -> None:
@@ -61,14 +62,14 @@ def test_a_run_is_no_place_for_a_benchmark(attredit: Any, tmp_path: Path) -> Non
     (tmp_path / "config.json").write_text("{}")
     result = attredit("benchmark", "--methods", "ifcvaegan", "--out", tmp_path)
     assert result.exit_code == 1
-    assert result.stderr == f"Error: {tmp_path} holds a run. Name another directory with --out.\n"
+    assert re.search(rf"{tmp_path}\b.*--out", result.stderr)
 
 
 def test_a_file_is_no_place_for_a_benchmark(attredit: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = attredit("benchmark", "--methods", "ifcvaegan", "--out", tmp_path / "file")
     assert result.exit_code == 1
-    assert result.stderr == f"Error: {tmp_path / 'file'} is a file. Name a directory with --out.\n"
+    assert re.search(rf"{tmp_path / 'file'}\b.*--out", result.stderr)
 
 
 def test_on_a_terminal_there_are_bars_with_rate_and_time_left(

@@ -77,7 +77,7 @@ def test_an_input_is_overwritten_only_when_it_is_the_stated_output(attredit: Any
     before = snapshot(photos)
     result = attredit("edit", run, photos, "--set", "Smiling=1", "-o", photos)
     assert result.exit_code == 2
-    assert "is an input and would be replaced" in result.stderr
+    assert str(photos / "a.png") in result.stderr
     assert snapshot(photos) == before
     assert attredit("edit", run, photos / "b.jpg", "--set", "Smiling=1", "-o", photos / "b.jpg").exit_code == 0
 
@@ -95,43 +95,43 @@ def test_broken_pictures_are_named_after_the_others_are_done(
     assert "0broken.png" in result.stderr
     assert "none.jpg" in result.stderr
     assert "1clear.jpg" in result.stderr
-    assert "3 of 5 pictures could not be edited" in result.stderr
+    assert "3 of 5" in result.stderr
 
 
 def test_a_single_broken_picture_is_an_error(attredit: Any, run: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_text("no picture")
     result = attredit("edit", run, tmp_path / "broken.png", "--set", "Smiling=1", "-o", tmp_path / "out.png")
     assert result.exit_code == 2
-    assert "broken.png cannot be read: it is no image" in result.stderr
+    assert "broken.png" in result.stderr
     assert not (tmp_path / "out.png").exists()
 
 
 @pytest.mark.parametrize(
-    "arguments, code, message",
+    "arguments, code, names",
     [
-        (["a.png", "--set", "Smilin=1"], 2, "Unknown attribute 'Smilin'. Did you mean Smiling?"),
-        (["a.png", "--set", "Smiling=very"], 2, "'very' is no value of Smiling."),
-        (["a.png", "--set", "Smiling=NaN"], 2, "is no value"),
-        (["a.png", "--set", "Smiling=1", "--strength", "inf"], 2, "A strength of inf is none."),
-        (["a.png", "--set", "Smiling"], 2, "is not of the form key=value"),
-        (["a.png"], 2, "Nothing to change. Name it with --set ATTRIBUTE=VALUE: Smiling, Eyeglasses."),
-        (["nothing.png", "--set", "Smiling=1"], 2, "There is no file"),
-        (["a.png", "--set", "Smiling=1", "-o", "out.xyz"], 2, "does not end like an image file"),
-        (["a.png", "b.jpg", "--set", "Smiling=1", "-o", "notes.txt"], 2, "is a file"),
-        (["a.png", "a.png", "--set", "Smiling=1", "-o", "out"], 2, "Several inputs would be written to"),
-        (["a.png", "--set", "Smiling=1", "-o", "notes.txt/out.png"], 1, "Cannot write"),
-        (["a.png", "--set", "Smiling=1", "--device", "abacus"], 2, "Device 'abacus' is not usable here."),
+        (["a.png", "--set", "Smilin=1"], 2, "attribute 'Smilin' Smiling?"),
+        (["a.png", "--set", "Smiling=very"], 2, "'very' Smiling"),
+        (["a.png", "--set", "Smiling=NaN"], 2, "nan Smiling"),
+        (["a.png", "--set", "Smiling=1", "--strength", "inf"], 2, "strength inf"),
+        (["a.png", "--set", "Smiling"], 2, "'Smiling' key=value"),
+        (["a.png"], 2, "--set Smiling, Eyeglasses"),
+        (["nothing.png", "--set", "Smiling=1"], 2, "nothing.png"),
+        (["a.png", "--set", "Smiling=1", "-o", "out.xyz"], 2, "out.xyz"),
+        (["a.png", "b.jpg", "--set", "Smiling=1", "-o", "notes.txt"], 2, "notes.txt"),
+        (["a.png", "a.png", "--set", "Smiling=1", "-o", "out"], 2, "out/a.png"),
+        (["a.png", "--set", "Smiling=1", "-o", "notes.txt/out.png"], 1, "notes.txt"),
+        (["a.png", "--set", "Smiling=1", "--device", "abacus"], 2, "'abacus'"),
     ],
 )
 def test_what_cannot_be_is_refused(
-    attredit: Any, run: Path, photos: Path, monkeypatch: Any, arguments: list[str], code: int, message: str
+    attredit: Any, run: Path, photos: Path, monkeypatch: Any, arguments: list[str], code: int, names: str
 ) -> None:
     monkeypatch.chdir(photos)
     before = snapshot(photos)
     result = attredit("edit", run, *arguments)
     assert result.exit_code == code, result.output
     assert result.stderr.startswith("Error: ")
-    assert message in result.stderr
+    assert all(name in result.stderr for name in names.split()), result.stderr
     assert snapshot(photos) == before
 
 
@@ -139,13 +139,13 @@ def test_an_empty_folder_is_an_error(attredit: Any, run: Path, tmp_path: Path) -
     (tmp_path / "empty").mkdir()
     result = attredit("edit", run, tmp_path / "empty", "--set", "Smiling=1")
     assert result.exit_code == 2
-    assert "There is no image in" in result.stderr
+    assert str(tmp_path / "empty") in result.stderr
 
 
 def test_a_missing_run_is_an_error(attredit: Any, photos: Path) -> None:
     result = attredit("edit", "nowhere", photos / "a.png", "--set", "Smiling=1")
     assert result.exit_code == 1
-    assert "nowhere is no run" in result.stderr
+    assert "nowhere" in result.stderr
 
 
 def test_outputs_are_whole_or_absent(
@@ -160,7 +160,7 @@ def test_outputs_are_whole_or_absent(
     monkeypatch.setattr("attredit.files.os.replace", full)
     result = attredit("edit", run, photos / "a.png", "--set", "Smiling=1", "-o", target)
     assert result.exit_code == 1
-    assert "Cannot write" in result.stderr
+    assert str(target) in result.stderr
     assert "No space left on device" in result.stderr
     assert snapshot(tmp_path) == {**snapshot(tmp_path), "out.png": b"what was there before"}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.png", "photos"]
@@ -181,7 +181,7 @@ def test_a_format_that_cannot_hold_the_picture_is_an_error(attredit: Any, run: P
     Image.new("RGBA", (40, 40), (200, 150, 100, 90)).save(tmp_path / "in.png")
     result = attredit("edit", run, tmp_path / "in.png", "--set", "Smiling=1", "-o", tmp_path / "out.jpg")
     assert result.exit_code == 1
-    assert "Use another format, such as .png." in result.stderr
+    assert ".png" in result.stderr
     assert not (tmp_path / "out.jpg").exists()
 
 
@@ -234,31 +234,30 @@ def test_without_opencv_the_line_says_what_to_do(
     monkeypatch.setitem(sys.modules, "cv2", None)
     result = attredit("edit", boxed_run, face, "--set", "Smiling=1", "-o", tmp_path / "out.png")
     assert result.exit_code == 2
-    assert result.stderr == (
-        "Error: No box is given, and OpenCV 4, which would find a face, is not installed. Give its box: --box "
-        "LEFT,TOP,WIDTH,HEIGHT, in Python box=(left, top, width, height), or pip install 'attredit[faces]'.\n"
-    )
+    for name in ("OpenCV", "--box LEFT,TOP,WIDTH,HEIGHT", "pip install 'attredit[faces]'"):
+        assert name in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    "pictures, box, message",
+    "pictures, box, names",
     [
-        (["a.png"], "1,2,3", "'1,2,3' is no box. A box is left, top, width and height, in pixels"),
-        (["a.png"], "1,2,x,4", "'1,2,x,4' is no box."),
-        (["a.png"], "1,2,30,0", "'1,2,30,0' is no box."),
-        (["a.png"], "50,2,30,30", "Most of the box 50,2,30,30 lies outside the image of 60x48 pixels."),
-        (["a.png", "b.jpg"], "1,2,30,30", "--box is of one picture, and there are 2. Give them one by one."),
+        (["a.png"], "1,2,3", "'1,2,3' left, top, width height"),
+        (["a.png"], "1,2,x,4", "'1,2,x,4'"),
+        (["a.png"], "1,2,30,0", "'1,2,30,0'"),
+        (["a.png"], "50,2,30,30", "50,2,30,30 60x48"),
+        (["a.png", "b.jpg"], "1,2,30,30", "--box 2"),
     ],
 )
 @pytest.mark.parametrize("command", ["edit", "sweep"])
 def test_a_box_that_cannot_be_is_refused(
-    attredit: Any, run: Path, photos: Path, monkeypatch: Any, command: str, pictures: list[str], box: str, message: str
+    attredit: Any, run: Path, photos: Path, monkeypatch: Any, command: str, pictures: list[str], box: str, names: str
 ) -> None:
     monkeypatch.chdir(photos)
     before = snapshot(photos)
     result = attredit(command, run, *pictures, "--box", box, *(["--set", "Smiling=1"] if command == "edit" else []))
     assert result.exit_code == 2, result.output
-    assert f"Error: {message}" in result.stderr
+    assert all(name in result.stderr for name in names.split()), result.stderr
     assert snapshot(photos) == before
 
 

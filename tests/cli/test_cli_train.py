@@ -63,37 +63,37 @@ def test_the_prevalence_is_said_of_images_and_of_balanced_batches(
     assert re.search(r"balanced on +Eyeglasses$", attredit("show", tmp_path / "run").stdout, re.M)
     refused = attredit("train", "--resume", tmp_path / "run", "--balance", "Smiling")
     assert refused.exit_code == 2
-    assert "--balance cannot be changed on resuming" in refused.stderr
+    assert "--balance" in refused.stderr
 
 
 @pytest.mark.parametrize(
-    "arguments, code, message",
+    "arguments, names",
     [
-        (["--method", "ifcvaegn"], 2, "Unknown method 'ifcvaegn'. Did you mean ifcvaegan?"),
-        (["--dataset", "synthface"], 2, "Unknown dataset 'synthface'. Did you mean synthfaces?"),
-        (["--preset", "papr"], 2, "has no preset 'papr'. Did you mean paper?"),
-        (["--attr", "Smilling"], 2, "Unknown attribute 'Smilling'. Did you mean Smiling? Known: Bangs, Blond_Hair,"),
-        (["--set", "latent_dims=8"], 2, "Unknown key 'latent_dims' in the recipe. Did you mean latent_dim?"),
-        (["--set", "latent_dim"], 2, "'latent_dim' is not of the form key=value."),
-        (["--set", "latent_dim=-1"], 2, "Recipe: latent_dim:"),
-        (["--data-option", "tran=100"], 2, "options of data set synthfaces has no 'tran'"),
-        (["--data-dir", "somewhere"], 2, "synthfaces is drawn: it reads nothing in "),
-        (["--set", "parts.encoder.options.width=x"], 2, "parts.encoder.options cannot be used: TypeError"),
-        (["--device", "abacus"], 2, "Device 'abacus' is not usable here."),
-        (["--set", "parts.encoder.use=convv"], 2, "Unknown encoder 'convv'. Did you mean conv?"),
-        (["--set", "players.autoencoder.terms.klx=1"], 2, "Unknown term 'klx'. Did you mean kl?"),
-        (["--steps", "4", "--epochs", "1"], 2, "Both steps and epochs are given."),
+        (["--method", "ifcvaegn"], "method 'ifcvaegn' ifcvaegan?"),
+        (["--dataset", "synthface"], "dataset 'synthface' synthfaces?"),
+        (["--preset", "papr"], "preset 'papr' paper?"),
+        (["--attr", "Smilling"], "attribute 'Smilling' Smiling? Bangs, Blond_Hair,"),
+        (["--set", "latent_dims=8"], "'latent_dims' latent_dim?"),
+        (["--set", "latent_dim"], "'latent_dim' key=value"),
+        (["--set", "latent_dim=-1"], "Recipe: latent_dim:"),
+        (["--data-option", "tran=100"], "synthfaces 'tran'"),
+        (["--data-dir", "somewhere"], "synthfaces somewhere"),
+        (["--set", "parts.encoder.options.width=x"], "parts.encoder.options TypeError"),
+        (["--device", "abacus"], "'abacus'"),
+        (["--set", "parts.encoder.use=convv"], "encoder 'convv' conv?"),
+        (["--set", "players.autoencoder.terms.klx=1"], "term 'klx' kl?"),
+        (["--steps", "4", "--epochs", "1"], "steps epochs"),
     ],
 )
 def test_impossible_requests_are_refused_in_one_line(
-    attredit: Any, tmp_path: Path, arguments: list[str], code: int, message: str
+    attredit: Any, tmp_path: Path, arguments: list[str], names: str
 ) -> None:
     target = tmp_path / "run"
     attribute = [] if "--attr" in arguments else ["--attr", "Smiling"]
     result = attredit("train", *attribute, *FACES, "--image-size", 32, "--run-dir", target, *arguments)
-    assert result.exit_code == code
+    assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
-    assert message in result.stderr
+    assert all(name in result.stderr for name in names.split()), result.stderr
     assert result.stderr.count("\n") == 1
     assert not target.exists()
 
@@ -102,7 +102,7 @@ def test_a_class_without_examples_is_refused(attredit: Any, tmp_path: Path) -> N
     one = ["--data-option", "train=1", "--image-size", 32, "--run-dir", tmp_path / "run"]
     result = attredit("train", "--attr", "Smiling", *one)
     assert result.exit_code == 2
-    assert "Error: Attribute Smiling has no example with value" in result.stderr
+    assert "Smiling" in result.stderr
     assert not (tmp_path / "run").exists()
 
 
@@ -113,8 +113,8 @@ def test_a_training_that_diverges_says_by_which_term_and_what_to_change(
     result = attredit(*train_arguments, *runaway, "--run-dir", tmp_path / "run")
     assert result.exit_code == 1
     error = result.stderr.splitlines()[-1]
-    assert error.startswith("Error: Training diverged: autoencoder/kl ran away")
-    assert "Lower players.autoencoder.optimizer.lr or players.autoencoder.terms.penalty.weight" in error
+    for name in ("autoencoder/kl", "players.autoencoder.optimizer.lr", "players.autoencoder.terms.penalty.weight"):
+        assert name in error
 
 
 def test_a_full_disk_is_an_error_after_which_the_run_goes_on_to_the_same_bytes(
@@ -137,7 +137,8 @@ def test_a_full_disk_is_an_error_after_which_the_run_goes_on_to_the_same_bytes(
     monkeypatch.undo()
     assert result.exit_code == 1
     last = result.stderr.splitlines()[-1]
-    assert last.startswith(f"Error: Cannot write {run / 'training.safetensors'}: No space left on device.")
+    assert str(run / "training.safetensors") in last
+    assert os.strerror(errno.ENOSPC) in last
     assert not list(run.glob(".*"))
     assert attredit("train", "--resume", run, "--device", "cpu").exit_code == 0
     for name in ("model.safetensors", "training.safetensors"):
@@ -148,7 +149,7 @@ def test_steps_that_are_done_already_cannot_be_asked_for(attredit: Any, run: Pat
     before = (run / "config.json").read_bytes()
     result = attredit("train", "--resume", run, "--steps", 5, "--device", "cpu")
     assert result.exit_code == 2
-    assert "has done 6 steps. Ask for as many --steps, or more." in result.stderr
+    assert re.search(r"\b6\b.*--steps", result.stderr)
     assert (run / "config.json").read_bytes() == before
 
 
@@ -162,7 +163,7 @@ def test_without_an_attribute_they_are_listed(attredit: Any) -> None:
 def test_a_run_directory_that_is_taken_is_refused(attredit: Any, train_arguments: list[str], run: Path) -> None:
     result = attredit(*train_arguments, "--steps", 2, "--run-dir", run)
     assert result.exit_code == 1
-    assert "already holds a run. Continue it with --resume" in result.stderr
+    assert re.search(rf"{run}\b.*--resume", result.stderr)
 
 
 def test_a_run_directory_that_cannot_be_made_is_an_error(
@@ -171,7 +172,7 @@ def test_a_run_directory_that_cannot_be_made_is_an_error(
     (tmp_path / "file").write_text("")
     result = attredit(*train_arguments, "--steps", 2, "--run-dir", tmp_path / "file" / "run")
     assert result.exit_code == 1
-    assert "Cannot create" in result.stderr
+    assert str(tmp_path / "file") in result.stderr
 
 
 def test_resume_goes_on_where_the_run_stopped(attredit: Any, run: Path, tmp_path: Path) -> None:
@@ -188,20 +189,19 @@ def test_resume_takes_no_other_option(attredit: Any, run: Path, option: tuple[st
     before = (run / "config.json").read_bytes()
     result = attredit("train", "--resume", run, *option)
     assert result.exit_code == 2
-    assert f"{option[0]} cannot be changed on resuming" in result.stderr
+    assert option[0] in result.stderr
     assert (run / "config.json").read_bytes() == before
 
 
 def test_resuming_nothing_is_an_error(attredit: Any, tmp_path: Path) -> None:
     result = attredit("train", "--resume", tmp_path / "nowhere")
     assert result.exit_code == 1
-    assert "is no run" in result.stderr
+    assert str(tmp_path / "nowhere") in result.stderr
 
 
-@pytest.mark.parametrize("saved, told", [(40, "last checkpoint is at step 40; continue with: attredit train --resume"),
-                                         (0, "No checkpoint of")])  # fmt: skip
+@pytest.mark.parametrize("saved", [40, 0])
 def test_an_interruption_tells_how_to_continue(
-    attredit: Any, run: Path, monkeypatch: pytest.MonkeyPatch, saved: int, told: str
+    attredit: Any, run: Path, monkeypatch: pytest.MonkeyPatch, saved: int
 ) -> None:
     from attredit.runs.directory import RunDirectory
 
@@ -216,7 +216,7 @@ def test_an_interruption_tells_how_to_continue(
     monkeypatch.setattr("attredit.launch.train", interrupted)
     result = attredit("train", "--attr", "Smiling")
     assert result.exit_code == 130
-    assert told in result.stderr
+    assert (f"attredit train --resume {run}" in result.stderr, "step 40" in result.stderr) == (bool(saved),) * 2
 
 
 def test_an_interruption_of_the_preparation_says_so(attredit: Any, monkeypatch: pytest.MonkeyPatch) -> None:

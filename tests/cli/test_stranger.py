@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from PIL import Image
 
 from attredit import load
 from attredit.errors import UsageError
-from attredit.evaluation import run as evaluation
+from attredit.evaluation import evaluate
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.plugin import registry
 
@@ -154,34 +153,31 @@ def test_predictions_and_the_mixed_request_have_names(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    "arguments, names",
     [
-        (["edit", "run", "photo.png", "--set", "colour=grene"], "'grene' is no value of colour. Did you mean green?"),
-        (["edit", "run", "photo.png", "--set", "colour=0.5"], "0.5 is no value of colour. Known: blue, green, red."),
-        (["edit", "run", "photo.png", "--set", "color=red"], "Unknown attribute 'color'. Did you mean colour?"),
-        (["sweep", "run", "photo.png", "--attr", "colour", "--values", "red, grene"], "'grene' is no value of colour."),
+        (["edit", "run", "photo.png", "--set", "colour=grene"], "'grene' colour green?"),
+        (["edit", "run", "photo.png", "--set", "colour=0.5"], "0.5 colour blue, green, red"),
+        (["edit", "run", "photo.png", "--set", "color=red"], "attribute 'color' colour?"),
+        (["sweep", "run", "photo.png", "--attr", "colour", "--values", "red, grene"], "'grene' colour"),
     ],
 )
-def test_what_a_categorical_attribute_cannot_be(attredit: Any, here: Path, arguments: list[str], message: str) -> None:
+def test_what_a_categorical_attribute_cannot_be(attredit: Any, here: Path, arguments: list[str], names: str) -> None:
     result = attredit(*arguments)
     assert result.exit_code == 2
-    assert message in result.stderr
+    assert all(name in result.stderr for name in names.split()), result.stderr
 
 
-def test_every_command_and_the_card_take_it(attredit: Any, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_and_the_card_take_it(attredit: Any, here: Path) -> None:
     assert "attredit edit run photo.png --set colour=blue" in (here / "run" / "README.md").read_text()
-    quick = functools.partial(evaluation.judge_of, settings=JudgeSettings(epochs=1, steps=5))
-    monkeypatch.setattr(evaluation, "judge_of", quick)
     for arguments in (
         ["sample", "run", "-n", 4, "--set", "colour=blue"], ["sweep", "run", "photo.png", "--attr", "large"],
         ["sweep", "run", "photo.png", "--attr", "colour"],
         ["sweep", "run", "photo.png", "--attr", "colour", "--values", "red"],
         ["show", "run"], ["report", "run"], ["train", "--resume", "run", "--steps", 151, "--device", "cpu"],
-        ["evaluate", "run", "--limit", 30, "--device", "cpu"],
     ):  # fmt: skip
         result = attredit(*arguments)
         assert result.exit_code == 0, (arguments, result.output)
-    figures = json.loads((here / "run" / "evaluation.json").read_text())["attributes"]["colour"]
+    figures = evaluate("run", limit=30, device="cpu", judge=JudgeSettings(width=4, steps=5)).attributes["colour"]
     assert {f"class_{colour}" for colour in COLOURS} <= set(figures)
 
 

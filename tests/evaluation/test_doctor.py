@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from attredit.cli.group import cli
 from attredit.evaluation import evaluate
+from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.result import Evaluation, JudgeFacts, Movement
 from attredit.evaluation.statistics import Estimate
 from attredit.files import read_metadata
@@ -26,6 +27,7 @@ from attredit.runs.directory import RunDirectory
 from attredit.training.players import build
 
 CHANCE = 0.6931
+JUDGE = JudgeSettings(width=8, epochs=1, steps=150)
 AUTOENCODER = "players.autoencoder"
 
 # Of the training images nineteen of twenty that smile are pale; of the test images half. One data set, so one judge.
@@ -111,7 +113,7 @@ def trained(tmp_path: Path) -> Train:
 
 def examined(run: RunDirectory) -> list[Finding]:
     """What is found after an evaluation."""
-    evaluate(run.path, device="cpu")
+    evaluate(run.path, device="cpu", judge=JUDGE)
     diagnosis = diagnose(run)
     assert diagnosis.unseen == ()
     return list(diagnosis.findings)

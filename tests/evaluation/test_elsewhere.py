@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import attredit.evaluation
 from attredit.attributes import Attribute, AttributeSchema
 from attredit.errors import DataError, DataWarning, RunError, UsageError
-from attredit.evaluation import Evaluation, evaluate
-from attredit.evaluation import judge as judging
+from attredit.evaluation import Evaluation
 from attredit.evaluation.elsewhere import Elsewhere, require_attributes
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.result import file_of
@@ -27,10 +27,7 @@ from attredit.report import write_report
 from attredit.report.card import write_card
 from attredit.runs.directory import RunDirectory
 
-
-@pytest.fixture(autouse=True)
-def quick_judges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "JudgeSettings", functools.partial(JudgeSettings, width=4, epochs=1, steps=5))
+evaluate = functools.partial(attredit.evaluation.evaluate, judge=JudgeSettings(width=4, epochs=1, steps=20))
 
 
 def collection(folder: Path, *columns: str, count: int = 120, seed: int = 0) -> Path:
@@ -79,7 +76,7 @@ def test_figures_of_another_collection_stand_beside_the_runs_own(run: RunDirecto
 def test_another_split_can_be_chosen(run: RunDirectory, tmp_path: Path) -> None:
     where = Elsewhere("folder", str(collection(tmp_path / "loose", "Smiling")))
     assert evaluate(run.path, split="train", device="cpu", elsewhere=where).images > 90
-    with pytest.raises(UsageError, match=r"has no split 'tset'.*test, train, valid"):
+    with pytest.raises(UsageError, match=r"split 'tset'.*test, train, valid"):
         evaluate(run.path, split="tset", device="cpu", elsewhere=where)
 
 

@@ -10,9 +10,8 @@ import pytest
 
 import attredit.evaluation
 from attredit.errors import PluginError, RunError, UsageError
-from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge, evaluate
+from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge
 from attredit.evaluation import identity as identifying
-from attredit.evaluation import judge as judging
 from attredit.evaluation.identity import IdentitySettings
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import plugin_metrics
@@ -24,10 +23,11 @@ from attredit.report.card import write_card
 from attredit.report.doctor import diagnose
 from attredit.runs.directory import RunDirectory
 
+evaluate = functools.partial(attredit.evaluation.evaluate, judge=JudgeSettings(width=4, epochs=1, steps=20))
+
 
 @pytest.fixture
-def run(request_for, monkeypatch):
-    monkeypatch.setattr(judging, "JudgeSettings", functools.partial(JudgeSettings, width=4, epochs=1, steps=5))
+def run(request_for):
     return RunDirectory(train(request_for(attributes=("Smiling", "Male"))))
 
 

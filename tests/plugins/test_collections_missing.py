@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from attredit import load
 from attredit.attributes import MISSING
 from attredit.data import Geometry, prepare, require_nothing_left_out
 from attredit.errors import DataError
-from attredit.evaluation import judge as judging
+from attredit.evaluation import evaluate
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.launch import train, trainer_of
 from attredit.request import Request
@@ -96,10 +95,7 @@ def test_the_same_through_load_dataset(folder: Path, tmp_path: Path) -> None:
         require_nothing_left_out(source)
 
 
-def test_from_the_command_line_to_the_figures(
-    folder: Path, tmp_path: Path, attredit_command: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(judging, "JudgeSettings", functools.partial(JudgeSettings, width=4, epochs=1, steps=20))
+def test_from_the_command_line_to_the_figures(folder: Path, tmp_path: Path, attredit_command: Any) -> None:
     run = tmp_path / "run"
     of, small = ["--dataset", f"folder:{folder}"], ["--image-size", 32, "--batch-size", 8, "--device", "cpu"]
     width = [f"--set={key}={value}" for key, value in WIDTH.items()]
@@ -114,7 +110,7 @@ def test_from_the_command_line_to_the_figures(
     assert f"without a label {missing['Hair']} of 60 images" in (run / "README.md").read_text()
     for line in RunDirectory(run).metrics():
         assert all(np.isfinite(value) for value in line.values())
-    attredit_command("evaluate", run, "--device", "cpu")
+    evaluate(run, device="cpu", judge=JudgeSettings(width=4, epochs=1, steps=20))
     attributes = json.loads((run / "evaluation.json").read_text())["attributes"]
     assert attributes["Left"]["edit_success"]["n"] == sum(bool(LEFT[i]) for i in TEST)
     assert attributes["Hair"]["edit_success"]["n"] == sum(bool(HAIR[i].strip()) for i in TEST)

@@ -13,7 +13,7 @@ from one_step import METHODS, narrow
 
 from attredit import load
 from attredit.errors import UsageError
-from attredit.evaluation import judge as judging
+from attredit.evaluation import evaluate
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.files import read_tensors
 from attredit.launch import resume, train
@@ -90,10 +90,9 @@ def test_builds_at_64_and_the_edit_follows_the_request(request_for: Any, method:
 
 
 @pytest.mark.parametrize("method", sorted(SHIPPED))
-def test_every_command(attredit_command: Any, request_for: Any, method: str, monkeypatch: Any, tmp_path: Path) -> None:
-    monkeypatch.setattr(judging, "JudgeSettings", functools.partial(JudgeSettings, width=4, epochs=1, steps=5))
+def test_every_command(attredit_command: Any, request_for: Any, method: str, tmp_path: Path) -> None:
     run = train(request_for(method=method, overrides=narrow(method, "default"), steps=2))
-    attredit_command("evaluate", run, "--limit", 20, "--device", "cpu")
+    evaluate(run, limit=20, device="cpu", judge=JudgeSettings(width=4, epochs=1, steps=5))
     assert "predictor" in attredit_command("show", run).stdout
     attredit_command("report", run)
     assert (run / "report.html").is_file()
