@@ -23,47 +23,56 @@ if TYPE_CHECKING:
     from attredit.editing.model import Model
     from attredit.errors import AttrEditError, DataError, DivergenceError, PluginError, RunError, UsageError
     from attredit.evaluation.metric import Metric
-    from attredit.launch import train
-    from attredit.networks import Code, Decoder, Discriminator, Encoder, Verdict
+    from attredit.evaluation.result import Evaluation
+    from attredit.launch import evaluate, resume, train
+    from attredit.networks import Code, Compositor, Decoder, Discriminator, Encoder, Verdict
     from attredit.plugin.hookspecs import hookimpl
     from attredit.plugin.registry import Registry, use_plugin
     from attredit.recipe import Optimizer, Part, Player, Recipe, Schedule, Term
+    from attredit.report.doctor import diagnose
     from attredit.request import Request
     from attredit.training.objectives import Factorizer
+    from attredit.training.observer import Observer
     from attredit.training.view import BatchView
 
 _HOME = {
+    "AttrEditError": "errors",
     "Attribute": "attributes",
     "AttributeSchema": "attributes",
-    "AttrEditError": "errors",
-    "DivergenceError": "errors",
-    "PluginError": "errors",
-    "UsageError": "errors",
-    "DataError": "errors",
-    "RunError": "errors",
     "BatchView": "training.view",
     "Code": "networks",
+    "Compositor": "networks",
+    "DataError": "errors",
     "DataSource": "data.source",
     "Decoder": "networks",
+    "diagnose": "report.doctor",
     "Discriminator": "networks",
+    "DivergenceError": "errors",
     "Editor": "editing.editor",
     "Encoder": "networks",
+    "evaluate": "launch",
+    "Evaluation": "evaluation.result",
     "Factorizer": "training.objectives",
+    "hookimpl": "plugin.hookspecs",
+    "load": "editing.editor",
     "Metric": "evaluation.metric",
     "Model": "editing.model",
+    "Observer": "training.observer",
     "Optimizer": "recipe",
     "Part": "recipe",
     "Player": "recipe",
+    "PluginError": "errors",
     "Recipe": "recipe",
     "Registry": "plugin.registry",
     "Request": "request",
+    "resume": "launch",
+    "RunError": "errors",
     "Schedule": "recipe",
     "Term": "recipe",
-    "Verdict": "networks",
-    "hookimpl": "plugin.hookspecs",
-    "load": "editing.editor",
     "train": "launch",
+    "UsageError": "errors",
     "use_plugin": "plugin.registry",
+    "Verdict": "networks",
 }
 
 __all__ = [
@@ -73,6 +82,7 @@ __all__ = [
     "AttributeSchema",
     "BatchView",
     "Code",
+    "Compositor",
     "DataError",
     "DataSource",
     "Decoder",
@@ -80,9 +90,11 @@ __all__ = [
     "DivergenceError",
     "Editor",
     "Encoder",
+    "Evaluation",
     "Factorizer",
     "Metric",
     "Model",
+    "Observer",
     "Optimizer",
     "Part",
     "Player",
@@ -96,8 +108,11 @@ __all__ = [
     "UsageError",
     "Verdict",
     "__version__",
+    "diagnose",
+    "evaluate",
     "hookimpl",
     "load",
+    "resume",
     "train",
     "use_plugin",
 ]

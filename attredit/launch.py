@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch.nn.functional as F
 
 from attredit.attributes import AttributeSchema
 from attredit.data import Geometry, Store, groups_of, missing_of, prevalence_of, require_classes
@@ -24,7 +26,7 @@ from attredit.progress import Progress
 from attredit.recipe import Recipe, resolve
 from attredit.request import Request
 from attredit.runs.config import DataFacts, Origin, RunConfig
-from attredit.runs.data import RESTORE, collection_of, moved
+from attredit.runs.data import RESTORE, moved, training_collection
 from attredit.runs.directory import RunDirectory
 from attredit.training.observer import Observer, watching
 from attredit.training.players import Built, build, components_of
@@ -34,6 +36,8 @@ from attredit.training.trainer import Trainer, share_of
 if TYPE_CHECKING:
     from accelerate import Accelerator
     from torch import Tensor
+
+    from attredit.evaluation.result import Evaluation
 
 # Networks that begin with images see this many of them, fewer if that would be more values (floats of 4 bytes).
 _BEGIN_WITH, _BEGIN_WITH_VALUES = 3000, 2**28
@@ -87,8 +91,8 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
     request = request.settled(registry)
     # Before what may fail on one machine alone: processes that are connected notice that another has gone.
     accelerator = accelerator_for(request.device, request.precision)
-    collection = request.collection(registry)
-    source, geometry = collection.source, collection.geometry
+    collection = request.replaced(image_size=recipe.detail * request.image_size).collection(registry)
+    source, geometry = collection.source, replace(collection.geometry, size=request.image_size)
     if accelerator.is_main_process:
         for observer in observers:
             observer.on_source(source)
@@ -96,7 +100,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
     if not request.attributes and len(names) > 1:
         raise UsageError("No attribute to edit.", f"Name one or more with --attr: {', '.join(names)}.")
     schema, balanced = source.schema.select(request.attributes or names), source.schema.select(request.balance).names
-    whole = geometry.crop != "box" and geometry.keeps(request.image_size, request.image_size)
+    whole = geometry.crop != "box" and geometry.keeps(geometry.size, geometry.size)
     if isinstance(source, CounterfactualSource) and not whole:
         raise UsageError(f"{request.dataset} draws squares to be seen whole.", f"Leave --crop {request.crop} out.")
     batch_size = request.batch_size or recipe.batch_size
@@ -105,7 +109,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
     built = _built(registry, recipe, schema, geometry, request.seed)
     with main_process_first(accelerator):
         store = collection.store("train", progress=progress)
-        built.initialize(_some(store))
+        built.initialize(_some(store, recipe.detail))
     require_same(_told(store), "training images", accelerator)
     agree(built.parts, accelerator)
     names = tuple(dict.fromkeys([*schema.names, *balanced]))
@@ -115,7 +119,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
         recipe=recipe,
         attributes=schema.attributes,
         channels=source.channels,
-        geometry=store.geometry,
+        geometry=replace(store.geometry, size=geometry.size),
         data=DataFacts(
             fingerprint=store.fingerprint,
             images=len(store),
@@ -160,7 +164,7 @@ def resume(
     run.check_plugins(registry, config)
     accelerator = accelerator_for(device, config.request.precision)
     with main_process_first(accelerator):
-        store = collection_of(registry, config).store("train", progress=progress)
+        store = training_collection(registry, config).store("train", progress=progress)
     require_same(_told(store), "training images", accelerator)
     # As many images, too: other versions of decoders may find others broken.
     if (store.fingerprint, len(store)) != (config.data.fingerprint, config.data.images):
@@ -179,6 +183,24 @@ def resume(
     return _finish(trainer, observers)
 
 
+def evaluate(run_dir: str | Path, **how: Any) -> Evaluation:
+    """Measure a run, as `attredit evaluate` does: its figures are written beside it, and into its model card.
+
+    Args:
+        run_dir: What `train` returned.
+        **how: Of `attredit.evaluation.evaluate`: split, limit, full, device, progress, data_dir, elsewhere.
+
+    Raises:
+        UsageError, DataError, RunError, PluginError: see there.
+    """
+    from attredit.evaluation.run import evaluate as measured
+    from attredit.report.card import write_card
+
+    found, run = measured(run_dir, **how), RunDirectory(run_dir)
+    write_card(run, run.config())
+    return found
+
+
 def _built(registry: Registry, recipe: Recipe, schema: AttributeSchema, geometry: Geometry, seed: int) -> Built:
     """Networks whose first weights are a function of the seed."""
     with seeded(seed):
@@ -190,13 +212,12 @@ def _told(store: Store) -> str:
     return f"{len(store):,} images ({store.fingerprint})"
 
 
-def _some(store: Store) -> Tensor:
+def _some(store: Store, detail: int) -> Tensor:
     """Images (N, C, H, W) for networks that begin with them: evenly spread, and no more than memory bears."""
-    import numpy as np
-
     most = min(_BEGIN_WITH, max(1, _BEGIN_WITH_VALUES // store.images[0].size))
     rows = np.unique(np.linspace(0, len(store) - 1, min(most, len(store))).astype(np.int64))
-    return store.batch(rows).float() / 255.0
+    images = store.batch(rows).float() / 255.0
+    return images if detail == 1 else F.avg_pool2d(images, detail)
 
 
 def _finish(trainer: Trainer, observers: Sequence[Observer]) -> Path:

@@ -24,7 +24,7 @@ from attredit.attributes import AttributeSchema
 from attredit.errors import PluginError
 from attredit.plugin.calling import call
 from attredit.plugin.registry import Registry
-from attredit.recipe import Part, Recipe
+from attredit.recipe import Recipe
 
 
 class Code(NamedTuple):
@@ -68,6 +68,10 @@ class Encoder(Protocol):
     `labels` (B, A) are for encoders that read the class (CVAE-GAN): true ones in training (predicted ones where they
     are missing), predicted ones in editing; None when the encoder itself is the recipe's predictor.
 
+    An encoder whose latent has parts says their widths in ``latent_parts``, by name and in order: "content", and any
+    attribute, whose part holds what only images with it have: which glasses. They sum to Z. Factorizers and probes read
+    the content; decoders the whole; an edit may take an attribute's part from another image.
+
     An encoder whose codes have skips says their channels in ``skip_channels``; a decoder that asks for an argument of
     that name is given them, or () where there are none.
     """
@@ -87,6 +91,25 @@ class Decoder(Protocol):
 
     def __call__(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor:
         """See the class."""
+
+
+class Compositor(Protocol):
+    """What the decoder changes, brought into an image's own pixels: a composite edit.
+
+    Differentiable, for images of any size.
+    """
+
+    def __call__(self, images: Tensor, before: Tensor, after: Tensor) -> Tensor:
+        """Blend.
+
+        Args:
+            images: (B, C, H, W) in [0, 1].
+            before: (B, c, h, w) decoded with the attributes that the images have.
+            after: (B, c, h, w) decoded with the wanted ones.
+
+        Returns:
+            (B, C, H, W) in [0, 1], equal to `images` where nothing is to change.
+        """
 
 
 class Discriminator(Protocol):
@@ -138,28 +161,24 @@ def build_parts(registry: Registry, recipe: Recipe, names: Iterable[str], sizes:
     """
     parts: dict[str, nn.Module] = {}
     for name in sorted(names, key=lambda name: name != "encoder"):
-        parts[name] = build_part(registry, name, recipe.parts[name], sizes)
+        parts[name] = build_part(registry, recipe, name, sizes)
         if name == "encoder":
             sizes = replace(sizes, skip_channels=tuple(getattr(parts[name], "skip_channels", ())))
     return parts
 
 
-def build_part(registry: Registry, name: str, part: Part, sizes: NetworkSizes) -> nn.Module:
+def build_part(registry: Registry, recipe: Recipe, name: str, sizes: NetworkSizes) -> nn.Module:
     """One network or strategy of a recipe.
 
     Raises:
         UsageError: an unknown component or option.
         PluginError: it is no torch module.
     """
-    component = registry.find(kind_of_part(name), part.use)
+    part = recipe.parts[name]
+    component = registry.find(recipe.kind_of(name), part.use)
     make = component.load()
     offered = {k: v for k, v in sizes.offered.items() if k in inspect.signature(make).parameters}
     module = call(make, f"parts.{name}.options", {**offered, **part.options})
     if not isinstance(module, nn.Module):
         raise PluginError(f"{component.kind} {component.id} is a {type(module).__name__}, not a torch.nn.Module.")
     return module
-
-
-def kind_of_part(name: str) -> str:
-    """The kind of component that a part of this name is; any unfamiliar name is a discriminator or classifier."""
-    return name if name in ("encoder", "decoder", "factorizer") else "discriminator"

@@ -29,11 +29,14 @@ class Part(_Frozen):
     """A network or strategy, by registered name.
 
     Attributes:
-        use: Registered encoder, decoder, discriminator or factorizer; ``plugin/name`` where several plugins have one.
+        use: Registered component; ``plugin/name`` where several plugins have one.
+        kind: Of what; when None, its name in the recipe says: encoder, decoder, factorizer, compositor, and else
+            discriminator, which classifiers are, too. A "network" has no contract but that of the terms that ask it.
         options: Keyword arguments of its constructor.
     """
 
     use: str
+    kind: Literal["encoder", "decoder", "discriminator", "factorizer", "compositor", "network"] | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -115,6 +118,9 @@ class Player(_Frozen):
         optimizer: How it follows the gradient.
         clip: Largest norm of its whole gradient; None for no clipping.
         repeats: Updates a step; all but the first reuse the step's tensors, detached.
+        fresh: Repeats draw noise anew, so that each sees other samples and reconstructions of the same images.
+        every: It plays at each step of this many only: a critic of five steps for one of the generator is a generator
+            with ``every=5``.
         start: The step at which it joins.
     """
 
@@ -123,7 +129,13 @@ class Player(_Frozen):
     optimizer: Optimizer = Optimizer()
     clip: float | None = Field(default=None, gt=0)
     repeats: int = Field(default=1, ge=1)
+    fresh: bool = False
+    every: int = Field(default=1, ge=1)
     start: int = Field(default=0, ge=0)
+
+    def plays(self, step: int) -> bool:
+        """Whether it has a turn at a step."""
+        return step >= self.start and (step + 1) % self.every == 0
 
     @field_validator("terms", mode="before")
     @classmethod
@@ -150,6 +162,10 @@ class Recipe(_Frozen):
         prior: Distribution of the latent that samples are drawn from; None where there is none.
         decode_with: Labels the decoder sees in training: the true ones, or the predicted ones (Algorithm 1).
         edit_from: Edits start from the latent's mean, or from a sample of it.
+        styles: Of a latent with parts for attributes (see `attredit.Encoder`): what those of a changed attribute are
+            in training's edits: the image's own, samples of the prior, or those of other images of the batch.
+        detail: How many times finer the images of ``view.full`` are than those that networks see.
+        keeps: Further parts that are saved with the model.
         batch_size: Images a step, over all processes.
         steps: Default length of training.
         ema: Decay of an exponential moving average of the weights, which is then what editing uses; None for none.
@@ -164,6 +180,9 @@ class Recipe(_Frozen):
     prior: Literal["normal"] | None = "normal"
     decode_with: Literal["true", "predicted"] = "true"
     edit_from: Literal["mean", "sample"] = "mean"
+    styles: Literal["own", "prior", "batch"] = "own"
+    detail: int = Field(default=1, ge=1)
+    keeps: tuple[str, ...] = ()
     batch_size: int = Field(default=32, gt=0)
     steps: int = Field(default=2000, gt=0)
     ema: float | None = Field(default=None, gt=0, lt=1)
@@ -176,7 +195,13 @@ class Recipe(_Frozen):
     @property
     def edits_with(self) -> tuple[str, ...]:
         """Parts that editing needs, and that model.safetensors holds."""
-        return tuple(dict.fromkeys(("encoder", "decoder", self.predictor)))
+        blend = ("compositor",) if "compositor" in self.parts else ()
+        return tuple(dict.fromkeys(("encoder", "decoder", self.predictor, *blend, *self.keeps)))
+
+    def kind_of(self, name: str) -> str:
+        """The kind of component that a part is."""
+        kind = self.parts[name].kind if name in self.parts else None
+        return kind or (name if name in ("encoder", "decoder", "factorizer", "compositor") else "discriminator")
 
     def overridden(self, overrides: Mapping[str, Any]) -> Recipe:
         """This recipe with dotted keys replaced, such as ``{"players.autoencoder.terms.aux": 0}``; None leaves out.

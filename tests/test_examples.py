@@ -29,6 +29,7 @@ EXPECTED: dict[str, tuple[str, dict[str, tuple[int, int]]]] = {
     ),
     "csv_dataset": (r"Square 110, to which a ring was added", {"ring.png": (40, 40)}),
     "custom_term": (r"step 20: edges 0\.\d+\nstep 40: edges 0\.\d+\nstep 60: edges 0\.\d+\n", {}),
+    "critic": (r'"critic/critic": -?[\d.]+', {}),
     "custom_metric": (r"sharpness \d\.\d+ beside mse 0\.\d+", {}),
 }
 

@@ -32,7 +32,6 @@ def command(
     The figures are also written to RUN/evaluation.json and into its model card; those of another data set to a file of
     their own, RUN/evaluation-NAME.json.
     """
-    from attredit.report.card import write_card
     from attredit.runs.directory import RunDirectory
 
     if data_options and dataset is None:
@@ -40,17 +39,16 @@ def command(
             "--data-option is of another data set: the run's own has those it was trained with.", "Add --dataset."
         )
     directory = RunDirectory(run)
-    config = directory.config()  # an error about the run comes before the imports that take seconds
-    from attredit.evaluation import evaluate
+    directory.config()  # an error about the run comes before the imports that take seconds
     from attredit.evaluation.elsewhere import Elsewhere
     from attredit.evaluation.result import file_of
+    from attredit.launch import evaluate
 
     where: dict[str, Any] = {"data_dir": data_dir}
     if dataset is not None:
         where = {"elsewhere": Elsewhere(dataset, data_dir, nested(data_options))}
     with progress(unit="") as report:
         found = evaluate(run, progress=report, **where, **how)
-    write_card(directory, config)
     if as_json:
         say(json.dumps(found.to_json(), indent=2))
     else:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from attredit.data.frames import Frame
 from attredit.data.geometry import extended
 from attredit.editing.placing import Placing, Size, Upright, placing
+from attredit.networks import Compositor
 
 # Found on drawn faces at 64x64; lengths are in pixels there and scale with the image size.
 GAIN = 10.0
@@ -81,7 +82,17 @@ def blend_batch(images: Tensor, before: Tensor, after: Tensor) -> Tensor:
     return _blend(images, before, after, Upright(_size(images)))
 
 
-def blend(original: np.ndarray, before: np.ndarray, after: np.ndarray, frame: Frame) -> np.ndarray:
+class Blend(nn.Module):
+    """`blend_batch`, for images of any size, as the compositor of a recipe; it has no weights."""
+
+    def forward(self, images: Tensor, before: Tensor, after: Tensor) -> Tensor:
+        """See `attredit.Compositor`."""
+        return _blend(images, before, after, Upright(_size(images)))
+
+
+def blend(
+    original: np.ndarray, before: np.ndarray, after: np.ndarray, frame: Frame, compositor: Compositor | None = None
+) -> np.ndarray:
     """A composite edit at the original's full resolution.
 
     Args:
@@ -89,6 +100,7 @@ def blend(original: np.ndarray, before: np.ndarray, after: np.ndarray, frame: Fr
         before: (h, w, c) the decoder's image with the predicted attributes.
         after: (h, w, c) the decoder's image with the wanted ones.
         frame: The square of `original` that the decoder saw.
+        compositor: What blends; the one without weights when None.
 
     Returns:
         (H, W, C) float; equal to `original` where the mask is zero and outside the frame.
@@ -97,7 +109,8 @@ def blend(original: np.ndarray, before: np.ndarray, after: np.ndarray, frame: Fr
     # What the decoder saw beyond the image is the repeated edge.
     images, old, new = (_batch(a) for a in (extended(original, frame.hull), before, after))
     place = placing(frame._replace(x=frame.x - left, y=frame.y - top), _size(images))
-    blended = _blend(images, old, new, place)[0].permute(1, 2, 0).numpy()
+    edited = _blend(images, old, new, place) if compositor is None else _composed(images, old, new, place, compositor)
+    blended = edited[0].permute(1, 2, 0).numpy()
     first, upper = max(0, left), max(0, top)
     last, lower = max(first, min(right, width)), max(upper, min(bottom, height))
     result = original.copy()
@@ -117,6 +130,16 @@ def _blend(images: Tensor, before: Tensor, after: Tensor, place: Placing) -> Ten
     if small is not images:
         blended = blended - place.to_picture(changed) * (images - place.to_picture(small))
     return torch.where(place.to_picture(mask) > 0, blended.clamp(0.0, 1.0), images)
+
+
+def _composed(images: Tensor, before: Tensor, after: Tensor, place: Placing, compositor: Compositor) -> Tensor:
+    """What a compositor changes of the square that the decoder saw, in the picture's own pixels."""
+    device, side = before.device, max(_size(before)[0], min(_size(images)))
+    upright = place.to_decoder(images, (side, side))
+    with torch.inference_mode():
+        change = compositor(upright.to(device), before, after).to(images.device) - upright
+    change = place.to_picture(change)
+    return torch.where(change == 0, images, (images + change).clamp(0.0, 1.0))
 
 
 def _size(images: Tensor) -> Size:

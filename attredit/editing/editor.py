@@ -100,6 +100,7 @@ class Editor:
         *,
         box: Any = None,
         strength: float = 1.0,
+        like: Any = None,
         mode: Mode = "composite",
         output: Output = "pil",
         **attributes: Any,
@@ -112,6 +113,8 @@ class Editor:
                 Binary values may lie between 0 and 1, and beyond.
             box: See the class.
             strength: How far to go from the predicted value to the wanted one; 0 changes nothing, 1 all, 2 exaggerates.
+            like: An image whose kind of the changed attributes is taken over: its glasses. For models whose latent has
+                parts for attributes.
             mode: "composite" keeps the image's own pixels and resolution outside the edited region; "decoded" is the
                 paper's: the decoder's output, at the model's resolution.
             output: "pil", "numpy" or "tensor".
@@ -122,7 +125,7 @@ class Editor:
                 has to be found, and OpenCV is not installed.
             DataError: a file that is no image, a box outside its image, or no face is found.
         """
-        edited, many = self._edited(images, box, [{**(changes or {}), **attributes}], mode, strength)
+        edited, many = self._edited(images, box, [{**(changes or {}), **attributes}], mode, strength, like)
         return write([one for [one] in edited], many, output)
 
     def sweep(
@@ -212,7 +215,13 @@ class Editor:
     # --- how it is done ---------------------------------------------------------------------------------------------
 
     def _edited(
-        self, images: Any, box: Any, requests: Sequence[Mapping[str, Any]], mode: Mode, strength: float = 1.0
+        self,
+        images: Any,
+        box: Any,
+        requests: Sequence[Mapping[str, Any]],
+        mode: Mode,
+        strength: float = 1.0,
+        like: Any = None,
     ) -> tuple[list[list[Picture]], bool]:
         """Of each picture an edit for every request, and whether there were many; nothing is computed twice.
 
@@ -225,10 +234,13 @@ class Editor:
         if not math.isfinite(strength):
             raise UsageError(f"A strength of {strength} is none.", "0 changes nothing, 1 goes all the way.")
         (pictures, many), edited = self._read(images, box), list[list[Picture]]()
+        other = None if like is None else self._tensor(self._read(like, None)[0])
         for chunk in _chunks(pictures):
             with torch.inference_mode():
                 code = self.model.encode(self._tensor(chunk))
-                new = [_arrays(self.model.decode(code, changes, strength=strength)) for changes in requests]
+                own = None if other is None else self.model.encode(other)
+                decoded = (self.model.decode(code, changes, strength=strength, like=own) for changes in requests)
+                new = [_arrays(images) for images in decoded]
                 old = _arrays(self.model.decode(code)) if mode == "composite" else None
             for i, picture in enumerate(chunk):
                 if old is None:
@@ -251,7 +263,8 @@ class Editor:
     def _blend(self, picture: Picture, before: np.ndarray, after: np.ndarray) -> Picture:
         """The decoded change within the picture's own pixels, at its own resolution."""
         height, width, _ = picture.pixels.shape
-        whole = blend(picture.seen, before, after, self.geometry.frame(width, height, picture.box))
+        frame = self.geometry.frame(width, height, picture.box)
+        whole = blend(picture.seen, before, after, frame, self.model.compositor)
         return Picture(as_dtype(under(picture, whole), picture.pixels), picture.alpha)
 
 

@@ -5,7 +5,7 @@ The same in training, where a `BatchView` asks it, and in editing, where an `Edi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -33,7 +33,14 @@ class Model(nn.Module):
         prior: Distribution of the latent; None where there is none to decode from.
         decode_with: Whether the decoder is told "true" labels in training, hard ones, or "predicted" probabilities.
         edit_from: Edits start from the latent's "mean", or from a "sample" of it.
+        styles: See `attredit.Recipe`.
         seed: Of that sample.
+
+    Attributes:
+        slices: Where the parts of the latent lie, by name; empty where it has none.
+
+    Raises:
+        UsageError: the encoder's parts of the latent are no content and attributes, or do not sum to Z.
     """
 
     def __init__(
@@ -46,12 +53,16 @@ class Model(nn.Module):
         prior: str | None = "normal",
         decode_with: str = "true",
         edit_from: str = "mean",
+        styles: str = "own",
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.parts = nn.ModuleDict(dict(parts))
         self.schema, self.latent_dim, self.predictor, self.prior = schema, latent_dim, predictor, prior
-        self.decode_with, self.edit_from, self.seed = decode_with, edit_from, seed
+        self.decode_with, self.edit_from, self.styles, self.seed = decode_with, edit_from, styles, seed
+        self.slices = _slices(
+            getattr(self.parts["encoder"] if "encoder" in self.parts else None, "latent_parts", {}), schema, latent_dim
+        )
 
     @classmethod
     def of(cls, recipe: Recipe, parts: Mapping[str, nn.Module], schema: AttributeSchema, seed: int = 0) -> Model:
@@ -64,6 +75,7 @@ class Model(nn.Module):
             prior=recipe.prior,
             decode_with=recipe.decode_with,
             edit_from=recipe.edit_from,
+            styles=recipe.styles,
             seed=seed,
         )
 
@@ -87,7 +99,13 @@ class Model(nn.Module):
         return code._replace(attrs=attrs, labels=labels, z=sampled(code, eps))
 
     def decode(
-        self, code: Code, changes: Mapping[str, Any] | None = None, *, strength: float = 1.0, **attributes: Any
+        self,
+        code: Code,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        strength: float = 1.0,
+        like: Code | None = None,
+        **attributes: Any,
     ) -> Tensor:
         """A code's images (B, C, H, W) in [0, 1]: ``decode(code)`` reconstructs, ``decode(code, Smiling=1)`` edits.
 
@@ -95,13 +113,39 @@ class Model(nn.Module):
             code: As `encode` gives it; or any with `z` and `labels`.
             changes: Attributes and wanted values, as `AttributeSchema.wanted` reads them; or keyword arguments.
             strength: How far to go from the code's labels to the wanted ones.
+            like: Of other images, whose parts of the latent the changed attributes take: which glasses.
             **attributes: See `changes`.
 
         Raises:
-            UsageError: an unknown attribute or value.
+            UsageError: an unknown attribute or value; or `like`, and the latent has no part for a changed attribute.
         """
+        asked = {**(changes or {}), **attributes}
         assert code.z is not None
-        return self.draw(code.z, self.changed(code, {**(changes or {}), **attributes}, strength), code)
+        z = code.z if like is None else self.taken_over(code.z, like, asked)
+        return self.draw(z, self.changed(code, asked, strength), code)
+
+    def taken_over(self, z: Tensor, like: Code, names: Iterable[str]) -> Tensor:
+        """(B, Z) latents whose parts of some attributes are those of other codes.
+
+        Raises:
+            UsageError: the latent has no part for one of them.
+        """
+        assert like.z is not None
+        z = z.clone()
+        for name in names:
+            if name not in self.slices:
+                raise UsageError(f"This model's latent has no part for {name}.", "Leave out what it shall be like.")
+            z[:, self.slices[name]] = like.z[:, self.slices[name]]
+        return z
+
+    def content(self, code: Code) -> Code:
+        """The code without what the parts of attributes hold: what factorizers and probes read."""
+        where = self.slices.get("content")
+        if where is None:
+            return code
+        mean, logvar, z = (None if t is None else t[:, where] for t in (code.mean, code.logvar, code.z))
+        assert mean is not None
+        return code._replace(mean=mean, logvar=logvar, z=z)
 
     def changed(self, code: Code, changes: Mapping[str, Any], strength: float = 1.0) -> Tensor:
         """(B, A) the code's labels, moved towards wanted ones.
@@ -117,9 +161,24 @@ class Model(nn.Module):
         logits: Tensor = self.ask("decoder", z, attrs, code)
         return logits.sigmoid()
 
-    def composite(self, images: Tensor, before: Tensor, after: Tensor) -> Tensor:
-        """Decoded edits blended into images of the model's own size, all (B, C, H, W); see `composite.py`."""
-        return blend_batch(images.to(self.device), before, after)
+    @property
+    def compositor(self) -> nn.Module | None:
+        """What blends edits into images; None for the one without weights."""
+        return dict(self.parts.items()).get("compositor")
+
+    def composite(self, images: Tensor, before: Tensor, after: Tensor, ask: Ask | None = None) -> Tensor:
+        """Decoded edits blended into images (B, C, H, W): by the part "compositor", or as `composite.py` does.
+
+        Args:
+            images: Of any size.
+            before: Decoded with the attributes that they have.
+            after: Decoded with the wanted ones.
+            ask: See `Ask`.
+        """
+        if "compositor" not in self.parts:
+            return blend_batch(images.to(self.device), before, after)
+        blended: Tensor = (ask or self.ask)("compositor", images.to(self.device), before, after)
+        return blended
 
     def probabilities(self, code: Code) -> Tensor:
         """(B, A) what is predicted of the code's images."""
@@ -157,6 +216,23 @@ class Model(nn.Module):
         """(B, A) logits to what networks are told: as hard or soft as in training."""
         soft = self.schema.probabilities(attrs)
         return soft if self.decode_with == "predicted" else self.schema.encode(self.schema.decode(soft))
+
+
+def _slices(widths: Mapping[str, int], schema: AttributeSchema, latent_dim: int) -> dict[str, slice]:
+    """Where parts of the latent lie, one after the other."""
+    found, end = {}, 0
+    for name, width in widths.items():
+        if name != "content" and name not in schema.names:
+            hint = f"Parts are the content, and {', '.join(schema.names)}."
+            raise UsageError(f"The encoder's latent has a part {name!r}, which is no attribute.", hint)
+        found[name] = slice(end, end + width)
+        end += width
+    if found and ("content" not in found or end != latent_dim):
+        raise UsageError(
+            f"The encoder's parts of the latent have {end} numbers in all, a content among them or not.",
+            f"Let them be {latent_dim}, with a content.",
+        )
+    return found
 
 
 def sampled(code: Code, eps: Tensor | None) -> Tensor:

@@ -72,7 +72,8 @@ def training_codes(editor: Editor, store: Store, tell: Callable[[int, int], None
     """Codes of up to 8,000 training images, evenly spread, and the rows that they are of."""
     rows, codes = spread(len(store), MOST), []
     for start in range(0, len(rows), CHUNK):
-        codes.append(Codes.of(editor.model.encode(as_images(store, rows[start : start + CHUNK]))))
+        code = editor.model.encode(as_images(store, rows[start : start + CHUNK]))
+        codes.append(Codes.of(editor.model.content(code)))
         tell(min(start + CHUNK, len(rows)), len(rows))
     return Codes.joined(codes), rows
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from attredit.attributes import MISSING
 from attredit.data.source import CounterfactualSource
-from attredit.errors import PluginError
 from attredit.evaluation.axes import LPIPS, NOT_ASKED, REPEATED, Axes
 from attredit.evaluation.codes import Codes, training_codes
 from attredit.evaluation.counterfactual import NAMES, ON_NAMES, Counterfactuals
@@ -83,49 +82,57 @@ def measure(editor: Editor, data: EvaluationData, progress: StagedProgress) -> M
 
 
 def plugin_metrics(
-    components: list[Component],
-    editor: Editor,
-    data: EvaluationData,
-    progress: StagedProgress,
-    taken: Collection[str] = (),
-) -> tuple[dict[str, Estimate], dict[str, str]]:
-    """Metrics that plugins registered: figures without intervals, and reasons for those that are no finite number.
+    components: list[Component], editor: Editor, data: EvaluationData, progress: StagedProgress, found: Measured
+) -> dict[str, Estimate]:
+    """Metrics that plugins registered. What one gives of every image joins the table, with intervals and comparisons.
+
+    A metric that fails, and a figure that is no finite number, are left out with their reason; the others go on.
 
     Args:
         components: The metrics.
         editor: The model.
         data: What to evaluate it on.
         progress: Told of (stage, done, total).
-        taken: Names that are given already.
+        found: What was measured already; it is added to.
 
-    Raises:
-        PluginError: a metric fails, or gives a name that another one gave.
+    Returns:
+        The figures that are one number, without intervals.
     """
     figures: dict[str, Estimate] = {}
-    reasons: dict[str, str] = {}
     for done, component in enumerate(components):
-        for name, value in _called(component, editor, data).items():
-            if name in taken or name in figures or name in reasons:
-                raise PluginError(f"metric {component.id} gives {name!r}, which another metric gives too.")
-            if math.isfinite(value):
-                figures[name] = Estimate(value, None, None, len(data))
+        try:
+            given = numbers_of(component.load()(editor, data), len(data))
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            found.reasons[component.name] = f"Metric {component.id} fails: {reason}. Tell the authors of its plugin."
+            given = {}
+        for name, values in given.items():
+            if name in found.names or name in figures:
+                said = f"Metric {component.id} gives {name!r}, which another one gives, too."
+                found.reasons.setdefault(component.name, said)
+            elif not np.isfinite(values).any():
+                found.reasons[name] = f"Metric {component.id} gives {np.ravel(values)[0]}."
+            elif values.ndim:
+                found.table.put(name, None, np.arange(len(data)), values)
             else:
-                reasons[name] = f"Metric {component.id} gives {value}."
+                figures[name] = Estimate(float(values), None, None, len(data))
         progress("metrics of plugins", done + 1, len(components))
-    return figures, reasons
+    return figures
 
 
-def _called(component: Component, editor: Editor, data: EvaluationData) -> dict[str, float]:
-    """What a plugin's metric says; whatever goes wrong in it is the plugin's error."""
-    metric = component.load()
-    try:
-        given: Mapping[str, float] = metric(editor, data)
-        return {str(name): float(value) for name, value in given.items()}
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise PluginError(
-            f"metric {component.id} fails: {reason}.", f"Tell the authors of {component.plugin}."
-        ) from error
+def numbers_of(given: Mapping[str, Any], n: int) -> dict[str, np.ndarray]:
+    """What a plugin's metric gave: by name a number (), or one for each of the N images (N,).
+
+    Raises:
+        ValueError: it is neither.
+    """
+    found = {}
+    for name, value in given.items():
+        array = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value, np.float64)
+        if array.shape not in ((), (n,)):
+            raise ValueError(f"{name} has shape {array.shape}; it is one number, or one for each of {n} images")
+        found[str(name)] = array
+    return found
 
 
 def _images(editor: Editor, data: EvaluationData, found: Measured, progress: StagedProgress) -> Codes:
@@ -164,7 +171,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Sta
             counted = (seen.judged.agreed != MISSING) & (seen.labels != MISSING)
             right += ((seen.judged.agreed == seen.labels) & counted).sum(0).cpu()
             agreed += counted.sum(0).cpu()
-            codes.append(Codes.of(seen.code))
+            codes.append(Codes.of(editor.model.content(seen.code)))
             progress("edits", where.stop, len(data))
         axes.score(found.table, found.cells)
         found.reasons.update({**realism.score(found.table), **regions.score(found.table)})

@@ -81,7 +81,7 @@ def evaluate(
         DataError: the data are not where they should be, or another collection lacks what the run edits.
         RunError: the run cannot be read, its data changed, or the judge in the cache or Inception's file is damaged.
         UsageError: an unknown split or device, or a limit below 1.
-        PluginError: a part's plugin is missing, or a plugin's metric fails.
+        PluginError: a part's plugin is missing.
     """
     run, registry, where = RunDirectory(run_dir), installed(), device_of(device)
     config, tell = run.config(), progress or _silent
@@ -94,8 +94,8 @@ def evaluate(
         on = opened(registry, elsewhere, config.schema_, config.geometry)
     data = _data(on, split, limit, full, where, tell, judge)
     found = measure(editor, data, tell)
-    figures, reasons = plugin_metrics(registry.components("metric"), editor, data, tell, found.names)
-    evaluation = _assembled(run, config, on, data, found, figures, reasons)
+    figures = plugin_metrics(registry.components("metric"), editor, data, tell, found)
+    evaluation = _assembled(run, config, on, data, found, figures)
     write_values(run, evaluation, {**found.table.figures, **found.cells.figures})
     evaluation.write(run)
     return evaluation
@@ -153,7 +153,6 @@ def _assembled(
     data: EvaluationData,
     found: Measured,
     figures: dict[str, Estimate],
-    reasons: dict[str, str],
 ) -> Evaluation:
     """Everything that was found, and where it came from."""
     _, metadata = read_tensors(run.model_file)
@@ -167,7 +166,7 @@ def _assembled(
         attributes=found.table.attributes(config.schema_.names),
         off_target_matrix=matrix(config.schema_, data.schema, data.train, found.cells),
         effectiveness_matrix=effects(config.schema_, data.schema, found.cells),
-        not_measured={**found.reasons, **reasons},
+        not_measured=found.reasons,
         data={"name": on.collection.name, "fingerprint": fingerprint, **_called(run, on, fingerprint)},
         run={
             "method": config.request.method,

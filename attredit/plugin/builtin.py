@@ -28,6 +28,12 @@ def register_terms(register: Register) -> None:
 
 
 @hookimpl
+def register_compositors(register: Register) -> None:
+    """How edits are blended where a recipe has no other."""
+    register("blend", "attredit.editing.composite:Blend", summary="a soft mask, colours fitted, two bands; no weights")
+
+
+@hookimpl
 def register_datasets(register: Register) -> None:
     """What plugins are checked on."""
     register(

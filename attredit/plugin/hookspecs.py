@@ -105,6 +105,36 @@ def register_factorizers(register: Register) -> None:
 
 
 @hookspec
+def register_compositors(register: Register) -> None:
+    """Networks ``(images, before, after) -> composite edits``, built as `attredit.Compositor`.
+
+    The part of the name "compositor" is one; without it, edits are blended as ``core/blend`` does.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_compositors(register):
+            register("hard", "my_package.compositor:HardEdges", summary="the decoder's pixels wherever they differ")
+        ```
+    """
+
+
+@hookspec
+def register_networks(register: Register) -> None:
+    """Networks without a contract: what they are asked is the business of the terms that ask them (``view.ask``).
+
+    A part is one if it says so: ``Part(use="critic", kind="network")``.
+
+    Example:
+        ```python
+        @hookimpl
+        def register_networks(register):
+            register("critic", "my_package.networks:PairCritic", summary="whether two images are of one person")
+        ```
+    """
+
+
+@hookspec
 def register_terms(register: Register) -> None:
     """Loss terms ``(view) -> scalar``, functions or modules: `attredit.training.objectives.TermFunction`.
 

@@ -19,7 +19,9 @@ from attredit.plugin.files import is_file_version
 from attredit.plugin.isolation import isolated
 from attredit.version import API, __version__
 
-KINDS = ("encoder", "decoder", "discriminator", "factorizer", "term", "metric", "dataset", "method")
+KINDS = (
+    "encoder", "decoder", "discriminator", "factorizer", "compositor", "network", "term", "metric", "dataset", "method",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ def write_samples(run: RunDirectory, store: Store) -> None:
     Raises:
         RunError: the run cannot be read, or the picture not be written.
     """
+    import torch.nn.functional as F
+
     from attredit.editing.editor import load
     from attredit.files import read_tensors
     from attredit.report.encoding import write_image
@@ -34,8 +36,10 @@ def write_samples(run: RunDirectory, store: Store) -> None:
     from attredit.report.grid import grid
 
     _, metadata = read_tensors(run.model_file)
-    images = store.batch(np.arange(min(_SAMPLES, len(store)))).float() / 255.0
-    headings, columns = sample_columns(load(run.path), images)
+    editor, images = load(run.path), store.batch(np.arange(min(_SAMPLES, len(store)))).float() / 255.0
+    # A model may be trained on finer images than it sees.
+    images = F.adaptive_avg_pool2d(images, editor.geometry.size)
+    headings, columns = sample_columns(editor, images)
     rows = [[column[i] for column in columns] for i in range(len(images))]
     write_image(grid(rows, columns=headings), run.samples / f"step-{metadata['step']:06d}.png")
 

@@ -27,6 +27,15 @@ def moved(registry: Registry, config: RunConfig, data_dir: str | os.PathLike[str
     return config.model_copy(update={"request": config.request.model_copy(update=changes)})
 
 
+def training_collection(registry: Registry, config: RunConfig) -> Collection:
+    """The images that a run is trained on: finer than the model's, where its recipe wants `detail`.
+
+    Raises:
+        DataError: they are not where they should be.
+    """
+    return collection_of(registry, config, config.recipe.detail)
+
+
 def own_collection(registry: Registry, run: RunDirectory, config: RunConfig) -> Collection:
     """The images of a run, if they are those that it was trained on: their fingerprint has no paths.
 
@@ -35,7 +44,7 @@ def own_collection(registry: Registry, run: RunDirectory, config: RunConfig) -> 
         RunError: they are others.
     """
     collection = collection_of(registry, config)
-    if collection.fingerprint("train") != config.data.fingerprint:
+    if training_collection(registry, config).fingerprint("train") != config.data.fingerprint:
         place = config.request.data_dir
         where = "" if place is None else f" in {place}"
         raise RunError(
@@ -44,8 +53,8 @@ def own_collection(registry: Registry, run: RunDirectory, config: RunConfig) -> 
     return collection
 
 
-def collection_of(registry: Registry, config: RunConfig) -> Collection:
-    """The images of a run.
+def collection_of(registry: Registry, config: RunConfig, detail: int = 1) -> Collection:
+    """The images of a run, as many times as fine as the model's.
 
     Raises:
         DataError: they are not where they should be.
@@ -54,5 +63,6 @@ def collection_of(registry: Registry, config: RunConfig) -> Collection:
     if request.data_dir is not None and not Path(request.data_dir).exists():
         raise DataError(f"The run's data are not in {request.data_dir}.", "Say with --data-dir where they lie now.")
     # What was left out with a warning was settled when the run was started.
-    collection = request.model_copy(update={"strict": False}).collection(registry)
-    return replace(collection, geometry=config.geometry)
+    seen = {"strict": False, "image_size": detail * config.image_size}
+    collection = request.model_copy(update=seen).collection(registry)
+    return replace(collection, geometry=replace(config.geometry, size=collection.geometry.size))

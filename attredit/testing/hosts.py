@@ -15,7 +15,6 @@ import torch
 
 from attredit.errors import UsageError
 from attredit.launch import trainer_of
-from attredit.networks import kind_of_part
 from attredit.plugin.registry import Registry
 from attredit.recipe import Recipe, resolve
 from attredit.request import Request
@@ -186,7 +185,7 @@ def _with_part(subject: Subject, method: str, presets: Mapping[str, Recipe]) -> 
     """The default preset, once for each part that the component can be."""
     it, recipe = subject.it, presets.get("default", Recipe())
     for name, part in recipe.parts.items():
-        if kind_of_part(name) != it.kind:
+        if recipe.kind_of(name) != it.kind:
             continue
         if subject.registry.find(it.kind, part.use) == it:
             yield Host(method, role=name)

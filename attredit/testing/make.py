@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from attredit.attributes import Attribute, AttributeSchema
 from attredit.devices import seeded
 from attredit.errors import AttrEditError, UsageError
-from attredit.networks import Code, NetworkSizes, build_part, kind_of_part
+from attredit.networks import Code, NetworkSizes, build_part
 from attredit.plugin.registry import Component, Registry
 from attredit.recipe import Part, Recipe, presets_of, resolve
 from attredit.testing.report import Broken
@@ -48,12 +48,12 @@ def built(subject: Subject, component: Component, of: NetworkSizes, seed: int = 
     Raises:
         UsageError: it cannot be built for this geometry.
     """
-    part = Part(use=component.id, options=options_of(subject, component))
+    part = Part(use=component.id, kind=component.kind, options=options_of(subject, component))
     if component.kind == "decoder" and (encoder := mate(subject, component)) is not None:
         skips: Any = built(subject, encoder, of).skip_channels
         of = replace(of, skip_channels=tuple(skips))
     with seeded(seed):
-        return build_part(subject.registry, component.kind, part, of)
+        return build_part(subject.registry, Recipe(parts={"it": part}), "it", of)
 
 
 def mate(subject: Subject, decoder: Component) -> Component | None:
@@ -85,7 +85,7 @@ def options_of(subject: Subject, component: Component) -> dict[str, Any]:
     needed = {p.name for p in parameters if p.default is p.empty and p.kind is p.KEYWORD_ONLY} - offered
     for _, _, recipe in recipes(subject) if needed else ():
         for name, part in recipe.parts.items():
-            if subject.registry.find(kind_of_part(name), part.use) == component and needed <= set(part.options):
+            if subject.registry.find(recipe.kind_of(name), part.use) == component and needed <= set(part.options):
                 return dict(part.options)
     return {}
 

@@ -13,7 +13,8 @@ from attredit.errors import UsageError
 from attredit.evaluation import EvaluationData
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.judge_training import JudgeSettings
-from attredit.evaluation.measure import measure, plugin_metrics
+from attredit.evaluation.measure import Measured, measure, plugin_metrics
+from attredit.evaluation.table import Table
 from attredit.runs.data import collection_of
 from attredit.runs.directory import RunDirectory
 from attredit.testing import make
@@ -27,18 +28,23 @@ _JUDGE = JudgeSettings(width=4, epochs=1, steps=5)
 
 def figures(subject: Subject) -> str:
     """Finite, under names that nothing else has, and the same when asked again."""
-    editor, data, taken = subject.place.once("evaluation", lambda: _evaluation(subject))
-    first, second = (plugin_metrics([subject.it], editor, data, _silent, taken) for _ in range(2))
-    numbers, reasons = first
-    if reasons:
-        raise Broken("finite numbers", " ".join(reasons.values()))
+    numbers, again = _figures(subject), _figures(subject)
     if not numbers:
         raise Broken("one number or more, by name", "none")
-    for name, estimate in numbers.items():
-        again = second[0][name].value if name in second[0] else None
-        if again != estimate.value:
-            raise Broken(f"the same {name} of the same model and images", f"{estimate.value}, and then {again}")
-    return ", ".join(f"{name} {estimate.value:.4g}" for name, estimate in numbers.items())
+    for name, value in numbers.items():
+        if again.get(name) != value:
+            raise Broken(f"the same {name} of the same model and images", f"{value}, and then {again.get(name)}")
+    return ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+
+
+def _figures(subject: Subject) -> dict[str, float]:
+    """What it gives, a mean of what it gives of every image."""
+    editor, data, own = subject.place.once("evaluation", lambda: _evaluation(subject))
+    found = Measured(Table(len(data)), Table(len(data)), reasons=dict.fromkeys(own, ""))
+    figures = plugin_metrics([subject.it], editor, data, _silent, found)
+    if reasons := [reason for reason in found.reasons.values() if reason]:
+        raise Broken("finite numbers", " ".join(reasons))
+    return {name: estimate.value for name, estimate in {**figures, **found.table.metrics()}.items()}
 
 
 def _evaluation(subject: Subject) -> tuple[Editor, EvaluationData, set[str]]:

@@ -98,6 +98,22 @@ def _check_code(code: Any, of: NetworkSizes, n: int) -> None:
     _check_numbers(code, of, n)
 
 
+def composites(subject: Subject) -> str:
+    """Of a compositor: images of any size and of its own range, and unchanged where the decoder changes nothing."""
+    of = make.first_geometry(subject)
+    network, before = make.built(subject, subject.it, of).eval(), make.images(of, 2, seed=1).requires_grad_()
+    for side in (of.image_size, 2 * of.image_size + 3):
+        images = torch.rand(2, of.channels, side, side, generator=make.generator(0))
+        edited, same = network(images, before, make.images(of, 2, seed=2)), network(images, before, before)
+        _expect(edited.shape == images.shape, f"images of shape {tuple(images.shape)}", edited, of)
+        _check_numbers(edited, of, 2)
+        _expect(bool(((edited >= 0) & (edited <= 1)).all()), "values in [0, 1]", edited, of)
+        _expect(torch.equal(same, images), "the image itself where the decoder changes nothing", same, of)
+        (gradient,) = torch.autograd.grad(edited.sum(), before)
+        _expect(bool(gradient.isfinite().all()), "a gradient to what is decoded", gradient, of)
+    return f"at {of.image_size} pixels, images of any size"
+
+
 def _check_logits(logits: Any, of: NetworkSizes, n: int) -> None:
     wanted = (n, of.channels, of.image_size, of.image_size)
     _expect(isinstance(logits, Tensor), "a tensor of image logits", type(logits).__name__, of)

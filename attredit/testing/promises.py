@@ -64,7 +64,7 @@ PROMISES = (
     Promise(
         "shapes",
         "outputs have the stated shapes and dtypes, whatever the size, channels and attributes",
-        _all(NETWORKS, "parts:shapes") | _all(LOSSES, "losses:shapes"),
+        _all(NETWORKS, "parts:shapes") | _all(LOSSES, "losses:shapes") | {"compositor": "parts:composites"},
     ),
     Promise(
         "gradients",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
 from attredit.errors import UsageError, nearest
-from attredit.networks import NetworkSizes, build_parts, kind_of_part
+from attredit.networks import NetworkSizes, build_parts
 from attredit.plugin.calling import call, check
 from attredit.plugin.registry import Component, Registry
 from attredit.recipe import Optimizer, Player, Recipe, Term, at_step
@@ -112,7 +112,7 @@ def build(registry: Registry, recipe: Recipe, schema: AttributeSchema, *, channe
     for required in recipe.edits_with:
         if required not in parts:
             raise UsageError(f"The recipe has no part {required!r}.", "Name a method that extends a complete one.")
-    if kind_of_part(recipe.predictor) not in ("encoder", "discriminator"):
+    if recipe.kind_of(recipe.predictor) not in ("encoder", "discriminator"):
         raise UsageError(f"predictor is {recipe.predictor!r}.", "Name the encoder, or a part that is a classifier.")
     return Built(parts, list(_players(registry, recipe, parts)))
 
@@ -123,7 +123,7 @@ def components_of(registry: Registry, recipe: Recipe, dataset: str) -> dict[str,
     Raises:
         UsageError, PluginError: one is unknown or broken.
     """
-    found = {name: registry.find(kind_of_part(name), part.use) for name, part in recipe.parts.items()}
+    found = {name: registry.find(recipe.kind_of(name), part.use) for name, part in recipe.parts.items()}
     for player in recipe.players.values():
         found |= {f"term {name}": registry.find("term", term.use or name) for name, term in player.terms.items()}
     found["data set"] = registry.find("dataset", dataset)

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING
@@ -103,14 +104,15 @@ class Trainer:
             Every term's unweighted value by ``player/term``, detached, of this process's share.
         """
         torch.manual_seed(_step_seed(self.config.request.seed, step, self.accelerator.process_index))
-        playing = [p for p in self.players if step >= p.spec.start]
+        playing = [p for p in self.players if p.spec.plays(step)]
         view = self.view(step)
         values = play(view, playing, self.config.steps)
         for player in playing:
             self._update(player, step)
         for player in playing:
-            for _ in range(player.spec.repeats - 1):
-                play(view.renewed(player.spec.trains), [player], self.config.steps)
+            for again in range(1, player.spec.repeats):
+                fresh = again if player.spec.fresh else 0
+                play(view.renewed(player.spec.trains, fresh=fresh), [player], self.config.steps)
                 self._update(player, step)
         self._track_average()
         self._health.look(values, step)
@@ -177,13 +179,15 @@ class Trainer:
         soon = device.type == "cuda"
         images = self.store.batch(indices).to(device, non_blocking=soon).float().div_(255)
         images = augmented(images, config.request.augment, self.rows, config.request.seed, step)
+        detail = config.recipe.detail
         return BatchView(
             self.model,
-            images,
+            F.avg_pool2d(images, detail) if detail > 1 else images,
             self.labels[torch.from_numpy(indices)].to(device, non_blocking=soon),
             rows=self.rows,
             seed=config.request.seed,
             step=step,
+            full=images,
             missing=self.missing,
             autocast=self.accelerator.autocast,
         )

@@ -9,7 +9,10 @@ Terms ask a `BatchView` for images, codes and verdicts *of* something:
 | `prior` | decoded from N(0, I) with the batch's labels |
 | `edited` | decoded from the batch's latent with other labels |
 | `blended` | the edit, within `mask`, in the batch's own images: a composite edit without the fit of colours |
+| `composite` | the edit, brought into the batch's own images by the model's compositor: what users get |
 | `cycle` | the edit, encoded and decoded back with the batch's labels |
+
+`code` and `verdict` are also given of any tensor of images, and `ask` shows anything to any part.
 
 A label may be missing. Its columns of `targets` are then NaN, which `loss` leaves out; networks are never told NaN, but
 what the recipe's predictor says (`told`).
@@ -23,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +39,8 @@ from attredit.networks import Code, Verdict, latent_shape
 from attredit.rows import Slice, gathered, noise_of
 
 T = TypeVar("T")
-Of = Literal["real", "reconstruction", "prior", "edited", "blended", "cycle"]
+Of = Literal["real", "reconstruction", "prior", "edited", "blended", "composite", "cycle"]
+DECODED: tuple[Of, ...] = ("reconstruction", "prior", "edited", "cycle")
 
 
 class BatchView:
@@ -49,6 +53,7 @@ class BatchView:
         rows: Where this share lies in the global batch.
         seed: The run's seed.
         step: Number of the step.
+        full: (B, C, n H, n W) the same images, finer; `images` themselves when None.
         missing: Whether any label of the data is missing, the same on all processes; looked up in `labels` when None.
         autocast: The arithmetic of encoders, decoders and discriminators; everything else computes with the numbers it
             is given.
@@ -63,11 +68,13 @@ class BatchView:
         rows: Slice,
         seed: int,
         step: int,
+        full: Tensor | None = None,
         missing: bool | None = None,
         autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
         self.model, self.schema, self.rows, self.seed, self.step = model, model.schema, rows, seed, step
-        self.real, self.labels = images, labels
+        self.real, self.labels, self.full = images, labels, images if full is None else full
+        self._redrawn = 0
         self.missing = bool((labels == MISSING).any()) if missing is None else missing
         self._autocast = autocast
         self._memo: dict[tuple[Any, ...], _Answer] = {}
@@ -129,9 +136,13 @@ class BatchView:
         share = self.schema.known(self.gather(target.detach())).mean(0) if self.missing else None
         return self.schema.loss(logits, target, share)
 
-    def code(self, of: Of = "real") -> Code:
-        """The encoder's code of some images; it is told their labels, unless it is what predicts them."""
-        code: Code = self.once("code", lambda: self._encode(of), of)
+    def code(self, of: Of | Tensor = "real") -> Code:
+        """The encoder's code of some images; it is told their labels, unless it is what predicts them.
+
+        Raises:
+            UsageError: there are no such images.
+        """
+        code: Code = self.once("code", lambda: self._encode(of), _known(of))
         return code
 
     def attrs(self, of: Of) -> Tensor:
@@ -144,8 +155,20 @@ class BatchView:
         return self.model.told_by(self.code(of) if predictor == "encoder" else self.verdict(predictor, of))
 
     def z(self, of: Of = "real", draw: int = 0) -> Tensor:
-        """(B, Z) a sample of the latent, mu + sigma * eps, or N(0, I) for "prior"; `draw` counts samples."""
-        return self.once("z", lambda: self._sample(of, draw), of, draw)
+        """(B, Z) a sample of the latent, mu + sigma * eps, or N(0, I) for "prior"; `draw` counts samples.
+
+        Of a latent with parts the content alone, which is to know nothing of the attributes.
+        """
+        where = self.model.slices.get("content")
+        return self.latent(of, draw) if where is None else self.latent(of, draw)[:, where]
+
+    def latent(self, of: Of = "real", draw: int = 0) -> Tensor:
+        """(B, Z) what decoders read: `z`, and the parts that belong to attributes.
+
+        Raises:
+            UsageError: there are no such images, or no prior to draw from.
+        """
+        return self.once("z", lambda: self._sample(of, draw), _known(of), draw)
 
     def logits(self, of: Of) -> Tensor:
         """(B, C, H, W) what the decoder says before the sigmoid.
@@ -153,13 +176,19 @@ class BatchView:
         Raises:
             UsageError: for images that it does not draw.
         """
-        if of in ("real", "blended"):
+        if _known(of) not in DECODED:
             raise UsageError(f"A term asks for logits of the {of} images, which are not decoded.", "Ask for images.")
         return self.once("logits", lambda: self._decode(of), of)
 
-    def images(self, of: Of) -> Tensor:
-        """(B, C, H, W) in [0, 1]."""
-        return self.real if of == "real" else self.once("images", lambda: self._draw(of), of)
+    def images(self, of: Of | Tensor) -> Tensor:
+        """(B, C, H, W) in [0, 1]; a tensor is what it is.
+
+        Raises:
+            UsageError: there are no such images.
+        """
+        if isinstance(of, Tensor):
+            return of
+        return self.real if of == "real" else self.once("images", lambda: self._draw(of), _known(of))
 
     @property
     def mask(self) -> Tensor:
@@ -169,12 +198,16 @@ class BatchView:
         """
         return self.once("mask", lambda: edit_mask(self.images("reconstruction"), self.images("edited")).detach())
 
-    def verdict(self, part: str, of: Of) -> Verdict:
-        """What a discriminator or classifier says of some images."""
-        verdict: Verdict = self.once("verdict", lambda: self.ask(part, self.images(of)), part, of)
+    def verdict(self, part: str, of: Of | Tensor) -> Verdict:
+        """What a discriminator or classifier says of some images.
+
+        Raises:
+            UsageError: there is no such part, or there are no such images.
+        """
+        verdict: Verdict = self.once("verdict", lambda: self.ask(part, self.images(of)), part, _known(of))
         return verdict
 
-    def ask(self, part: str, *given: Any) -> Any:
+    def ask(self, part: str | nn.Module, *given: Any) -> Any:
         """What a network says of whatever it is given. It may compute in bfloat16; losses never do."""
         with self._autocast():
             return _map(lambda t: t.float(), self.part(part)(*given))
@@ -186,20 +219,29 @@ class BatchView:
             name: Distinguishes several draws of one step.
             shape: Of one sample, without the batch.
         """
+        name = f"{name}/{self._redrawn}" if self._redrawn else name
         return noise_of(self.rows, self.seed, self.step, name, tuple(shape)).to(self.real.device)
 
-    def part(self, name: str) -> nn.Module:
-        """A network of the recipe; what `once` computes with it is tied to it.
+    def part(self, part: str | nn.Module) -> nn.Module:
+        """A network of the recipe, by name or itself; what `once` computes with it is tied to it.
 
         Raises:
             UsageError: the recipe has no such part.
         """
+        name = part if isinstance(part, str) else self._name_of(part)
         if name not in self.model.parts:
             known = list(self.model.parts)
             raise UsageError(f"A term asks for the part {name!r}, which the recipe lacks.", nearest(name, known))
         if self._asking:
             self._asking[-1].add(name)
         return self.model.parts[name]
+
+    def _name_of(self, part: nn.Module) -> str:
+        """What the recipe calls a part: one that asks for itself need not know."""
+        for name, other in self.model.parts.items():
+            if other is part:
+                return name
+        raise UsageError(f"A term asks for a {type(part).__name__} that is no part of the recipe.")
 
     def once(self, key: str, make: Callable[[], T], *more: Any) -> T:
         """`make()`, computed at the first call with this key in a step."""
@@ -223,12 +265,18 @@ class BatchView:
 
     # --- what the trainer asks ------------------------------------------------------------------------------------
 
-    def renewed(self, trains: tuple[str, ...]) -> BatchView:
-        """The same step after these parts changed: their answers are forgotten, all others detached."""
+    def renewed(self, trains: tuple[str, ...], *, fresh: int = 0) -> BatchView:
+        """The same step after these parts changed: their answers are forgotten, all others detached.
+
+        Args:
+            trains: Names of the parts.
+            fresh: If not 0, noise is drawn anew and nothing is kept; numbers draws within a step.
+        """
         view = BatchView.__new__(BatchView)
         view.__dict__.update(self.__dict__)
-        view._asking = []
-        view._memo = {k: a.detached() for k, a in self._memo.items() if not a.used & set(trains)}
+        view._asking, view._redrawn = [], fresh
+        kept = {} if fresh else self._memo
+        view._memo = {k: a.detached() for k, a in kept.items() if not a.used & set(trains)}
         return view
 
     # --- how it is computed -----------------------------------------------------------------------------------------
@@ -247,14 +295,17 @@ class BatchView:
         return torch.where(change, self.schema.other(self.labels, uniform), self.labels)
 
     def _draw(self, of: Of) -> Tensor:
+        if of == "composite":
+            return self.model.composite(self.real, self.images("reconstruction"), self.images("edited"), self.ask)
         if of == "blended":
             return self.real + self.mask * (self.images("edited") - self.real)
         return self.logits(of).sigmoid()
 
-    def _encode(self, of: Of) -> Code:
+    def _encode(self, of: Of | Tensor) -> Code:
         labels = None
         if self.model.predictor != "encoder":
-            labels = self.told(self.edited_targets if of in ("edited", "blended") else self.targets)
+            edited = isinstance(of, str) and of in ("edited", "blended", "composite")
+            labels = self.told(self.edited_targets if edited else self.targets)
         return self.model.code(self.images(of), labels, self.ask)
 
     def _sample(self, of: Of, draw: int) -> Tensor:
@@ -275,8 +326,35 @@ class BatchView:
         if of != "prior":
             own = self.told(self.edited_targets) if of == "cycle" else self.decoding_attrs
             code = self.code(origin)._replace(labels=own)
-        logits: Tensor = self.ask("decoder", self.z(origin), attrs, code)
+        z = self._restyled() if of == "edited" else self.latent(origin)
+        logits: Tensor = self.ask("decoder", z, attrs, code)
         return logits
+
+    def _restyled(self) -> Tensor:
+        """(B, Z) the batch's latent; parts of changed attributes as the recipe's `styles` say."""
+        z, model = self.latent("real"), self.model
+        if model.styles == "own" or not model.slices:
+            return z
+        other, changed = (
+            self.latent("prior") if model.styles == "prior" else z.roll(1, 0),
+            self.edited_labels != self.labels,
+        )
+        parts = [(i, model.slices[name]) for i, name in enumerate(self.schema.names) if name in model.slices]
+        z = z.clone()
+        for i, where in parts:
+            z[:, where] = torch.where(changed[:, i : i + 1], other[:, where], z[:, where])
+        return z
+
+
+def _known(of: Of | Tensor) -> Of | Tensor:
+    """Images that there are, by name or themselves.
+
+    Raises:
+        UsageError: there are none of that name.
+    """
+    if isinstance(of, str) and of not in get_args(Of):
+        raise UsageError(f"A term asks for {of!r} images, of which there are none.", nearest(of, get_args(Of)))
+    return of
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class LatentDiscriminator(nn.Module):
 
     def logits(self, view: BatchView) -> Tensor:
         """Its prediction for the batch, computed once a step for both players."""
-        logits: Tensor = view.once("factorizer/logits", lambda: view.part("factorizer")(view.z()))
+        logits: Tensor = view.once("logits", lambda: view.part(self)(view.z()), self)
         return logits
 
     def fit(self, view: BatchView) -> Tensor:

@@ -36,7 +36,7 @@ class Minimax(nn.Module):
 
     def logits(self, view: BatchView) -> Tensor:
         """A's prediction for the batch, computed once a step for both players."""
-        logits: Tensor = view.once("factorizer/logits", lambda: view.part("factorizer")(self._input(view)))
+        logits: Tensor = view.once("logits", lambda: view.part(self)(self._input(view)), self)
         return logits
 
     def fit(self, view: BatchView) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attredit import Code
+from attredit import AttributeSchema, Code
 from attredit.devices import seeded
 from attredit.toolkit import Norm
 from attredit_networks.conv import ConvDecoder, convolutions, gated_by
@@ -88,6 +88,7 @@ class PrincipalEncoder(nn.Module):
         image_size: H = W.
         latent_dim: Z.
         attr_dim: A.
+        schema: The attributes, whose columns the label head predicts.
         width: Channels of the convolutions' first stage, doubling at each of the others, at most 8 times.
         components: K, how many principal components the mean is made of, at least Z.
         linear_size: Side in pixels at which they read the images, at most H.
@@ -102,6 +103,7 @@ class PrincipalEncoder(nn.Module):
         image_size: int,
         latent_dim: int,
         attr_dim: int,
+        schema: AttributeSchema,
         width: int = 16,
         components: int = 320,
         linear_size: int = 64,
@@ -109,7 +111,7 @@ class PrincipalEncoder(nn.Module):
         norm: Norm = "group",
     ) -> None:
         super().__init__()
-        self.noise = noise
+        self.noise, self.schema = noise, schema
         count = max(components, latent_dim)
         self.trunk, features = convolutions(channels, image_size, width, norm)
         self.components = PrincipalComponents(channels, min(linear_size, image_size), count)
@@ -128,7 +130,7 @@ class PrincipalEncoder(nn.Module):
         flat = self.trunk(2.0 * images - 1.0)  # centred: the label head learns several times sooner
         attrs = self.head(flat)
         # What the head says is the labels' business alone; the latent only uses it.
-        told = 2.0 * attrs.detach().sigmoid() - 1.0
+        told = 2.0 * self.schema.probabilities(attrs.detach()) - 1.0
         return Code(self.mean(torch.cat([self.components.read(images), told], 1)), self.logvar(flat), attrs)
 
 

@@ -166,6 +166,16 @@ def brightness(editor, data):
     return {"brightness": data.images(data.indices).mean(), "nothing": float("nan")}
 
 
+def each(editor, data):
+    """A plugin's metric of every image."""
+    return {"each": data.images(data.indices).mean((1, 2, 3))}
+
+
+def shapeless(editor, data):
+    """A plugin's metric that gives neither one number nor one for each image."""
+    return {"shapeless": [1.0, 2.0, 3.0]}
+
+
 def broken(editor, data):
     """A plugin's metric that fails."""
     raise KeyError("left eye")

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import attredit.evaluation
-from attredit.errors import PluginError, RunError, UsageError
+from attredit.errors import RunError, UsageError
 from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge
 from attredit.evaluation import identity as identifying
 from attredit.evaluation.identity import IdentitySettings
 from attredit.evaluation.judge_training import JudgeSettings
-from attredit.evaluation.measure import plugin_metrics
+from attredit.evaluation.measure import Measured, plugin_metrics
 from attredit.evaluation.statistics import over_seeds
+from attredit.evaluation.table import Table
 from attredit.evaluation.values import read_values
 from attredit.launch import resume, train
 from attredit.plugin.registry import Component
@@ -198,26 +199,48 @@ def test_mistakes(run, tmp_path):
         evaluate(run.path)
 
 
+def measured(data, *names, table=None):
+    """What plugins' metrics give, and what was found beside them."""
+    import quadrants as q
+
+    found, told = Measured(table or Table(len(data)), Table(len(data))), []
+    metrics = [metric(name) for name in names]
+    return plugin_metrics(metrics, q.Quadrants(), data, lambda *what: told.append(what), found), found, told
+
+
 def test_metrics_of_plugins():
     import quadrants as q
 
-    data, told = q.data_of(q.labels_of(8)), []
-    figures, reasons = plugin_metrics([metric("brightness")], q.Quadrants(), data, lambda *what: told.append(what))
+    data = q.data_of(q.labels_of(8))
+    figures, found, told = measured(data, "brightness")
     assert figures == {"brightness": Estimate(pytest.approx(float(data.images(data.indices).mean())), None, None, 8)}
-    assert "quadrants/brightness gives nan" in reasons["nothing"]
+    assert "quadrants/brightness gives nan" in found.reasons["nothing"]
     assert told == [("metrics of plugins", 1, 1)]
 
 
-def test_a_plugins_metric_that_fails_is_named():
+def test_what_a_plugins_metric_gives_of_every_image_has_an_interval():
     import quadrants as q
 
     data = q.data_of(q.labels_of(8))
-    with pytest.raises(PluginError, match="quadrants/broken fails: KeyError"):
-        plugin_metrics([metric("broken")], q.Quadrants(), data, print)
-    with pytest.raises(PluginError, match="'brightness', which another"):
-        plugin_metrics([metric("brightness"), metric("brightness")], q.Quadrants(), data, print)
-    with pytest.raises(PluginError, match="'brightness', which another"):
-        plugin_metrics([metric("brightness")], q.Quadrants(), data, print, {"brightness"})
+    figures, found, _ = measured(data, "each")
+    assert figures == {}
+    (values,) = found.table.figures["each"].values.values()
+    assert values[:, 0].tolist() == pytest.approx(data.images(data.indices).mean((1, 2, 3)).tolist())
+    estimate = found.table.metrics()["each"]
+    assert estimate.low < estimate.value < estimate.high
+    assert estimate.n == 8
+
+
+def test_a_plugins_metric_that_fails_is_left_out_with_its_reason_and_the_others_go_on():
+    import quadrants as q
+
+    data = q.data_of(q.labels_of(8))
+    figures, found, _ = measured(data, "broken", "shapeless", "brightness")
+    assert set(figures) == {"brightness"}
+    assert "quadrants/broken fails: KeyError" in found.reasons["broken"]
+    assert "quadrants/shapeless fails: ValueError: shapeless has shape (3,)" in found.reasons["shapeless"]
+    _, found, _ = measured(data, "brightness", "brightness")
+    assert "'brightness', which another" in found.reasons["brightness"]
 
 
 def test_public_names():

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
 from attredit.editing.model import Model
-from attredit.networks import kind_of_part
 from attredit.plugin.registry import installed
 from attredit.recipe import Recipe, presets_of, resolve
 from attredit.rows import Slice
@@ -29,7 +28,7 @@ def narrow(method: str, preset: str) -> dict[str, Any]:
     """Overrides that make every part of a method as small as its options allow."""
     recipe, found = resolve(installed(), method, preset), {"latent_dim": 8}
     for name, part in recipe.parts.items():
-        known = inspect.signature(installed().load(kind_of_part(name), part.use)).parameters
+        known = inspect.signature(installed().load(recipe.kind_of(name), part.use)).parameters
         found |= {
             f"parts.{name}.options.{k}": v
             for k, v in NARROW.items()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from attredit.attributes import AttributeSchema
 from attredit_networks.principal import PrincipalComponents, PrincipalDecoder, PrincipalEncoder
 
 
@@ -20,7 +21,7 @@ def images_of(count: int, size: int = 8, directions: int = 3) -> Tensor:
 def networks(size: int = 8, **options: int) -> tuple[PrincipalEncoder, PrincipalDecoder]:
     torch.manual_seed(0)
     common = {"channels": 3, "image_size": size, "latent_dim": 3, "attr_dim": 2, "width": 2, "components": 5, **options}
-    return PrincipalEncoder(**common), PrincipalDecoder(**common)
+    return PrincipalEncoder(schema=AttributeSchema.of_binary("ab"), **common), PrincipalDecoder(**common)
 
 
 def test_components_are_those_of_the_covariance() -> None:

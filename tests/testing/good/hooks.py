@@ -26,6 +26,11 @@ def register_factorizers(register):
 
 
 @hookimpl
+def register_compositors(register):
+    register("small", "PARTS:Compositor")
+
+
+@hookimpl
 def register_terms(register):
     register("centred", "PARTS:centred")
     register("moving", "PARTS:Moving")

@@ -47,6 +47,12 @@ class Discriminator(nn.Module):
         return Verdict(self.last(features), None, (features,))
 
 
+class Compositor(nn.Module):
+    def forward(self, images, before, after):
+        change = nn.functional.interpolate(after - before, size=images.shape[-2:], mode="bilinear")
+        return (images + change).clamp(0, 1)
+
+
 class Factorizer(nn.Module):
     def __init__(self, *, latent_dim, attr_dim):
         super().__init__()
