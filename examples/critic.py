@@ -2,7 +2,7 @@
 
     python examples/critic.py [DIRECTORY]
 
-The critic is a network without a contract: its two terms ask it. It learns twice a step, of edits that are drawn anew.
+A network without a contract, that its two terms ask. It learns twice a step, of edits that are drawn anew.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 import attredit
-from attredit import Optimizer, Part, Player, Recipe, Term, hookimpl
+from attredit import Part, Player, Recipe, Term, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,8 +34,8 @@ def register_networks(register: Register) -> None:
 
 @hookimpl
 def register_terms(register: Register) -> None:
-    register("critic", "critic:critic", summary="edits against real images, with a gradient penalty")
-    register("please", "critic:please", summary="minus what the critic says of edits")
+    for name, summary in {"critic": "edits against real images", "please": "minus what the critic says"}.items():
+        register(name, f"critic:{name}", summary=summary)
 
 
 @hookimpl
@@ -58,8 +58,8 @@ def critic(view: BatchView, penalty: float = 10.0) -> Tensor:
     share = torch.special.ndtr(view.noise("critic/share", (1, 1, 1)))
     between = (share * real + (1 - share) * edited).requires_grad_()
     (slope,) = torch.autograd.grad(view.ask("critic", between).sum(), between, create_graph=True)
-    gap: Tensor = view.ask("critic", edited) - view.ask("critic", real)
-    return gap.mean() + penalty * (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    gap = view.ask("critic", edited) - view.ask("critic", real)
+    return torch.as_tensor(gap.mean() + penalty * (slope.flatten(1).norm(dim=1) - 1).square().mean())
 
 
 def please(view: BatchView) -> Tensor:
@@ -67,23 +67,17 @@ def please(view: BatchView) -> Tensor:
 
 
 PLEASE = Term(weight=0.01, only=("decoder",), every=2)
-RECIPE = Recipe(
-    extends="ifcvaegan",
-    parts={"critic": Part(use="critic", kind="network")},
-    players={
-        "autoencoder": Player(trains=("encoder", "decoder"), terms={"please": PLEASE}),
-        "critic": Player(
-            trains=("critic",), terms={"critic": Term()}, repeats=2, fresh=True, optimizer=Optimizer(lr=2e-4)
-        ),
-    },
-)
+PLAYERS = {
+    "autoencoder": Player(trains=("encoder", "decoder"), terms={"please": PLEASE}),
+    "critic": Player(trains=("critic",), terms={"critic": Term()}, repeats=2, fresh=True),
+}
+RECIPE = Recipe(extends="ifcvaegan", parts={"critic": Part(use="critic", kind="network")}, players=PLAYERS)
 
 
 def main(folder: Path) -> None:
     attredit.use_plugin(__file__)
-    few = {"train": 300, "valid": 20, "test": 20}
-    how = {"steps": 40, "batch_size": 16, "image_size": 32, "data_options": few, "run_dir": folder / "run"}
-    run = attredit.train(method="critic", attributes=["Smiling"], **how)
+    asked = attredit.Request(method="critic", attributes=["Smiling"], image_size=32, steps=40, batch_size=16)
+    run = attredit.train(asked, data_options={"train": 300, "valid": 20, "test": 20}, run_dir=folder / "run")
     print((run / "metrics.jsonl").read_text("utf-8").splitlines()[-1])
 
 

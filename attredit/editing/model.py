@@ -60,9 +60,8 @@ class Model(nn.Module):
         self.parts = nn.ModuleDict(dict(parts))
         self.schema, self.latent_dim, self.predictor, self.prior = schema, latent_dim, predictor, prior
         self.decode_with, self.edit_from, self.styles, self.seed = decode_with, edit_from, styles, seed
-        self.slices = _slices(
-            getattr(self.parts["encoder"] if "encoder" in self.parts else None, "latent_parts", {}), schema, latent_dim
-        )
+        widths = getattr(dict(self.parts.items()).get("encoder"), "latent_parts", {})
+        self.slices = _slices(widths, schema, latent_dim)
 
     @classmethod
     def of(cls, recipe: Recipe, parts: Mapping[str, nn.Module], schema: AttributeSchema, seed: int = 0) -> Model:
