@@ -101,6 +101,8 @@ class Request(CollectionRequest):
         overrides: Dotted recipe keys and their values.
         attributes: Names of the attributes to edit; a data set's only one needs no naming.
         balance: Attributes whose values, or combinations of values, shall be equally frequent in batches.
+        frame: "auto": the model also learns where its images' frame lies, if they share one, and finds it in pictures;
+            "none": it looks where `crop` says.
         augment: What is done to images in training: "flip", "jitter"; see `attredit.data.augment`.
         steps: Length of training; or `epochs`.
         epochs: Length of training in passes over the data.
@@ -118,6 +120,7 @@ class Request(CollectionRequest):
     overrides: dict[str, Any] = Field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     balance: tuple[str, ...] = ()
+    frame: Literal["auto", "none"] = "auto"
     augment: tuple[Augmentation, ...] = ()
     steps: int | None = Field(None, gt=0)
     epochs: float | None = Field(None, gt=0)
@@ -157,6 +160,7 @@ FLAGS = {
     "balance": "--balance",
     "image_size": "--image-size",
     "crop": "--crop",
+    "frame": "--frame",
     "augment": "--augment",
     "strict": "--strict",
     "steps": "--steps",

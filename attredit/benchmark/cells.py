@@ -115,6 +115,7 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
                         seed=seed,
                         precision=suite.precision,
                         **dataset.asked,
+                        frame="none",  # cells are measured on prepared images
                         image_size=suite.image_size,
                     )
                     cell = Cell(

@@ -10,8 +10,8 @@ import rich_click as click
 
 from attredit.cli.console import progress, say
 from attredit.cli.options import (
-    box_in,
     box_option,
+    boxes_in,
     changes_of,
     changes_option,
     device_option,
@@ -22,7 +22,7 @@ from attredit.cli.options import (
 from attredit.errors import AttrEditError, DataError, RunError, UsageError
 
 if TYPE_CHECKING:
-    from attredit.data import Box
+    from attredit.data import Box, Frame
     from attredit.editing.editor import Editor
 
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     help="composite: only the edited region changes, at the picture's own size; decoded: the decoder's whole image.",
 )
 @box_option
+@click.option("--all", "every", is_flag=True, help="Edit all that is found in a picture, not the surest one alone.")
 @click.option("--strength", type=float, default=1.0, show_default=True, help="How far to go: 0 nothing, 1 all.")
 @device_option("cpu")
 def command(
@@ -51,6 +52,7 @@ def command(
     output: Path | None,
     mode: Any,
     box: str | None,
+    every: bool,
     strength: float,
     device: str | None,
 ) -> None:
@@ -70,7 +72,9 @@ def command(
     pairs = plan(pictures, output)
     given = given_box(box, len(pairs))
     editor = load(run, device)
-    failed = _edit_all(editor, pairs, given, {"changes": wanted, "mode": mode, "strength": strength})
+    if every and mode != "composite":
+        raise UsageError("--all needs the mode composite: a decoded image shows one square.", "Leave one of them out.")
+    failed = _edit_all(editor, pairs, given, every, {"changes": wanted, "mode": mode, "strength": strength})
     if len(pairs) == 1 and failed:
         raise failed[0]
     _say_done([target for _, target in pairs], len(pairs) - len(failed))
@@ -78,7 +82,7 @@ def command(
 
 
 def _edit_all(
-    editor: Editor, pairs: Sequence[tuple[Path, Path]], given: Box | None, how: dict[str, Any]
+    editor: Editor, pairs: Sequence[tuple[Path, Path]], given: Box | Frame | None, every: bool, how: dict[str, Any]
 ) -> list[AttrEditError]:
     """Edit one picture after the other: a thousand need no more memory than one, and a broken one stops none."""
     from attredit.report.encoding import write_image
@@ -87,7 +91,9 @@ def _edit_all(
     with progress() as report:
         for i, (source, target) in enumerate(pairs):
             try:
-                edited = editor.edit(source, box=box_in(editor, source, given), **how)
+                edited: Any = source
+                for found in boxes_in(editor, source, given, every):
+                    edited = editor.edit(edited, box=found, **how)
                 write_image(edited, target, **_profile(source))
             except (DataError, RunError) as error:
                 failed.append(error)

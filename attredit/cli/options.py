@@ -14,8 +14,9 @@ from attredit.cli.console import note
 from attredit.errors import UsageError
 
 if TYPE_CHECKING:
-    from attredit.data import Box
+    from attredit.data import Box, Frame
     from attredit.editing.editor import Editor
+    from attredit.framing.search import Found
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -60,8 +61,8 @@ def crop_option(default: str | None) -> Callable[[Function], Function]:
 def box_option(function: Function) -> Function:
     """``--box LEFT,TOP,WIDTH,HEIGHT``, of one picture."""
     text = (
-        "What the model's square is to be around, in pixels of the picture as it is shown. [default: as the run's crop "
-        "says; if that is box, the largest face that OpenCV finds]"
+        "What the model's square is to be around, in pixels of the picture as it is shown. [default: where the run's "
+        "frame network finds it; without one, as the run's crop says]"
     )
     return click.option("--box", metavar="LEFT,TOP,WIDTH,HEIGHT", help=text)(function)
 
@@ -77,7 +78,7 @@ def output_option(text: str) -> Callable[[Function], Function]:
     return click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help=text)
 
 
-def given_box(text: str | None, pictures: int) -> Box | None:
+def given_box(text: str | None, pictures: int) -> Box | Frame | None:
     """What ``--box`` says.
 
     Args:
@@ -87,7 +88,7 @@ def given_box(text: str | None, pictures: int) -> Box | None:
     Raises:
         UsageError: it is no box, or there are several pictures.
     """
-    from attredit.editing.faces import checked
+    from attredit.editing.frames import checked
 
     if text is None:
         return None
@@ -96,16 +97,28 @@ def given_box(text: str | None, pictures: int) -> Box | None:
     return checked(text)
 
 
-def box_in(editor: Editor, picture: Path, given: Box | None) -> Box | None:
-    """What the square of a picture is around; said where it had to be found.
+def boxes_in(editor: Editor, picture: Path, given: Box | Frame | None, every: bool = False) -> list[Found]:
+    """Where the square of a picture lies; said where it had to be found.
+
+    Args:
+        editor: Of the run.
+        picture: The file.
+        given: What the user says.
+        every: All that are found, not the surest one alone.
 
     Raises:
         UsageError, DataError: as `Editor.boxes`.
     """
-    [box] = editor.boxes(picture, given)
-    if box is not None and given is None:
-        note(f"{picture}: the largest face found is taken, --box {box}")
-    return box
+    found = editor.subjects(picture) if every and given is None else editor.boxes(picture, given)
+    if given is None:
+        # Where the picture is framed as those of training are, there is nothing to say.
+        for frame, sureness in (one for one in found if one.frame.bounds is None):
+            turned = f", turned by {frame.angle:.0f} degrees" if abs(frame.angle) >= 1 else ""
+            note(
+                f"{picture}: a square of {frame.side:.0f} pixels around {frame.x:.0f},{frame.y:.0f}{turned}, "
+                f"{100 * sureness:.0f} % sure"
+            )
+    return found
 
 
 def plugin_words() -> str:

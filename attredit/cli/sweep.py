@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import box_in, box_option, device_option, given_box, output_option, run_argument
+from attredit.cli.options import box_option, boxes_in, device_option, given_box, output_option, run_argument
 from attredit.errors import AttrEditError, DataError, UsageError
 
 if TYPE_CHECKING:
     from attredit.attributes import Attribute
-    from attredit.data import Box
+    from attredit.framing.search import Found
 
 _VALUES = "-0.5,0,0.25,0.5,0.75,1,1.5"
 
@@ -59,11 +59,11 @@ def command(
         schema.asked({name: value})  # errors before anything is loaded
     given = given_box(box, len(pictures))
     editor = load(run, device)
-    boxes: dict[Path, Box | None] = {}
+    boxes: dict[Path, Found] = {}
     failed: list[AttrEditError] = []
     for picture in dict.fromkeys(pictures):
         try:
-            boxes[picture] = box_in(editor, picture, given)
+            boxes[picture] = boxes_in(editor, picture, given)[0]
         except DataError as error:
             failed.append(error)
     if not boxes:

@@ -34,7 +34,7 @@ _PANELS = {
         "*": [
             {"name": "What", "options": ["--method", "--preset", "--set", "--attr"]},
             {"name": "Data", "options": ["--dataset", "--data-dir", "--data-option", "--strict", "--balance"]},
-            {"name": "Images", "options": ["--image-size", "--crop", "--augment"]},
+            {"name": "Images", "options": ["--image-size", "--crop", "--frame", "--augment"]},
             {"name": "How long", "options": ["--steps", "--epochs", "--batch-size", "--seed", "--resume"]},
             {"name": "Where and how", "options": ["--run-dir", "--device", "--precision"]},
             {"name": "What is written", "options": ["--log-every", "--save-every", "--log"]},
@@ -69,6 +69,12 @@ _PANELS = {
 )
 @click.option("--image-size", type=click.IntRange(min=1), help="Height and width of the images. [default: 64]")
 @crop_option(None)
+@click.option(
+    "--frame",
+    type=click.Choice(["auto", "none"]),
+    help="auto: it also learns to find in pictures what the images show; none: it looks where --crop says. "
+    "[default: auto]",
+)
 @click.option(
     "--augment", multiple=True, type=click.Choice(["flip", "jitter"]), help="Vary training images; repeatable."
 )

@@ -12,15 +12,16 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import Attribute
-from attredit.data.boxes import Box
 from attredit.data.pixels import to_bytes
 from attredit.devices import device_of
 from attredit.editing.composite import blend
-from attredit.editing.faces import placed
+from attredit.editing.frames import placed, subjects
 from attredit.editing.images import Output, Picture, as_dtype, as_float, read, under, write
 from attredit.editing.model import Model, moved
 from attredit.errors import UsageError
 from attredit.files import below, load_into, read_tensors
+from attredit.framing.network import FrameNetwork
+from attredit.framing.search import Found
 from attredit.networks import NetworkSizes, build_parts, latent_shape
 from attredit.plugin.registry import installed
 from attredit.rows import noise
@@ -56,7 +57,10 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
     parts = build_parts(registry, recipe, recipe.edits_with, sizes)
     for name, part in parts.items():
         load_into(part, below(name, tensors), run.model_file)
-    return Editor(config, Model.of(recipe, parts, config.schema_, config.request.seed)).to(where)
+    frame = FrameNetwork(config.channels) if config.frame else None
+    if frame is not None:
+        load_into(frame, below("frame", tensors), run.model_file)
+    return Editor(config, Model.of(recipe, parts, config.schema_, config.request.seed), frame).to(where)
 
 
 class Editor:
@@ -67,20 +71,22 @@ class Editor:
     image, a list or batch for many. The source's labels are never asked for: they are predicted.
 
     `box` says what the model's square is to be around: left, top, width and height, in pixels of the image as it is
-    shown; of many images a list with one for each, None where it is not said. Where it is not, the square lies as the
-    run's crop says: for the crop ``box``, around the largest frontal face that OpenCV finds (`boxes` tells which).
+    shown; of many images a list with one for each, None where it is not said. Where it is not, the run's frame network
+    looks for it (`boxes` tells where it is, and may be given as `box`); a run that has none takes its crop's square.
 
     Args:
         config: The run's configuration.
         model: The networks; they are made ready for inference.
+        frame: Finds the frame in pictures; None where it lies as the crop says.
 
     Attributes:
         model: For programs: tensors in, tensors out.
         schema: What can be edited.
     """
 
-    def __init__(self, config: RunConfig, model: Model) -> None:
+    def __init__(self, config: RunConfig, model: Model, frame: FrameNetwork | None = None) -> None:
         self.config, self.model = config, model.eval().requires_grad_(False)
+        self.frame = None if frame is None else frame.eval().requires_grad_(False)
         self.schema, self.geometry = config.schema_, config.geometry
 
     def to(self, device: str | torch.device) -> Editor:
@@ -121,9 +127,9 @@ class Editor:
             **attributes: See `changes`.
 
         Raises:
-            UsageError: an unknown attribute, value, mode or output, an endless strength, no image or no box; or a face
-                has to be found, and OpenCV is not installed.
-            DataError: a file that is no image, a box outside its image, or no face is found.
+            UsageError: an unknown attribute, value, mode or output, an endless strength, no image or no box.
+            DataError: a file that is no image, a box outside its image, or an image that shows nothing like those of
+                training.
         """
         edited, many = self._edited(images, box, [{**(changes or {}), **attributes}], mode, strength, like)
         return write([one for [one] in edited], many, output)
@@ -170,13 +176,25 @@ class Editor:
         edited, many = self._edited(images, box, [{}], "decoded")
         return write([one for [one] in edited], many, output)
 
-    def boxes(self, images: Any, box: Any = None) -> list[Box | None]:
-        """What the square of each image is around, found where it has to be; None where it lies as the crop says.
+    def boxes(self, images: Any, box: Any = None) -> list[Found]:
+        """Where the square of each image lies, and how sure that is; each can be given as `box`.
 
         Raises:
             UsageError, DataError: as `edit`, of images and boxes.
         """
-        return [picture.box for picture in self._read(images, box)[0]]
+        return [_found(picture) for picture in self._read(images, box)[0]]
+
+    def subjects(self, image: Any) -> list[Found]:
+        """All places of one image that show what the training images show, the surest first; each may be a `box`.
+
+        Raises:
+            UsageError: several images.
+            DataError: as `edit`.
+        """
+        [picture, *others], _ = read(image, self.geometry.white)
+        if others:
+            raise UsageError(f"Subjects are looked for in one image, not in {len(others) + 1}.", "Give one by one.")
+        return self.boxes(image) if self.frame is None else subjects(picture, self.geometry, self.frame)
 
     def sample(
         self,
@@ -252,20 +270,24 @@ class Editor:
     def _read(self, images: Any, box: Any) -> tuple[list[Picture], bool]:
         """Pictures with their boxes, and whether there were many."""
         pictures, many = read(images, self.geometry.white)
-        return placed(pictures, box, many, self.geometry.crop), many
+        return placed(pictures, box, many, self.geometry, self.frame), many
 
     def _tensor(self, pictures: Sequence[Picture]) -> Tensor:
         """Pictures cropped and resized as in training: (B, C, H, W) in [0, 1]."""
-        arrays = [np.asarray(self.geometry.apply(p.pil, p.box)) for p in pictures]
+        arrays = [np.asarray(self.geometry.apply(p.pil, _found(p).frame)) for p in pictures]
         stacked = np.stack([a[..., None] if a.ndim == 2 else a for a in arrays])
         return torch.from_numpy(as_float(stacked)).permute(0, 3, 1, 2)
 
     def _blend(self, picture: Picture, before: np.ndarray, after: np.ndarray) -> Picture:
         """The decoded change within the picture's own pixels, at its own resolution."""
-        height, width, _ = picture.pixels.shape
-        frame = self.geometry.frame(width, height, picture.box)
-        whole = blend(picture.seen, before, after, frame, self.model.compositor)
+        whole = blend(picture.seen, before, after, _found(picture).frame, self.model.compositor)
         return Picture(as_dtype(under(picture, whole), picture.pixels), picture.alpha)
+
+
+def _found(picture: Picture) -> Found:
+    """Where the square of a picture lies, which `_read` has settled."""
+    assert picture.found is not None
+    return picture.found
 
 
 def values_of(attribute: Attribute) -> tuple[float, ...] | tuple[str, ...]:

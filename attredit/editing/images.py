@@ -14,9 +14,9 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from attredit.data.boxes import Box
 from attredit.data.pixels import Colours, as_array, as_pil, colours_of, remark, to_bytes
 from attredit.errors import DataError, DataWarning, UsageError
+from attredit.framing.search import Found
 
 Output = Literal["pil", "numpy", "tensor"]
 
@@ -29,13 +29,13 @@ class Picture:
         pixels: (H, W, C) with C 1 or 3; uint8, or float32 in [0, 1] when it came so.
         alpha: (H, W) uint8, or None.
         name: Of its file; "" when it came otherwise.
-        box: What the model's square is to be around; None where it lies as in training.
+        found: Where the model's square lies, once that is known.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     name: str = ""
-    box: Box | None = None
+    found: Found | None = None
 
     @property
     def pil(self) -> Image.Image:

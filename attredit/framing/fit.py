@@ -23,6 +23,8 @@ _UNITS = torch.tensor([0.5, 0.5, 0.4, 0.5])
 _WEIGHTS = {"places": 1.0, "inside": 2.0, "move": 5.0}
 # H = W of images that are larger; what it sees is half of that at most.
 _LARGEST = 64
+# Of most images, a move is missed by no more of these.
+_CLOSE = 0.4
 # Images that backgrounds are cut out of, and that say how sure is sure.
 _JUDGED = 512
 
@@ -53,6 +55,16 @@ def fit(store: Store, seed: int, steps: int = STEPS) -> FrameNetwork:
     network.eval().requires_grad_(False)
     network.floor.copy_(_floor(network, _images(store, _spread(store, _JUDGED))))
     return network
+
+
+def knows(network: FrameNetwork, store: Store, seed: int) -> bool:
+    """Whether the images of a store share a frame, as far as the network can tell: it finds that of most of them."""
+    images = _images(store, _spread(store, BATCH))
+    dice = Dice(seed, -2)
+    crops, moves = Crops(seed, images).positives(images, dice)
+    with torch.inference_mode():
+        missed = (move_of(network(crops)) - moves).abs() / _UNITS
+    return bool(missed.amax(1).median() < _CLOSE)
 
 
 def _floor(network: FrameNetwork, images: Tensor) -> Tensor:

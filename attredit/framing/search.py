@@ -20,8 +20,8 @@ SURE = 0.5
 """From this sureness on, there is something: what nine in ten training images reach, seen exactly as in training."""
 
 # A frame that is as near to the usual one as this, in half sides, logarithm of the side, and degrees, is the usual one;
-# and in ten times as likely a place, a tenth of the odds will do.
-_NEAR, _LIKELY = (0.1, 0.1, 0.2, 8.0), 0.1
+# and in so likely a place, much less sureness will do.
+_NEAR, _LIKELY = (0.12, 0.12, 0.25, 12.0), 0.03
 # Sides of the squares that a search begins with: of the picture's shorter side, and not less than so many pixels.
 _SMALLEST, _LARGEST, _FEWEST = 0.14, 1.0, 12
 _RATIO = 1.6

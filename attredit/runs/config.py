@@ -91,6 +91,7 @@ class RunConfig(BaseModel):
         attributes: Those that the model edits.
         channels: Of its images.
         geometry: Which square of an image is seen, at which size, and what is white.
+        frame: Whether it has learnt to find the frame in pictures.
         data: Which images it saw.
         steps: Length of training.
         batch_size: Images a step, over all processes.
@@ -106,6 +107,7 @@ class RunConfig(BaseModel):
     attributes: tuple[Attribute, ...] = Field(min_length=1)
     channels: int = Field(gt=0)
     geometry: Geometry
+    frame: bool = False
     data: DataFacts
     steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)

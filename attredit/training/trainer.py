@@ -26,6 +26,7 @@ from attredit.devices import repeatable
 from attredit.editing.model import Model
 from attredit.errors import UsageError
 from attredit.files import below, load_into, prefixed, read_tensors
+from attredit.framing.network import FrameNetwork
 from attredit.recipe import at_step
 from attredit.rows import Slice
 from attredit.runs.config import RunConfig
@@ -48,11 +49,19 @@ class Trainer:
         store: Prepared training images.
         accelerator: Devices, precision and processes.
         run: Where checkpoints and metrics go.
+        frame: Finds the frame in pictures; trained already, and kept with the model.
     """
 
     def __init__(
-        self, built: Built, config: RunConfig, store: Store, accelerator: Accelerator, run: RunDirectory
+        self,
+        built: Built,
+        config: RunConfig,
+        store: Store,
+        accelerator: Accelerator,
+        run: RunDirectory,
+        frame: FrameNetwork | None = None,
     ) -> None:
+        self.frame = frame
         self.config, self.store, self.accelerator, self.run_directory = config, store, accelerator, run
         self.schema = config.schema_
         parts = synchronised(built.parts, accelerator)
@@ -130,6 +139,8 @@ class Trainer:
                 state |= prefixed(f"optimizers.{player.name}.{i}", tensors)
         if self.average is not None:
             state |= prefixed("average", self.average.state_dict())
+        if self.frame is not None:
+            state |= prefixed("frame", self.frame.state_dict())
         return state
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
@@ -149,6 +160,8 @@ class Trainer:
                 player.optimizer.state[parameter] = {k: _slot(k, v, parameter, options) for k, v in slots.items()}
         if self.average is not None:
             load_into(self.average, below("average", state), where)
+        if self.frame is not None:
+            load_into(self.frame, below("frame", state), where)
 
     def save(self, observer: Observer) -> None:
         """Write a checkpoint, on the main process."""
@@ -157,6 +170,8 @@ class Trainer:
             model: dict[str, Tensor] = {}
             for name in self.config.recipe.edits_with:
                 model |= prefixed(name, kept[name].state_dict())
+            if self.frame is not None:
+                model |= prefixed("frame", self.frame.state_dict())
             self.run_directory.save(model, self.state(), self.step_count)
             observer.on_save(self.step_count)
         self.accelerator.wait_for_everyone()

@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from attredit.attributes import AttributeSchema
 from attredit.data import Frame, Geometry, Store
 from attredit.framing.crops import Crops, Dice, shown
 from attredit.framing.fit import fit
 from attredit.framing.network import CELLS, SIZE, FrameNetwork, Votes, middles, move_of
 from attredit.framing.search import SURE, find, moved
 
+Scene = Callable[[int], tuple[Image.Image, Frame]]
 MOVES = st.tuples(*[st.floats(-0.6, 0.6)] * 2, st.floats(-0.5, 0.5), st.floats(-0.75, 0.75))
-
-
-def drawn(rng: np.random.Generator, size: int = 64) -> Image.Image:
-    """Two eyes and a mouth in colours of their own: a frame that a few steps can learn."""
-    image = Image.new("RGB", (size, size), tuple(rng.integers(120, 256, 3).tolist()))
-    draw, dark = ImageDraw.Draw(image), tuple(rng.integers(0, 60, 3).tolist())
-    for x, y, width, height in ((0.3, 0.35, 0.1, 0.1), (0.7, 0.35, 0.1, 0.1), (0.5, 0.72, 0.25, 0.07)):
-        width, height = (length * rng.uniform(0.85, 1.15) for length in (width, height))
-        draw.ellipse([size * v for v in (x - width, y - height, x + width, y + height)], fill=dark)
-    return image
-
-
-@pytest.fixture(scope="module")
-def store() -> Store:
-    rng = np.random.default_rng(0)
-    images = np.stack([np.asarray(drawn(rng)) for _ in range(64)])
-    labels = np.zeros((64, 0), np.int16)
-    return Store(Path("nowhere"), "drawn", AttributeSchema(()), Geometry(64), "", images, labels)
-
-
-@pytest.fixture(scope="module")
-def network(store: Store) -> FrameNetwork:
-    return fit(store, seed=0, steps=120)
 
 
 @settings(deadline=None)
@@ -96,24 +72,7 @@ def test_same_seed_same_network(store: Store) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
-def scene(seed: int) -> tuple[Image.Image, Frame]:
-    """A picture with a subject somewhere, small or large and turned, and its frame."""
-    rng = np.random.default_rng(seed)
-    picture = Image.new("RGB", (240, 180), tuple(rng.integers(60, 256, 3).tolist()))
-    side, angle = rng.uniform(0.2, 0.7) * picture.height, rng.uniform(-30, 30)
-    x, y = (rng.uniform(0.6 * side, length - 0.6 * side) for length in picture.size)
-    true = Frame(x, y, side, angle)
-    (left, top), (right, down), (under, lower) = (true.seen(*at) for at in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)))
-    steps = [64 * n for n in (right - left, under - left, left + 1, down - top, lower - top, top + 1)]
-    layers = [
-        layer.transform(picture.size, Image.Transform.AFFINE, steps, Image.Resampling.BILINEAR)
-        for layer in (drawn(rng, 128), Image.new("L", (128, 128), 255))
-    ]
-    picture.paste(layers[0], mask=layers[1])
-    return picture, true
-
-
-def test_a_subject_is_found_wherever_it_is(network: FrameNetwork) -> None:
+def test_a_subject_is_found_wherever_it_is(network: FrameNetwork, scene: Scene) -> None:
     """In most of the pictures: such a short training knows little."""
     right = 0
     for picture, true in map(scene, range(15)):
@@ -129,7 +88,7 @@ def test_where_nothing_is_nothing_is_found(network: FrameNetwork) -> None:
         assert find(picture, network) == []
 
 
-def test_what_is_framed_already_keeps_its_frame(network: FrameNetwork) -> None:
-    picture = drawn(np.random.default_rng(5), 100)
+def test_what_is_framed_already_keeps_its_frame(network: FrameNetwork, store: Store) -> None:
+    picture = Image.fromarray(store.images[0]).resize((100, 100))
     usual = Geometry(64).frame(100, 100)
     assert [found.frame for found in find(picture, network, usual)] == [usual]

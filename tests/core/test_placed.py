@@ -1,28 +1,23 @@
-"""Where the model's square is in a picture that is edited: around a box that is given, or a face that is found."""
+"""Where the model's square is in a picture that is edited: around a box that is given, or as its crop says."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from matplotlib.cbook import get_sample_data
 from PIL import Image
 
 from attredit import Editor, load
-from attredit.data import Box, Geometry
-from attredit.editing.faces import largest_face
+from attredit.data import Box, Frame, Geometry
 from attredit.errors import DataError, UsageError
+from attredit.framing.search import Found
 from attredit.launch import train
 from attredit.request import Request
 
-PHOTO = Path(str(get_sample_data("grace_hopper.jpg", asfileobj=False)))
-EYES_AND_MOUTH = ((222, 190), (306, 188), (268, 278))
 PIXELS = np.random.default_rng(0).integers(60, 190, (60, 80, 3), np.uint8)
 BOX = (50, 20, 20, 16)
 SQUARE = (47, 15, 73, 41)
@@ -49,10 +44,10 @@ def boxed(editor: Editor) -> Editor:
 
 def painted(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> Editor:
     """A decoder that draws black without and white with the attribute, so that everything that may change does."""
+    drawn = {False: torch.zeros, True: torch.ones}
     monkeypatch.setattr(
-        editor, "decode", lambda z, attrs, code=None: attrs[:, :1, None, None].expand(-1, 3, 32, 32).clone()
+        editor.model, "decode", lambda code, changes=None, **_: drawn[bool(changes)](len(code.mean), 3, 32, 32)
     )
-    monkeypatch.setattr(editor, "attributes_of", lambda code: torch.zeros(len(code.mean), 1))
     return editor
 
 
@@ -79,7 +74,7 @@ def test_a_square_beyond_the_image_changes_what_is_in_it(editor: Editor, monkeyp
 def test_every_call_sees_what_the_box_says(boxed: Editor) -> None:
     seen = Image.fromarray(PIXELS).crop(SQUARE).resize((32, 32), Image.Resampling.BICUBIC)
     whole = torch.from_numpy(np.asarray(seen).copy()).permute(2, 0, 1)[None].float() / 255
-    expected = boxed.probabilities(boxed.encode(whole))[0, 0].item()
+    expected = boxed.model.probabilities(boxed.model.encode(whole))[0, 0].item()
     assert boxed.predict(PIXELS, box=BOX)["Smiling"] == pytest.approx(expected, abs=1e-6)
     both = boxed.predict([PIXELS, PIXELS], box=[(0, 0, 30, 30), BOX])
     assert both[1]["Smiling"] == pytest.approx(expected, abs=1e-6)
@@ -94,50 +89,26 @@ def test_every_call_sees_what_the_box_says(boxed: Editor) -> None:
 
 
 def test_without_a_box_other_crops_are_as_ever(editor: Editor) -> None:
-    assert editor.boxes([PIXELS, PIXELS]) == [None, None]
+    frames = [found.frame.bounds for found in editor.boxes([PIXELS, PIXELS])]
+    assert frames == [(10, 0, 70, 60)] * 2
     centre = editor.reconstruct(PIXELS[:, 10:70], output="numpy")
     np.testing.assert_array_equal(editor.reconstruct(PIXELS, output="numpy"), centre)
 
 
-def test_the_largest_face_of_a_photograph_is_found(boxed: Editor) -> None:
-    with Image.open(PHOTO) as photo:
-        found = largest_face(photo)
-        twice = largest_face(photo.resize((1024, 1200)))
-    assert isinstance(found, Box)
-    assert isinstance(twice, Box)
-    for x, y in EYES_AND_MOUTH:
-        assert found.left < x < found.left + found.width
-        assert found.top < y < found.top + found.height
-    assert 200 < found.width < 280
-    np.testing.assert_allclose(np.array(twice) / 2, found, atol=12)
-    assert boxed.boxes(PHOTO) == [found]
-    assert boxed.boxes([PHOTO, PHOTO], [None, (1, 2, 30, 40)]) == [found, (1, 2, 30, 40)]
-    assert boxed.predict(PHOTO) == boxed.predict(PHOTO, box=found)
-    with Image.open(PHOTO) as photo:
-        both = Image.new("RGB", (800, 600))
-        both.paste(photo.resize((256, 300)), (0, 0))
-        both.paste(photo, (280, 0))
-    largest = largest_face(both)
-    assert isinstance(largest, Box)
-    assert largest.left > 280
+def test_where_nothing_is_learnt_a_box_is_needed(boxed: Editor, tmp_path: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "photo.png")
+    with pytest.raises(DataError, match=r"Where to look in .*photo\.png is not said.* --box LEFT,TOP,"):
+        boxed.edit(tmp_path / "photo.png", Smiling=1)
+    with pytest.raises(DataError, match=r"Where to look in image 1 is not said"):
+        boxed.predict([PIXELS, PIXELS], box=[BOX, None])
 
 
-def test_no_face_says_what_to_do(boxed: Editor, tmp_path: Path) -> None:
-    Image.fromarray(PIXELS).save(tmp_path / "noise.png")
-    with pytest.raises(DataError, match=r"No face is found in .*noise\.png\. Give its box: --box LEFT,TOP,"):
-        boxed.edit(tmp_path / "noise.png", Smiling=1)
-    with pytest.raises(DataError, match=r"No face is found in image 1\."):
-        boxed.predict([PHOTO, PIXELS])
-
-
-@pytest.mark.parametrize("present", [None, ModuleType("cv2")])  # not installed, or version 5
-def test_without_opencv_a_box_is_needed(
-    present: ModuleType | None, boxed: Editor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "cv2", present)
-    with pytest.raises(UsageError, match=r"No box is given, and OpenCV 4, .* pip install 'attredit\[faces\]'"):
-        boxed.predict(PHOTO)
-    assert set(boxed.predict(PHOTO, box=(145, 90, 240, 260))) == {"Smiling"}
+def test_what_is_found_can_be_given(editor: Editor) -> None:
+    frame = Frame(31.5, 28.0, 33.3, 20.0)
+    [found] = editor.boxes(PIXELS, frame)
+    assert found == Found(frame, 1.0)
+    seen = [editor.predict(PIXELS, box=box) for box in (frame, found)]
+    assert seen[0] == seen[1] != editor.predict(PIXELS)
 
 
 @pytest.mark.parametrize(
