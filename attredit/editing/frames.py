@@ -12,12 +12,11 @@ from typing import Any
 from attredit.data.boxes import HINT, Box, box_of
 from attredit.data.frames import Frame
 from attredit.data.geometry import Geometry
+from attredit.editing.faces import GIVE, largest_face
 from attredit.editing.images import Picture
 from attredit.errors import DataError, UsageError
 from attredit.framing.network import FrameNetwork
 from attredit.framing.search import Found, find
-
-_GIVE = "Give its box: --box LEFT,TOP,WIDTH,HEIGHT, in Python box=(left, top, width, height)."
 
 
 def placed(
@@ -33,7 +32,7 @@ def placed(
         network: Finds what is not said; None where the run has none, and squares lie as its crop says.
 
     Raises:
-        UsageError: what is no box, or not as many as pictures.
+        UsageError: what is no box, or not as many as pictures; or a face has to be found, and OpenCV is missing.
         DataError: a box outside its picture, or nothing is found in one.
     """
     if boxes is None:
@@ -74,7 +73,7 @@ def subjects(picture: Picture, geometry: Geometry, network: FrameNetwork, number
     found = find(picture.pil.convert("L" if geometry.channels == 1 else "RGB"), network, usual)
     if not found:
         where = picture.name or f"image {number}"
-        raise DataError(f"No frame found in {where}: nothing in it looks like the training images.", _GIVE)
+        raise DataError(f"No frame found in {where}: nothing in it looks like the training images.", f"{GIVE}.")
     return found
 
 
@@ -84,7 +83,13 @@ def _placed(
     if box is None and network is not None:
         return subjects(picture, geometry, network, number)[0]
     if box is None and geometry.crop == "box":
-        where = picture.name or f"image {number}"
-        raise DataError(f"Where to look in {where} is not said, and this run has not learnt it.", _GIVE)
+        box = _face_of(picture, number)
     height, width = picture.pixels.shape[:2]
     return Found(geometry.frame(width, height, box), 1.0)
+
+
+def _face_of(picture: Picture, number: int) -> Box:
+    box = largest_face(picture.pil)
+    if box is None:
+        raise DataError(f"No face is found in {picture.name or f'image {number}'}.", f"{GIVE}.")
+    return box

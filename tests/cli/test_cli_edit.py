@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.cbook import get_sample_data
 from PIL import Image, ImageCms
 
 
@@ -192,13 +193,15 @@ def boxed_run(run: Path, tmp_path: Path) -> Path:
     return copy
 
 
-def test_of_a_folder_pictures_without_a_place_to_look_are_named(
+def test_of_a_folder_pictures_without_a_face_are_named(
     attredit: Any, boxed_run: Path, photos: Path, tmp_path: Path
 ) -> None:
+    shutil.copy(str(get_sample_data("grace_hopper.jpg", asfileobj=False)), photos / "face.jpg")
     result = attredit("edit", boxed_run, photos, "--set", "Smiling=1", "-o", tmp_path / "out")
     assert result.exit_code == 1
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["face.jpg"]
     for name in ("a.png", "b.jpg"):
-        assert f"Where to look in {photos / name} is not said" in result.stderr
+        assert f"No face is found in {photos / name}" in result.stderr
 
 
 def test_all_that_is_found_needs_the_pictures_own_pixels(attredit: Any, run: Path, photos: Path) -> None:

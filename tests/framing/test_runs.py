@@ -35,9 +35,7 @@ def editor(run: Path, network: FrameNetwork, monkeypatch: pytest.MonkeyPatch) ->
     plain = load(run)
     editor = Editor(plain.config, plain.model, network)
     white = {0: torch.zeros, 1: torch.ones}
-    monkeypatch.setattr(
-        editor.model, "decode", lambda code, c=None, strength=1.0: white[bool(c)](len(code.mean), 3, 32, 32)
-    )
+    monkeypatch.setattr(editor.model, "decode", lambda code, c=None, **_: white[bool(c)](len(code.mean), 3, 32, 32))
     return editor
 
 
