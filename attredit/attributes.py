@@ -205,6 +205,8 @@ class AttributeSchema:
         """Logits (B, A) to probabilities (B, A): sigmoid for binary, softmax within each categorical attribute."""
         import torch
 
+        if len(self) == self.width:
+            return logits.sigmoid()
         parts = [
             logits[:, c].sigmoid() if a.binary else logits[:, c].softmax(1)
             for a, c in zip(self.attributes, self.columns, strict=True)
