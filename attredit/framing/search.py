@@ -20,8 +20,9 @@ SURE = 0.5
 """From this sureness on, there is something: what nine in ten training images reach, seen exactly as in training."""
 
 # A frame that is as near to the usual one as this, in half sides, logarithm of the side, and degrees, is the usual one;
-# and in so likely a place, much less sureness will do.
-_NEAR, _LIKELY = (0.12, 0.12, 0.25, 12.0), 0.03
+# and there the odds of a subject are so many times as good as anywhere else.
+_NEAR, _LIKELY = (0.12, 0.12, 0.25, 12.0), 10.0
+
 # Sides of the squares that a search begins with: of the picture's shorter side, and not less than so many pixels.
 _SMALLEST, _LARGEST, _FEWEST = 0.14, 1.0, 12
 _RATIO = 1.6
@@ -54,14 +55,25 @@ def find(image: Image, network: FrameNetwork, usual: Frame | None = None) -> lis
         usual: Where the frame lies in pictures like the training images. What lies there, or nearly, is taken to lie
             exactly there, and nothing else is looked for.
     """
-    levels = _levels(image)
+    levels, there = _levels(image), 0.0
     if usual is not None:
-        [there] = _led(levels, network, _rows(usual))
-        if there.sureness >= _LIKELY and _is_near(there.frame, usual):
-            return [Found(usual, there.sureness)]
+        [led] = _led(levels, network, _rows(usual))
+        there = led.sureness if _is_near(led.frame, usual) else 0.0
+    found = [] if there >= SURE else _anywhere(levels, network)
+    if usual is not None and _LIKELY * _odds(there) >= max([_odds(SURE), *(_odds(one.sureness) for one in found)]):
+        return [Found(usual, there)]
+    return found
+
+
+def _anywhere(levels: list[_Level], network: FrameNetwork) -> list[Found]:
+    """What is sure, the surest first."""
     frames, scores = _everywhere(levels, network)
     promising = frames[_apart(frames, scores)[:_PROMISING]]
     return [found for found in _led(levels, network, promising) if found.sureness >= SURE]
+
+
+def _odds(sureness: float) -> float:
+    return sureness / (1.0 - sureness) if sureness < 1.0 else math.inf
 
 
 def _led(levels: list[_Level], network: FrameNetwork, frames: Tensor) -> list[Found]:
