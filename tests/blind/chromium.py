@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class Chromium:
     def __init__(self, home: Path) -> None:
         self.downloads = home / "downloads"
         self.fetched: list[str] = []
+        self._unheard: list[dict[str, Any]] = []
         self._number, self._session = 0, ""
         reading, self._out = _pipe()
         inside, writing = _pipe()
@@ -58,8 +60,9 @@ class Chromium:
         if self._session and not method.startswith("Target."):
             message["sessionId"] = self._session
         os.write(self._out, json.dumps(message).encode() + b"\0")
+        # Events may come before the answer; whoever waits for them comes later.
         while (heard := self._hear()).get("id") != self._number:
-            pass
+            self._unheard.append(heard)
         assert "error" not in heard, heard
         result: dict[str, Any] = heard["result"]
         return result
@@ -67,13 +70,14 @@ class Chromium:
     def wait(self, event: str, **having: Any) -> dict[str, Any]:
         """What is told of the next event of a kind."""
         while True:
-            heard = self._hear()
+            heard = self._unheard.pop(0) if self._unheard else self._hear()
             if heard.get("method") == event and having.items() <= heard["params"].items():
                 told: dict[str, Any] = heard["params"]
                 return told
 
     def open(self, page: Path) -> None:
         """Show a file."""
+        self._unheard.clear()
         self.ask("Page.navigate", url=page.as_uri())
         self.wait("Page.loadEventFired")
 
@@ -116,6 +120,7 @@ class Chromium:
 
     def downloaded(self, selector: str) -> Path:
         """The file that a click saves."""
+        self._unheard.clear()
         self.click(selector)
         name: str = self.wait("Browser.downloadWillBegin")["suggestedFilename"]
         self.wait("Browser.downloadProgress", state="completed")
@@ -126,11 +131,15 @@ class Chromium:
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", captureBeyondViewport=True)["data"]))
 
     def _hear(self) -> dict[str, Any]:
-        """The next message; what it says of fetching is noted."""
-        data = bytearray()
-        while (byte := self._in.read(1)) != b"\0":
-            assert byte, "the browser has ended"
-            data += byte
+        """The next message; what it says of fetching is noted. A browser that says nothing for a minute is ended."""
+        data, patience = bytearray(), threading.Timer(60, os.killpg, (self._process, signal.SIGKILL))
+        patience.start()
+        try:
+            while (byte := self._in.read(1)) != b"\0":
+                assert byte, "the browser has ended"
+                data += byte
+        finally:
+            patience.cancel()
         heard: dict[str, Any] = json.loads(data)
         if heard.get("method") == "Network.requestWillBeSent":
             self.fetched.append(heard["params"]["request"]["url"])
