@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import re
 import sys
 from collections.abc import Callable
@@ -66,7 +64,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, tiny_request: Any, run_proces
     files = []
     for name in CASES:
         files.append(place / f"{name}.json")
-        files[-1].write_text(json.dumps(dataclasses.asdict(request(name, place / name / "two"))))
+        files[-1].write_text(request(name, place / name / "two").model_dump_json())
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     run_process([sys.executable, *launcher, "-m", "attredit.testing.launched", *map(str, files)])
 

@@ -70,4 +70,4 @@ def test_runaway_kl_is_caught_by_its_limit(request_for: Any) -> None:
 def test_an_exploding_optimiser_is_caught(request_for: Any, tmp_path: Path) -> None:
     with pytest.raises(DivergenceError):
         train(request_for(steps=200, overrides={"players.autoencoder.optimizer.lr": 1e30}))
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["format"] == 1
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["format"] == 2

@@ -78,6 +78,6 @@ def test_a_run_keeps_it_and_trains_on_it(request_for: Any, tmp_path: Path) -> No
     """That resumed runs and several processes see the same: tests/core/test_resume.py and test_distributed.py."""
     varied = train(request_for(run_dir=str(tmp_path / "varied"), augment=("flip", "jitter"), steps=1))
     plain = train(request_for(run_dir=str(tmp_path / "plain"), steps=1))
-    assert RunDirectory(varied).config().augment == ("flip", "jitter")
-    assert RunDirectory(plain).config().augment == ()
+    assert RunDirectory(varied).config().request.augment == ("flip", "jitter")
+    assert RunDirectory(plain).config().request.augment == ()
     assert (varied / "model.safetensors").read_bytes() != (plain / "model.safetensors").read_bytes()

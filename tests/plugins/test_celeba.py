@@ -26,7 +26,7 @@ from celeba_copies import (
 )
 from PIL import Image
 
-from attredit.data import Geometry, prepare, workers
+from attredit.data import Geometry, prepare, shards
 from attredit.errors import DataError, UsageError
 from attredit_celeba.official import ATTRIBUTES, HQ_ATTRIBUTES, HQ_ORIGINALS, IMAGES, PARTITION
 from attredit_celeba.source import NAMES, CelebA
@@ -74,7 +74,7 @@ def test_every_layout_gives_the_same_labels_and_images(layout: str, tmp_path: Pa
 
 @pytest.mark.parametrize("make", [official, parquet])
 def test_workers_read_the_same(make: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "CHUNK", 1)
+    monkeypatch.setattr(shards, "SHARD_ROWS", 1)
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
     source = CelebA(image_size=16, data_dir=make(tmp_path / "x"))
     two = prepare(source, "train", Geometry(16), name="celeba", workers=2)

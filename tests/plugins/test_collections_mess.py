@@ -292,6 +292,8 @@ def test_a_choice_of_one_is_none(tmp_path: Path) -> None:
     made.classes(tmp_path / "species")
     narrow = {"parts.encoder.options.width": 2, "parts.decoder.options.width": 2}
     species = f"folder:{tmp_path / 'species'}"
-    trainer = trainer_of(Request("naive-cvaegan", dataset=species, image_size=16, overrides=narrow, device="cpu"))
+    trainer = trainer_of(
+        Request(method="naive-cvaegan", dataset=species, image_size=16, overrides=narrow, device="cpu")
+    )
     assert [a.name for a in trainer.config.attributes] == ["label"]
     assert trainer.run_directory.path.name.endswith("-label")

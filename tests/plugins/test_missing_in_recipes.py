@@ -12,6 +12,7 @@ from one_step import METHODS, SEED, SIZE, narrow
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING, Attribute, AttributeSchema
+from attredit.editing.model import Model
 from attredit.plugin.registry import installed
 from attredit.recipe import Recipe, resolve
 from attredit.rows import Slice, noise
@@ -48,10 +49,8 @@ def made(method: str, preset: str, schema: AttributeSchema, more: dict[str, Any]
 def view_of(recipe: Recipe, built: Built, schema: AttributeSchema, labels: Tensor, keep: Any = slice(None)) -> Some:
     images = torch.rand(B, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))[keep]
     rows = Slice(0, len(images), len(images))
-    found = Some(
-        built.parts, schema, images, labels[keep], rows=rows, seed=SEED, step=0, latent_dim=recipe.latent_dim,
-        decode_with=recipe.decode_with, predictor=recipe.predictor, prior=recipe.prior,
-    )  # type: ignore[arg-type]  # fmt: skip
+    model = Model.of(recipe, built.parts, schema)
+    found = Some(model, images, labels[keep], rows=rows, seed=SEED, step=0)
     found.keep = keep
     return found
 
