@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING
@@ -127,12 +128,36 @@ class _Importable:
 def _begun(pool: ProcessPoolExecutor, job: Decoding, shards: Sequence[range]) -> dict[Future[Done], range]:
     """Start the workers."""
     try:
-        return {pool.submit(_decode, rows): rows for rows in shards}
+        with _interrupted_later():
+            return {pool.submit(_decode, rows): rows for rows in shards}
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise DataError(
             f"The source of {job.name} cannot be sent to other processes: {error}.",
             "Data sources must be picklable: mend the plugin.",
         ) from error
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Ctrl-C waits until the end of the block; processes that are started in it never hear of it.
+
+    Before they can ignore it, which takes them a second, they would die of it, each with a trace.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    from loky.backend import resource_tracker as loky_tracker
+
+    # They are started with the first worker otherwise, and let Ctrl-C through again when they have begun.
+    for tracker in (resource_tracker, loky_tracker):
+        tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(importable: None, job: Decoding, gone: Connection) -> None:
