@@ -220,7 +220,7 @@ def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
     """A benchmark whose names are all looked up and whose directory is made, but of which nothing is trained."""
     from attredit.benchmark.cells import cells_of
     from attredit.benchmark.plan import BenchmarkDirectory
-    from attredit.benchmark.results import Facts, Result
+    from attredit.benchmark.results import Facts, Figures, Result
     from attredit.plugin.registry import installed
 
     methods = {component.name for component in installed().components("method")}
@@ -230,9 +230,10 @@ def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
     machine: dict[str, str | int] = {"cpu": "", "cores": 1, "threads": 1, "device": "cpu", "torch": "", "attredit": ""}
     facts = Facts(
         steps=1, batch_size=1, training_seconds=1, cell_seconds=1, parameters=1, memory_bytes=1, gpu_bytes=None,
-        judge="", identity=None, images=1, machine=machine,
+        machine=machine,
     )  # fmt: skip
-    results = [Result(cell=cell, date="", facts=facts) for cell in cells]
+    nothing = Figures(judge="", identity=None, images=1, metrics={}, attributes={}, not_measured={})
+    results = [Result(cell=cell, date="", facts=facts, figures={"": nothing}) for cell in cells]
     for result in results:
         directory.results.append(result)
     return results

@@ -15,8 +15,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from attredit.data import Geometry, cache_dir, prepare
-from attredit.data.collection import build_source
+from attredit.data import cache_dir
+from attredit.data.collection import Collection
 from attredit.editing.editor import load
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.judge_training import JudgeSettings
@@ -54,8 +54,8 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tiny_request, tmp_path_factory):
-    source = build_source(installed(), "synthfaces", image_size=SIZE, data_dir=None, options=FACES)
-    stores = [prepare(source, s, Geometry(SIZE, 3), name="synthfaces") for s in ("train", "test")]
+    collection = Collection.open(installed(), "synthfaces", image_size=SIZE, options=FACES)
+    source, stores = collection.source, [collection.store(split) for split in ("train", "test")]
     judge, stranger = (
         judge_of(stores[0], cache=cache_dir(), device=CPU, settings=dataclasses.replace(SETTINGS, seed=seed))
         for seed in (SETTINGS.seed, 1)
