@@ -58,6 +58,7 @@ NOT_RUN = {
     "pip install -e '.[slurm]'": "changes the environment that runs the tests",
     "pip install 'attredit[identity]'": "changes the environment that runs the tests",
     "pip install 'attredit[faces]'": "changes the environment that runs the tests",
+    "pip install 'attredit[lpips]'": "changes the environment that runs the tests",
     "pip install -e '.[fid]'": "changes the environment that runs the tests",
     "attredit benchmark benchmarks/celeba/methods.toml --data-dir PATH --engine slurm --slurm timeout_min=600 "
     "--slurm gpus_per_node=1": "needs a cluster; tests/benchmark/test_runner.py submits to submitit's own",
