@@ -76,7 +76,7 @@ def test_pretrained_weights_are_fetched_when_a_training_starts_and_never_again(
         request(tmp_path / "asked", "ifcvaegan-timm", "default", {**still, "parts.encoder.options.pretrained": True})
     )
     assert fetched == ["test_convnext"]
-    weights = next(attredit.load(run).encoder.parameters())
+    weights = next(attredit.load(run).model.parts["encoder"].parameters())
     assert torch.equal(weights, torch.full_like(weights, 0.125))
     assert len(fetched) == 1
 
