@@ -226,10 +226,11 @@ def _slices(widths: Mapping[str, int], schema: AttributeSchema, latent_dim: int)
             raise UsageError(f"The encoder's latent has a part {name!r}, which is no attribute.", hint)
         found[name] = slice(end, end + width)
         end += width
-    if found and ("content" not in found or end != latent_dim):
+    if found and "content" not in found:
+        raise UsageError("The encoder's latent has parts, and none is the content.", 'Add "content" to latent_parts.')
+    if found and end != latent_dim:
         raise UsageError(
-            f"The encoder's parts of the latent have {end} numbers in all, a content among them or not.",
-            f"Let them be {latent_dim}, with a content.",
+            f"The encoder's parts of the latent sum to {end}.", f"The recipe's latent_dim is {latent_dim}."
         )
     return found
 
