@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attredit.attributes import BINARY, Attribute
+from attredit.attributes import BINARY, MISSING, Attribute
 from attredit.data.pixels import to_bytes
 from attredit.data.source import CounterfactualSource
 from attredit.editing.editor import SWEEP
@@ -62,12 +62,14 @@ class EditedFaces:
         columns: Keys of each face's images, in order.
         faces: Half without the attribute, half with it, as far as the split has them.
         sweeps: For some faces, the decoder's images at the values `SWEEP`; none for a categorical attribute.
+        predicted: Whether what the faces have is what the model reads in them, because the split has no label of it.
     """
 
     attribute: Attribute
     columns: tuple[str, ...]
     faces: tuple[Face, ...]
     sweeps: tuple[tuple[Pixels, ...], ...]
+    predicted: bool = False
 
     def groups(self) -> list[list[Face]]:
         """The faces of each value."""
@@ -108,6 +110,9 @@ def edits_of(
         count: How many faces.
     """
     labels = store.label_columns([attribute.name])[:, 0]
+    predicted = bool((labels == MISSING).all())
+    if predicted:
+        labels = _read(editor, store.batch(np.arange(min(count, len(labels)))).float() / 255.0, attribute)
     indices = pick(labels, len(attribute.values), count)
     before = labels[indices]
     after = (before + 1) % len(attribute.values)
@@ -127,13 +132,20 @@ def edits_of(
         )
         for i in range(len(indices))
     )
-    return EditedFaces(attribute, order, faces, _sweeps(editor, images, attribute))
+    return EditedFaces(attribute, order, faces, _sweeps(editor, images, attribute), predicted)
 
 
 def pick(labels: np.ndarray, values: int, count: int) -> np.ndarray:
     """Indices of the first images of each value, in equal numbers as far as they exist: first all of value 0."""
     each = max(1, count // values)
     return np.concatenate([np.flatnonzero(labels == value)[:each] for value in range(values)])
+
+
+def _read(editor: Editor, images: Tensor, attribute: Attribute) -> np.ndarray:
+    """(B,) int64 labels that the model's own predictor reads in images (B, C, H, W) in [0, 1]."""
+    model = editor.model
+    found: np.ndarray = model.schema.decode(model.probabilities(model.encode(images))).cpu().numpy()
+    return found[:, model.schema.index(attribute.name)]
 
 
 def _decoded(editor: Editor, images: Tensor, attribute: Attribute, after: np.ndarray) -> dict[str, Pixels]:

@@ -229,6 +229,39 @@ def moved_most(evaluation: Mapping[str, Any], count: int = 3) -> list[tuple[str,
     return found
 
 
+@dataclass(frozen=True)
+class EffectCell:
+    """A cell of the effectiveness matrix, ready to be shown.
+
+    Attributes:
+        name: Of the attribute that is read.
+        edited: Whether it is the one that the edits are of.
+        decoded: F1 of decoded edits; None where there is none.
+        composite: Of composite ones.
+    """
+
+    name: str
+    edited: bool
+    decoded: float | None
+    composite: float | None
+
+
+def effects(evaluation: Mapping[str, Any]) -> dict[str, list[EffectCell]]:
+    """Rows of the effectiveness matrix by edited attribute; of each, the edited one first."""
+    found = {}
+    for edited, cells in evaluation.get("effectiveness_matrix", {}).items():
+        row = [
+            EffectCell(name, name.split("=")[0] == edited, *(_value(cell[kind]) for kind in ("decoded", "composite")))
+            for name, cell in cells.items()
+        ]
+        found[edited] = sorted(row, key=lambda cell: not cell.edited)
+    return found
+
+
+def _value(figure: Mapping[str, Any] | None) -> float | None:
+    return None if figure is None else float(figure["value"])
+
+
 def _movement(cell: Mapping[str, Any]) -> str:
     explained = cell["correlated"]
     return f"{cell['moved']['value']:+.3f}" + ("" if explained is None else f" (data {explained:+.3f})")

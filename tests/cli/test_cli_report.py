@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from attredit.attributes import Attribute
-from attredit.editing.editor import Editor
+from attredit.attributes import MISSING, Attribute
+from attredit.editing.editor import Editor, load
 from attredit.editing.model import Model
 from attredit.plugin.registry import installed
 from attredit.report import write_report
 from attredit.report.card import write_card
 from attredit.report.curves import curve, series_of
 from attredit.report.faces import EDIT, MISS, TRUTH, edits_of, pick
-from attredit.report.figures import headline, markdown, missing, moved_most, rows
+from attredit.report.figures import effects, headline, markdown, missing, moved_most, rows
 from attredit.report.grid import cell_size, grid, wrapped
 from attredit.request import Request
 from attredit.runs.config import RunConfig
@@ -93,6 +93,34 @@ def test_categorical_attributes_are_edited_to_their_next_value(config: RunConfig
     assert edits.sweeps == ()
     assert {TRUTH, MISS}.isdisjoint(edits.columns)
     assert edits.faces[0].images[EDIT].shape == (32, 32, 3)
+
+
+def test_of_a_split_without_labels_faces_are_what_the_model_reads(run: Path, config: RunConfig) -> None:
+    images = torch.randint(0, 256, (9, 3, 32, 32), dtype=torch.uint8)
+    unknown = np.full((9, 1), MISSING)
+    store: Any = SimpleNamespace(label_columns=lambda names: unknown, batch=lambda indices: images[indices])
+    editor, smiling = load(run, "cpu"), config.schema_.attributes[0]
+    edits = edits_of(editor, store, SimpleNamespace(), "test", smiling, 6)  # type: ignore[arg-type]
+    read = editor.model.probabilities(editor.model.encode(images[:6] / 255))[:, 0] > 0.5
+    assert edits.predicted
+    assert edits.faces
+    for face in edits.faces:
+        assert face.before == ("with Smiling" if read[face.index] else "without Smiling")
+        assert face.after != face.before
+
+
+def test_the_matrix_of_effects_has_the_edited_attribute_first() -> None:
+    def cell(decoded: float | None) -> dict[str, Any]:
+        return {"decoded": None if decoded is None else {"value": decoded}, "composite": {"value": 0.5}}
+
+    matrix = {"Hair": {"Young": cell(None), "Hair=black": cell(0.75), "Hair=red": cell(0.25)}}
+    found = effects({"effectiveness_matrix": matrix})["Hair"]
+    assert [(c.name, c.edited, c.decoded, c.composite) for c in found] == [
+        ("Hair=black", True, 0.75, 0.5),
+        ("Hair=red", True, 0.25, 0.5),
+        ("Young", False, None, 0.5),
+    ]
+    assert effects({}) == {}
 
 
 def test_faces_are_picked_evenly_as_far_as_there_are_any() -> None:
