@@ -30,6 +30,7 @@ from attredit.request import Request
 from attredit.runs.config import DataFacts, Origin, RunConfig
 from attredit.runs.data import RESTORE, moved, training_collection
 from attredit.runs.directory import RunDirectory
+from attredit.runs.named import directory_of
 from attredit.training.observer import Observer, watching
 from attredit.training.players import Built, build, components_of
 from attredit.training.processes import agree, main_process_first, require_same
@@ -166,7 +167,7 @@ def resume(
         UsageError: fewer steps than were done already.
         PluginError: a part's plugin is missing.
     """
-    registry, run = installed(), RunDirectory(run_dir)
+    registry, run = installed(), RunDirectory(directory_of(run_dir))
     config = moved(registry, run.config(), data_dir)
     run.check_plugins(registry, config)
     accelerator = accelerator_for(device, config.request.precision)
@@ -204,7 +205,7 @@ def evaluate(run_dir: str | Path, **how: Any) -> Evaluation:
     from attredit.evaluation.run import evaluate as measured
     from attredit.report.card import write_card
 
-    found, run = measured(run_dir, **how), RunDirectory(run_dir)
+    found, run = measured(run_dir, **how), RunDirectory(directory_of(run_dir))
     write_card(run, run.config())
     return found
 

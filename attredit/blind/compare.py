@@ -20,6 +20,7 @@ from attredit.errors import RunError, UsageError, nearest
 from attredit.plugin.registry import installed
 from attredit.runs.data import moved, own_collection
 from attredit.runs.directory import RunDirectory
+from attredit.runs.named import directory_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def compare(
         RunError: one cannot be read, or they were trained on different data.
         DataError: the data are not where they should be, or have no labels.
     """
-    directories = [RunDirectory(run) for run in runs]
+    directories = [RunDirectory(directory_of(run)) for run in runs]
     if len({directory.path.resolve() for directory in directories}) < max(2, len(runs)):
         raise UsageError("A comparison is of two runs or more, each named once.", "Name another one.")
     editors = [load(directory.path, device) for directory in directories]

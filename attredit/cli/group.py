@@ -39,6 +39,7 @@ PANELS = {
     },
     "Look around": {
         "show": "Tell what a run is.",
+        "models": "List models that are ready to edit with.",
         "methods": "List methods and their presets.",
         "datasets": "List data sets, look into them, manage prepared data.",
         "plugins": "List plugins, working or broken.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,9 +22,22 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+class RunPath(click.Path):
+    """A run: its directory, or the name of a model that comes with attredit."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path:
+        """Its directory."""
+        from attredit.runs.named import directory_of
+
+        return directory_of(os.fsdecode(super().convert(value, param, ctx)))
+
+
 def run_argument(function: Function) -> Function:
-    """``RUN``: the directory of a run."""
-    return click.argument("run", type=click.Path(path_type=Path), metavar="RUN")(function)
+    """``RUN``: the directory of a run, or the name of a model that comes with attredit."""
+    return click.argument("run", type=RunPath(), metavar="RUN")(function)
 
 
 def device_option(default: str) -> Callable[[Function], Function]:

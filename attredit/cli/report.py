@@ -7,12 +7,12 @@ from pathlib import Path
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import data_dir_option, output_option
+from attredit.cli.options import RunPath, data_dir_option, output_option
 from attredit.errors import UsageError
 
 
 @click.command
-@click.argument("path", type=click.Path(path_type=Path), metavar="RUN|BENCHMARK")
+@click.argument("path", type=RunPath(), metavar="RUN|BENCHMARK")
 @output_option("Directory to write a run's report into. [default: the run directory]")
 @data_dir_option("Where a run's data lie now, if they were moved.")
 def command(path: Path, output: Path | None, data_dir: str | None) -> None:

@@ -27,6 +27,7 @@ from attredit.plugin.registry import installed
 from attredit.rows import noise
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
+from attredit.runs.named import directory_of
 
 Mode = Literal["composite", "decoded"]
 
@@ -40,7 +41,7 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
     """The editor of a finished (or interrupted) run.
 
     Args:
-        run_dir: What `attredit train` wrote.
+        run_dir: What `attredit train` wrote, or the name of a model that comes with attredit.
         device: Where to compute, such as cpu, cuda or cuda:1; the best there is when None.
 
     Raises:
@@ -48,7 +49,7 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
         RunError: the directory is no run, or its files are damaged.
         PluginError: a part's plugin is not installed.
     """
-    where, run, registry = device_of(device), RunDirectory(run_dir), installed()
+    where, run, registry = device_of(device), RunDirectory(directory_of(run_dir)), installed()
     config = run.config()
     recipe = config.recipe
     run.check_plugins(registry, config, recipe.edits_with)

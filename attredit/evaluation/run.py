@@ -38,6 +38,7 @@ from attredit.progress import StagedProgress
 from attredit.runs.config import RunConfig
 from attredit.runs.data import moved, own_collection
 from attredit.runs.directory import RunDirectory
+from attredit.runs.named import directory_of
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +84,7 @@ def evaluate(
         UsageError: an unknown split or device, or a limit below 1.
         PluginError: a part's plugin is missing.
     """
-    run, registry, where = RunDirectory(run_dir), installed(), device_of(device)
+    run, registry, where = RunDirectory(directory_of(run_dir)), installed(), device_of(device)
     config, tell = run.config(), progress or _silent
     editor = load(run.path, str(where))
     if elsewhere is None:

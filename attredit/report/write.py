@@ -12,6 +12,7 @@ from attredit.report.encoding import png
 from attredit.report.page import page
 from attredit.report.summary import summary
 from attredit.runs.directory import RunDirectory
+from attredit.runs.named import directory_of
 
 
 def write_report(
@@ -36,7 +37,7 @@ def write_report(
         RunError: the run cannot be read, or the files cannot be written; or its data are others now.
         DataError: the run's data are no longer there.
     """
-    run = RunDirectory(run_dir)
+    run = RunDirectory(directory_of(run_dir))
     content = gather(run, tuple(command_lines), data_dir)
     target = Path(out_dir) if out_dir is not None else run.path
     html, picture = target / "report.html", target / "report.png"

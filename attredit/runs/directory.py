@@ -83,7 +83,8 @@ class RunDirectory:
         """
         if not self.config_file.is_file():
             raise RunError(
-                f"{self.path} is no run: it has no config.json.", "Name a directory that attredit train made."
+                f"{self.path} is no run: it has no config.json.",
+                "Name a directory that attredit train made, or one of `attredit models`.",
             )
         try:
             return RunConfig.model_validate_json(self.config_file.read_text("utf-8"))
