@@ -85,6 +85,7 @@ def _edit_all(
     editor: Editor, pairs: Sequence[tuple[Path, Path]], given: Box | Frame | None, every: bool, how: dict[str, Any]
 ) -> list[AttrEditError]:
     """Edit one picture after the other: a thousand need no more memory than one, and a broken one stops none."""
+    from attredit.editing.images import profile_of
     from attredit.report.encoding import write_image
 
     failed: list[AttrEditError] = []
@@ -94,22 +95,12 @@ def _edit_all(
                 edited: Any = source
                 for found in boxes_in(editor, source, given, every):
                     edited = editor.edit(edited, box=found, **how)
-                write_image(edited, target, **_profile(source))
+                write_image(edited, target, **profile_of(source))
             except (DataError, RunError) as error:
                 failed.append(error)
             if len(pairs) > 1:
                 report("Editing", i + 1, len(pairs))
     return failed
-
-
-def _profile(source: Path) -> dict[str, bytes]:
-    """The picture's colour profile, without which its numbers would mean other colours."""
-    from PIL import Image
-
-    with Image.open(source) as image:
-        profile = image.info.get("icc_profile")
-        # Of other modes, such as CMYK, the pixels were converted and the profile no longer describes them.
-        return {"icc_profile": profile} if profile and image.mode in ("RGB", "RGBA", "P", "L", "LA") else {}
 
 
 def _say_done(targets: Sequence[Path], done: int) -> None:

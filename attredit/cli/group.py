@@ -33,6 +33,7 @@ PANELS = {
         "votes": "Count what they said.",
     },
     "Use": {
+        "app": "Edit pictures on a page, with sliders.",
         "edit": "Change attributes of pictures.",
         "sweep": "Show one attribute from less to more.",
         "sample": "Draw new images from the model.",

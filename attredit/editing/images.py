@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,6 +95,14 @@ def write(pictures: Sequence[Picture], many: bool, output: Output) -> Any:
         tensor = torch.from_numpy(as_float(arrays)).permute(0, 3, 1, 2)
         return tensor if many else tensor[0]
     return arrays if many else arrays[0]
+
+
+def profile_of(file: Path | bytes) -> dict[str, bytes]:
+    """A picture's colour profile, as PIL writes it: without it, the same numbers would mean other colours."""
+    with Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
+        profile = image.info.get("icc_profile")
+        # Of other modes, such as CMYK, the pixels were converted and the profile no longer describes them.
+        return {"icc_profile": profile} if profile and image.mode in ("RGB", "RGBA", "P", "L", "LA") else {}
 
 
 def as_float(pixels: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from PIL import Image
+
 from attredit.files import read_tensors, write_tensors
 from attredit.runs.directory import RunDirectory
 
@@ -27,7 +29,10 @@ def pack(run_dir: str | os.PathLike[str], target: str | os.PathLike[str]) -> Pat
     packed.samples.mkdir(parents=True)
     halves = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     write_tensors(packed.model_file, halves, metadata)
-    for file in (run.config_file, run.metrics_file, run.card_file, *sorted(run.samples.glob("*.png"))[-1:]):
+    for file in (run.config_file, run.metrics_file, run.card_file):
         if file.is_file():
-            shutil.copy(file, packed.path / file.relative_to(run.path))
+            shutil.copy(file, packed.path)
+    for file in sorted(run.samples.glob("*.png"))[-1:]:
+        with Image.open(file) as image:
+            image.convert("RGB").reduce(2).quantize().save(packed.samples / file.name, optimize=True)
     return packed.path

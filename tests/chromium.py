@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,18 @@ class Chromium:
                 told: dict[str, Any] = heard["params"]
                 return told
 
-    def open(self, page: Path) -> None:
-        """Show a file."""
+    def open(self, page: Path | str) -> None:
+        """Show a file, or what is at an address."""
         self._unheard.clear()
-        self.ask("Page.navigate", url=page.as_uri())
+        self.ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         self.wait("Page.loadEventFired")
+
+    def until(self, script: str) -> None:
+        """Wait until a JavaScript expression is true, half a minute at most."""
+        ended = time.monotonic() + 30
+        while not self.run(f"Boolean({script})"):
+            assert time.monotonic() < ended, script
+            time.sleep(0.05)
 
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression."""
@@ -103,16 +111,36 @@ class Chromium:
             self.ask("Input.dispatchKeyEvent", type="keyDown", autoRepeat=number > 0, **facts, **text)
         self.ask("Input.dispatchKeyEvent", type="keyUp", **facts)
 
-    def click(self, selector: str) -> None:
-        """Click in the middle of an element."""
+    def middle(self, selector: str) -> tuple[float, float]:
+        """Where the middle of an element is, after scrolling to it."""
         found = f"document.querySelector({json.dumps(selector)})"
         self.run(f"{found}.scrollIntoView({{block: 'center'}})")
-        box = self.run(
+        x, y = self.run(
             f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({found}.getBoundingClientRect())"
         )
-        place = {"x": box[0], "y": box[1], "button": "left", "clickCount": 1}
-        for kind in ("mousePressed", "mouseReleased"):
-            self.ask("Input.dispatchMouseEvent", type=kind, **place)
+        return x, y
+
+    def click(self, selector: str) -> None:
+        """Click in the middle of an element."""
+        self.drag(selector, 0, 0)
+
+    def drag(self, selector: str, right: float, down: float) -> None:
+        """Press in the middle of an element, move so many pixels, and let go."""
+        x, y = self.middle(selector)
+        held = {"button": "left", "clickCount": 1}
+        self.ask("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, **held)
+        if right or down:
+            for part in (0.5, 1):
+                to = {"x": x + part * right, "y": y + part * down}
+                self.ask("Input.dispatchMouseEvent", type="mouseMoved", buttons=1, **to, **held)
+        self.ask("Input.dispatchMouseEvent", type="mouseReleased", x=x + right, y=y + down, **held)
+
+    def drop(self, selector: str, *dropped: Path) -> None:
+        """Let files fall into the middle of an element."""
+        x, y = self.middle(selector)
+        data = {"items": [], "files": [str(path) for path in dropped], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.ask("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
 
     def type(self, text: str) -> None:
         """Write into what has the focus."""
