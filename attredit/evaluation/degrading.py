@@ -34,7 +34,7 @@ class DamageLimits:
         hole: Sides of the rectangle that hides a part of an image, relative to the image's.
     """
 
-    blur: float = 1.4
+    blur: float = 0.7
     noise: float = 0.05
     light: float = 0.1
     contrast: float = 0.2

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Peak signal-to-noise ratios end here: a perfect copy would have an infinite one.
 _LARGEST_PSNR = 100.0
+# Pixels are bytes when anybody looks at them: a change that rounds to none is none.
+_VISIBLE = 0.5 / 255
 # What the figures of single judges end with.
 JUDGES = ("first", "second")
 
@@ -138,6 +140,8 @@ def edit_scores(editor: Editor, data: EvaluationData, seen: Seen, attribute: Att
     _accuracy(seen, attribute, column, counted, table)
     edits = _edit(editor, data, seen, attribute, column, counted, table)
     composite = data.judge.obeyed(edits.composite, edits.judged_composite, column, edits.asked)
+    # What an image shows that is as it was, its label says: not what was asked for.
+    composite &= ~unchanged(edits.composite, seen.images)
     _success("", edits.obeyed, edits.judged, edits.asked, seen, attribute, column, counted, table)
     _success("composite_", composite, edits.judged_composite, edits.asked, seen, attribute, column, counted, table)
     others = [i for i in range(len(data.schema)) if i != column]
@@ -163,6 +167,11 @@ def without_labels(attribute: Attribute, table: Table) -> None:
 def squared_error(a: Tensor, b: Tensor) -> Tensor:
     """(B,) mean squared differences of images (B, C, H, W)."""
     return (a - b).square().flatten(1).mean(1)
+
+
+def unchanged(a: Tensor, b: Tensor) -> Tensor:
+    """(B,) whether images (B, C, H, W) in [0, 1] are the same in 8 bits, which is what anybody sees of them."""
+    return ~((a - b).abs() >= _VISIBLE).flatten(1).any(1)
 
 
 def taken(code: Code, rows: Tensor) -> Code:

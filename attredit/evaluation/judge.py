@@ -8,10 +8,12 @@ both say so, of the edit and of slightly damaged copies of it.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +26,9 @@ from attredit.progress import Progress
 
 if TYPE_CHECKING:
     from attredit.data import Store
+
+
+_SURE = 0.95
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,19 @@ class Judge:
         schema: The attributes.
         hash: Identifies how and on what they were trained.
         device: Where they are.
+        usual: (n,) share of the most frequent value of each attribute; 1 / 2 of all when None.
     """
 
-    def __init__(self, network: JudgePair, schema: AttributeSchema, hash: str, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: JudgePair,
+        schema: AttributeSchema,
+        hash: str,
+        device: torch.device,
+        usual: Sequence[float] | None = None,
+    ) -> None:
         self.network, self.schema, self.hash, self.device = network.eval(), schema, hash, device
+        self.usual = [0.5] * len(schema) if usual is None else list(usual)
 
     @torch.inference_mode()
     def logits(self, images: Tensor) -> Tensor:
@@ -109,7 +123,9 @@ class Judge:
         """(B,) whether both judges read what was asked in images, and go on reading it in slightly damaged copies.
 
         Each judge's logits of the copies are averaged: what holds only where nothing is touched is gone in most of
-        them, and what is there does not fail for the one copy that is hard to read.
+        them, and what is there does not fail for the one copy that is hard to read. By them each has to be surer of
+        what was asked than somebody who always says the most frequent value may be: hints that are about as likely
+        without the attribute are none of an edit.
 
         Args:
             images: (B, C, H, W) in [0, 1].
@@ -123,8 +139,15 @@ class Judge:
         if len(rows):
             copies = [self.network(self._placed(copy)) for copy in degraded(images[rows])]
             for logits in torch.stack(copies).mean(0):
-                obeyed[rows] &= self._labels(logits)[:, column] == asked[rows]
+                obeyed[rows] &= self._chances(logits, column, asked[rows]) > self.usual[column]
         return obeyed
+
+    def _chances(self, logits: Tensor, column: int, asked: Tensor) -> Tensor:
+        """(B,) probability that logits (B, A) give one value (B,) of an attribute."""
+        found = self.schema.probabilities(logits)[:, self.schema.columns[column]]
+        if found.shape[1] == 1:
+            found = torch.cat([1 - found, found], 1)
+        return found.gather(1, asked.long()[:, None])[:, 0]
 
     def _labels(self, logits: Tensor) -> Tensor:
         return self.schema.decode(self.schema.probabilities(logits))
@@ -163,7 +186,17 @@ def judge_of(
         untrained=lambda: untrained(store.schema, store, settings),
         device=device,
     )
-    return Judge(network, store.schema, judge_hash(store, settings), device)
+    return Judge(network, store.schema, judge_hash(store, settings), device, usual_shares(store))
+
+
+def usual_shares(store: Store) -> list[float]:
+    """(n,) share of the most frequent value of each attribute among a store's labels, up to .95.
+
+    Whoever is .95 sure is sure enough, however rare a value is.
+    """
+    labels = np.asarray(store.labels)
+    known = [column[column != MISSING] for column in labels.T]
+    return [min(float(np.bincount(column).max()) / len(column), _SURE) if len(column) else 0.5 for column in known]
 
 
 def judge_hash(store: Store, settings: JudgeSettings) -> str:

@@ -68,8 +68,9 @@ class WideNetwork(nn.Module):
         self.trunk = nn.Sequential(
             nn.Conv2d(channels, width, _WINDOW, 2, _WINDOW // 2, bias=False), nn.BatchNorm2d(width), nn.GELU(),
             _halved(size // 2), _Block(width, 2 * width), _halved(size // 4), _Block(2 * width, 4 * width),
+            nn.AdaptiveAvgPool2d(_TOP), _Block(4 * width, 4 * width),
         )  # fmt: skip
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(_TOP), nn.Flatten(), nn.Linear(4 * width * _TOP**2, outputs))
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(4 * width * _TOP**2, outputs))
 
     def forward(self, images: Tensor) -> Tensor:
         """Read images of any size."""

@@ -15,12 +15,13 @@ from attredit.attributes import AttributeSchema
 from attredit.devices import repeatable, seeded
 from attredit.errors import DataError
 from attredit.evaluation.degrading import DamageLimits, augmented
+from attredit.evaluation.hints import Hints
 from attredit.evaluation.judge_networks import JudgePair, reduced
 
 if TYPE_CHECKING:
     from attredit.data import Store
 
-VERSION = 3
+VERSION = 4
 # Two a judge: a batch of one has no statistics.
 _FEWEST = 4
 
@@ -39,17 +40,19 @@ class JudgeSettings:
         lr: Peak of the one-cycle learning rate.
         seed: Of first weights, halves, order and augmentation.
         augmentation: What happens to images before they are read.
+        hints: Share of the images that get a hint of what they are not; see `attredit.evaluation.hints`.
     """
 
     width: int = 16
     size: int = 64
     epochs: int = 6
-    steps: int = 600
+    steps: int = 1200
     images: int = 30_000
     batch_size: int = 64
-    lr: float = 0.01
+    lr: float = 0.004
     seed: int = 20170711
     augmentation: DamageLimits = field(default_factory=DamageLimits)
+    hints: float = 0.5
 
 
 def fit(
@@ -82,15 +85,17 @@ def fit(
     pair = untrained(schema, store, settings)
     pair.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     order = np.random.default_rng(settings.seed)
-    plans = [_batches(order, half, settings) for half in halves(schema, np.asarray(store.labels), settings.seed)]
+    split = halves(schema, np.asarray(store.labels), settings.seed)
+    plans = [_batches(order, half, settings) for half in split]
     total, done = sum(map(len, plans)), 0
-    for network, plan in zip((pair.first, pair.second), plans, strict=True):
+    for network, half, plan in zip((pair.first, pair.second), split, plans, strict=True):
         before = done
 
         def told(steps: int, _: int, before: int = before) -> None:
             progress(before + steps, total)
 
-        _fit_one(network, pair.size, schema, store, plan, settings, device, told)
+        hints = Hints(schema, store, half, pair.size)
+        _fit_one(network, pair.size, schema, store, hints, plan, settings, device, told)
         done += len(plan)
     return pair
 
@@ -100,17 +105,20 @@ def _fit_one(
     size: int,
     schema: AttributeSchema,
     store: Store,
+    hints: Hints,
     plan: list[NDArray[np.int64]],
     settings: JudgeSettings,
     device: torch.device,
     progress: Callable[[int, int], None],
 ) -> None:
     """Train one judge on batches of rows of images that are no larger than a size."""
-    targets = schema.encode(torch.from_numpy(np.asarray(store.labels)))
+    labels = torch.from_numpy(np.asarray(store.labels, np.int64))
+    targets = schema.encode(labels)
     generator = torch.Generator().manual_seed(settings.seed)
 
     def loss(step: int) -> Tensor:
         images = reduced(store.batch(plan[step]).to(device).float() / 255.0, size)
+        images = hints.laid(images, labels[torch.from_numpy(plan[step])], settings.hints, generator)
         images = augmented(images, settings.augmentation, generator).contiguous(memory_format=torch.channels_last)
         return schema.loss(network(images), targets[torch.from_numpy(plan[step])].to(device))
 

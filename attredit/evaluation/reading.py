@@ -14,14 +14,11 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import Attribute
-from attredit.evaluation.editing import Edits, Seen, taken
+from attredit.evaluation.editing import Edits, Seen, taken, unchanged
 from attredit.evaluation.table import Table
 
 if TYPE_CHECKING:
     from attredit.editing.editor import Editor
-
-# Pixels are bytes when anybody looks at them: a change that rounds to none is none.
-_VISIBLE = 0.5 / 255
 
 
 def reading_scores(editor: Editor, seen: Seen, attribute: Attribute, edits: Edits, table: Table) -> None:
@@ -41,7 +38,7 @@ def reading_scores(editor: Editor, seen: Seen, attribute: Attribute, edits: Edit
         chosen = truth == value
         rows = seen.rows[chosen.cpu().numpy()]
         table.put(recall_metric(attribute, value), attribute.name, rows, predicted[chosen] == value, share=True)
-    same = ~((edits.composite - seen.images).abs() >= _VISIBLE).flatten(1).any(1)
+    same = unchanged(edits.composite, seen.images)
     for suffix, chosen in directions(attribute, truth):
         table.put(f"unchanged{suffix}", attribute.name, seen.rows[chosen.cpu().numpy()], same[chosen], share=True)
     table.put("needless_change", attribute.name, seen.rows, _needless(editor, seen, attribute, truth))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import quadrants as q
@@ -58,6 +60,16 @@ def test_an_editor_that_ignores_what_is_asked():
     assert got["class1"].value == 1
     assert got["edit_success"].value == got["composite_edit_success"].value == 0
     assert got["off_target"].value == 0
+
+
+def test_an_unchanged_image_is_no_success_though_the_judge_misread_it():
+    data, ignoring = q.data_of(q.labels_of(300)), q.Quadrants(decoding=lambda images, attrs: images)
+    wrong = dataclasses.replace(data, store=q.store_of(1 - data.store.labels, images=data.store.images))
+    got, _ = figures(ignoring, wrong)
+    assert got["edit_success"].value == 1  # whole images, which are read as they come
+    for suffix in ("", "_off", "_on"):
+        assert got[f"composite_edit_success{suffix}"].value == 0
+    assert got["composite_edit_success_first"].value == 1
 
 
 def test_an_editor_that_changes_something_else():

@@ -12,7 +12,7 @@ import torch
 from attredit.attributes import MISSING, Attribute, AttributeSchema
 from attredit.errors import DataError, RunError
 from attredit.evaluation import judge as judging
-from attredit.evaluation.judge import Judge, Reading, judge_hash, judge_of
+from attredit.evaluation.judge import Judge, Reading, judge_hash, judge_of, usual_shares
 from attredit.evaluation.judge_networks import JudgePair, StridedNetwork, WideNetwork
 from attredit.evaluation.judge_training import JudgeSettings, halves
 
@@ -184,6 +184,20 @@ class Eyes(torch.nn.Module):
 
     def look(self, images):
         return Reading(None, (self(images) > 0).long(), None, None, ())
+
+
+def test_judges_must_be_surer_than_whoever_says_the_most_frequent_value():
+    images, schema = torch.full((1, 1, 32, 32), 0.95), AttributeSchema((Attribute("Bright"),))
+    for usual, obeyed in ((None, True), ([0.5], True), ([0.53], True), ([0.7], False)):
+        judge = Judge(Eyes(), schema, "hash", CPU, usual)
+        assert judge.obeyed(images, Eyes().look(images), 0, torch.ones(1)).tolist() == [obeyed], usual
+
+
+def test_the_most_frequent_value_is_that_of_known_labels():
+    labels = np.array([[0, 0], [0, 2], [1, 2], [MISSING, 2]], np.int16)
+    assert usual_shares(q.store_of(labels, q.MIXED)) == pytest.approx([2 / 3, 3 / 4])
+    assert usual_shares(q.store_of(np.zeros((4, 2), np.int16), q.MIXED)) == [0.95, 0.95]
+    assert usual_shares(q.store_of(np.full((4, 2), MISSING, np.int16), q.MIXED)) == [0.5, 0.5]
 
 
 def test_both_judges_must_read_what_was_asked_in_damaged_copies_too():
