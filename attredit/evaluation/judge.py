@@ -120,12 +120,12 @@ class Judge:
 
     @torch.inference_mode()
     def obeyed(self, images: Tensor, judged: Reading, column: int, asked: Tensor) -> Tensor:
-        """(B,) whether both judges read what was asked in images, and go on reading it in slightly damaged copies.
+        """(B,) whether both judges read what was asked in images and in slightly damaged copies of them.
 
-        Each judge's logits of the copies are averaged: what holds only where nothing is touched is gone in most of
-        them, and what is there does not fail for the one copy that is hard to read. By them each has to be surer of
-        what was asked than somebody who always says the most frequent value may be: hints that are about as likely
-        without the attribute are none of an edit.
+        Each judge's logits of an image and its copies are averaged: what holds only where nothing is touched is gone in
+        most of them, and what is there does not fail for the one copy that is hard to read. Together they have to be
+        surer than whoever always says the most frequent value may be: what is about as likely to be seen without the
+        attribute is no edit.
 
         Args:
             images: (B, C, H, W) in [0, 1].
@@ -133,13 +133,14 @@ class Judge:
             column: Of the attribute, in schema order.
             asked: (B,) wanted labels of it.
         """
-        obeyed = judged.agreed[:, column] == asked
-        # Who has failed already is not asked again.
-        rows = obeyed.nonzero()[:, 0]
+        obeyed = torch.zeros_like(asked, dtype=torch.bool)
+        # What neither sees as it is, neither is asked about again.
+        rows = (judged.verdicts[:, :, column] == asked).any(0).nonzero()[:, 0]
         if len(rows):
-            copies = [self.network(self._placed(copy)) for copy in degraded(images[rows])]
-            for logits in torch.stack(copies).mean(0):
-                obeyed[rows] &= self._chances(logits, column, asked[rows]) > self.usual[column]
+            views, wanted = [images[rows], *degraded(images[rows])], asked[rows]
+            logits = torch.stack([self.network(self._placed(view)) for view in views]).mean(0)
+            agreed = torch.stack([self._labels(one)[:, column] == wanted for one in logits]).all(0)
+            obeyed[rows] = agreed & (self._chances(logits.mean(0), column, wanted) > self.usual[column])
         return obeyed
 
     def _chances(self, logits: Tensor, column: int, asked: Tensor) -> Tensor:

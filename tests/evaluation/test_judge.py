@@ -186,9 +186,9 @@ class Eyes(torch.nn.Module):
         return Reading(None, (self(images) > 0).long(), None, None, ())
 
 
-def test_judges_must_be_surer_than_whoever_says_the_most_frequent_value():
+def test_judges_together_must_be_surer_than_whoever_says_the_most_frequent_value():
     images, schema = torch.full((1, 1, 32, 32), 0.95), AttributeSchema((Attribute("Bright"),))
-    for usual, obeyed in ((None, True), ([0.5], True), ([0.53], True), ([0.7], False)):
+    for usual, obeyed in ((None, True), ([0.5], True), ([0.54], True), ([0.7], False)):
         judge = Judge(Eyes(), schema, "hash", CPU, usual)
         assert judge.obeyed(images, Eyes().look(images), 0, torch.ones(1)).tolist() == [obeyed], usual
 
