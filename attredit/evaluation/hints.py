@@ -64,7 +64,8 @@ class Hints:
         new = start + (own + 1 + (other * (count - 1)).long()) % count
         strength[(chosen >= share) | (own == MISSING) | ~self._seen[new] | ~self._seen[old]] = 0.0
         hint = strength.view(-1, 1, 1, 1) * (self._means[new] - self._means[old])
-        return (images + hint.to(images.device)).clamp(0.0, 1.0)
+        hinted: Tensor = (images + hint.to(images.device)).clamp(0.0, 1.0)
+        return hinted
 
     def _indicators(self, labels: Tensor) -> Tensor:
         """(B, V) floats: which value of each attribute images have, attributes side by side."""
