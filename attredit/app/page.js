@@ -260,7 +260,7 @@ function address(run, side, whole = false) {
   return `edit?${query}`;
 }
 
-const shown = cards.map(() => ({ before: "", after: "", asking: null }));
+const shown = cards.map(() => ({ before: "", after: "", remark: "", asking: null }));
 
 function showAll() {
   at("close").closest("label").hidden = modeNow() === "decoded";
@@ -276,12 +276,14 @@ async function showOne(run) {
       const side = ["before", "after"].find((each) => now[each] !== address(run, each));
       if (!side) break;
       const next = address(run, side);
-      const data = await (await ask(next)).blob();
+      const answer = await ask(next);
       now[side] = next;
-      await put(card.querySelector(`.${side}`), data);
+      if (side === "after") now.remark = decodeURIComponent(answer.headers.get("Attredit-Says"));
+      await put(card.querySelector(`.${side}`), await answer.blob());
     }
     const without = Object.keys(wanted).filter((name) => !RUNS[run].attributes.some((attribute) => attribute.name === name));
-    said.textContent = looks[run].error ?? (without.length ? `It does not edit ${without.join(", ").replaceAll("_", " ")}.` : "");
+    const missing = without.length ? `It does not edit ${without.join(", ").replaceAll("_", " ")}.` : "";
+    said.textContent = looks[run].error ?? [missing, now.remark].filter(Boolean).join(" ");
     said.classList.toggle("wrong", Boolean(looks[run].error));
   } catch (error) {
     said.textContent = error.message;

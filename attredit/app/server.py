@@ -22,8 +22,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from attredit.app.pictures import Dropped, Framed
 from attredit.app.studio import Studio, View
@@ -60,9 +60,17 @@ def serve(studio: Studio, port: int) -> ThreadingHTTPServer:
         UsageError: the port is taken, or not for everybody.
     """
     try:
-        return _Server((HOST, port), partial(_Answers, studio))
+        return _Server((HOST, port), partial(_Handler, studio))
     except OSError as error:
         raise UsageError(f"Port {port} cannot be had: {error.strerror}.", "Name another one with --port.") from error
+
+
+class _Answer(NamedTuple):
+    kind: str
+    body: bytes
+    said: str = ""
+    """Of an edit, in a header beside it."""
+    status: HTTPStatus = HTTPStatus.OK
 
 
 class _Server(ThreadingHTTPServer):
@@ -76,7 +84,7 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _Answers(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
 
@@ -101,37 +109,36 @@ class _Answers(BaseHTTPRequestHandler):
             _require_own(self.headers.get("Host"), self.headers.get("Origin"))
             url = urlsplit(self.path)
             asked = dict(parse_qsl(url.query, keep_blank_values=True))
-            kind, body = self._found(f"{self.command} {url.path}", asked)
-            status = HTTPStatus.OK
+            answer = self._found(f"{self.command} {url.path}", asked)
         except AttrEditError as error:
-            status, kind, body = HTTPStatus.BAD_REQUEST, *_json({"error": str(error)})
+            answer = _json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
         except Exception as error:
             traceback.print_exc()
             sentence = f"This is a bug: {type(error).__name__}: {error}. The terminal says more."
-            status, kind, body = HTTPStatus.INTERNAL_SERVER_ERROR, *_json({"error": sentence})
-        self._send(status, kind, body)
+            answer = _json({"error": sentence}, HTTPStatus.INTERNAL_SERVER_ERROR)
+        self._send(answer)
 
-    def _found(self, what: str, asked: Mapping[str, str]) -> tuple[str, bytes]:
-        """Content type and body.
+    def _found(self, what: str, asked: Mapping[str, str]) -> _Answer:
+        """What is asked for.
 
         Raises:
             AttrEditError: there is nothing of that kind.
         """
         studio = self._studio
         if found := re.fullmatch(r"GET /(page\.css|page\.js)?", what):
-            return _file(found[1]) if found[1] else ("text/html; charset=utf-8", _page(studio))
+            return _file(found[1]) if found[1] else _page(studio)
         found = re.fullmatch(r"GET /samples/(\d+)\.png", what)
         if found and int(found[1]) < len(studio.samples):
-            return "image/png", studio.samples[int(found[1])]
+            return _Answer("image/png", studio.samples[int(found[1])])
         if what == "POST /pictures":
             return _json(_told(studio.album.add(self._body(), asked.get("name", ""))))
         if found := re.fullmatch(r"GET /pictures/([\w-]+)\.png", what):
-            return "image/png", _picture(studio.album[found[1]])
+            return _picture(studio.album[found[1]])
         if what == "GET /look":
             picture, run = studio.album[asked.get("picture", "")], _number(asked, "run")
             return _json(studio.look(run, picture, _frame(asked) if "frame" in asked else None))
         if what == "GET /edit":
-            return "image/png", _edit(studio, asked)
+            return _edit(studio, asked)
         raise UsageError(f"There is nothing at {what}.", "Open the page again.")
 
     def _body(self) -> bytes:
@@ -140,18 +147,29 @@ class _Answers(BaseHTTPRequestHandler):
         Raises:
             UsageError: it does not say how long it is, or is too long.
         """
-        length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > MOST:
-            self.close_connection = True  # what was sent is not read
-            raise UsageError(f"The file is larger than {MOST // 2**20} MB.", "Take a smaller one.")
-        return self.rfile.read(int(length))
+        said = self.headers.get("Content-Length", "")
+        if not said.isdecimal():
+            raise UsageError("It is not said how long the file is.", "Drop it on the page.")
+        if (length := int(said)) <= MOST:
+            return self.rfile.read(length)
+        # A browser listens only when it has sent everything.
+        for begun in range(0, length, MOST):
+            self.rfile.read(min(MOST, length - begun))
+        raise UsageError(f"The file is larger than {MOST // 2**20} MB.", "Take a smaller one.")
 
-    def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
-        self.send_response(status)
-        for name, value in {**_HEADERS, "Content-Type": kind, "Content-Length": str(len(body))}.items():
+    def _send(self, answer: _Answer) -> None:
+        if answer.status is not HTTPStatus.OK:
+            self.close_connection = True  # what was sent may not have been read
+        own = {
+            "Content-Type": answer.kind,
+            "Content-Length": str(len(answer.body)),
+            "Attredit-Says": quote(answer.said),
+        }
+        self.send_response(answer.status)
+        for name, value in {**_HEADERS, **own}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(answer.body)
 
 
 def _require_own(host: str | None, origin: str | None) -> None:
@@ -166,16 +184,17 @@ def _require_own(host: str | None, origin: str | None) -> None:
 
 
 @cache
-def _file(name: str) -> tuple[str, bytes]:
+def _file(name: str) -> _Answer:
     kinds = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
     text = files("attredit.app").joinpath(name).read_text("utf-8")
     if name == "page.css":
         text = files("attredit.report").joinpath(name).read_text("utf-8") + text
-    return kinds[name], text.encode()
+    return _Answer(kinds[name], text.encode())
 
 
-def _page(studio: Studio) -> bytes:
-    return rendered("app/page.html.jinja", runs=studio.described(), samples=len(studio.samples)).encode()
+def _page(studio: Studio) -> _Answer:
+    text = rendered("app/page.html.jinja", runs=studio.described(), samples=len(studio.samples))
+    return _Answer("text/html; charset=utf-8", text.encode())
 
 
 def _told(dropped: Dropped) -> dict[str, Any]:
@@ -183,11 +202,11 @@ def _told(dropped: Dropped) -> dict[str, Any]:
     return {"key": dropped.key, "name": dropped.name, "width": width, "height": height}
 
 
-def _picture(dropped: Dropped) -> bytes:
-    return png(Framed(dropped.pixels, Frame(0, 0, 1)).within(_SHOWN).image)
+def _picture(dropped: Dropped) -> _Answer:
+    return _Answer("image/png", png(Framed(dropped.pixels, Frame(0, 0, 1)).within(_SHOWN).image))
 
 
-def _edit(studio: Studio, asked: Mapping[str, str]) -> bytes:
+def _edit(studio: Studio, asked: Mapping[str, str]) -> _Answer:
     picture = studio.album[asked.get("picture", "")]
     whole = "whole" in asked
     view = View(
@@ -196,9 +215,10 @@ def _edit(studio: Studio, asked: Mapping[str, str]) -> bytes:
         close="close" in asked and not whole,
         pixels=None if whole else _SHOWN,
     )
-    image = studio.edit(_number(asked, "run"), picture, _frame(asked), _changes(asked), view)
+    image, said = studio.edit(_number(asked, "run"), picture, _frame(asked), _changes(asked), view)
     # What is only looked at is made quickly, what is kept small.
-    return encoded(image, Path("edit.png"), compress_level=6 if whole else 1, **picture.profile)
+    data = encoded(image, Path("edit.png"), compress_level=6 if whole else 1, **picture.profile)
+    return _Answer("image/png", data, said)
 
 
 def _number(asked: Mapping[str, str], name: str) -> int:
@@ -228,5 +248,5 @@ def _changes(asked: Mapping[str, str]) -> dict[str, Any]:
     return changes
 
 
-def _json(value: Any) -> tuple[str, bytes]:
-    return "application/json", json.dumps(value).encode()
+def _json(value: Any, status: HTTPStatus = HTTPStatus.OK) -> _Answer:
+    return _Answer("application/json", json.dumps(value).encode(), status=status)

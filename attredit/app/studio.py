@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,8 +113,10 @@ class Studio:
             values = editor.predict(picture.pixels, box=found)
         return {"frame": found.frame, "sureness": found.sureness, "values": values}
 
-    def edit(self, run: int, picture: Dropped, frame: Frame, changes: Mapping[str, Any], view: View) -> Image:
-        """What a run makes of a picture, or what it was before.
+    def edit(
+        self, run: int, picture: Dropped, frame: Frame, changes: Mapping[str, Any], view: View
+    ) -> tuple[Image, str]:
+        """What a run makes of a picture, or what it was before; and what is to be said of it.
 
         Args:
             run: Its number.
@@ -131,10 +134,13 @@ class Studio:
         scene = scene.close() if view.close else scene
         scene = scene if view.pixels is None else scene.within(view.pixels)
         if view.side == "before":
-            return scene.image if view.mode == "composite" else editor.geometry.apply(scene.pixels, scene.frame)
-        with self._turn:
-            edited: Image = editor.edit(scene.pixels, own, box=scene.frame, mode=view.mode)
-        return edited
+            seen = scene.image if view.mode == "composite" else editor.geometry.apply(scene.pixels, scene.frame)
+            return seen, ""
+        # Who warns, warns this request: no other is answered meanwhile.
+        with self._turn, warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", UserWarning)
+            edited = editor.edit(scene.pixels, own, box=scene.frame, mode=view.mode)
+        return edited, " ".join(str(warning.message) for warning in told)
 
     def _editor(self, run: int) -> Editor:
         if not 0 <= run < len(self.editors):

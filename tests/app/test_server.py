@@ -8,8 +8,11 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlencode
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -98,6 +101,21 @@ def test_where_nothing_is_found_a_sentence_says_so_and_the_frame_is_in_the_middl
     assert found["frame"] == [600, 450, 900, 0]
 
 
+def test_what_the_editor_warns_of_is_said_beside_the_edit(
+    studio: Studio, port: int, dropped: Any, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit = studio.editors[0].edit
+
+    def warned(*images: Any, **how: Any) -> Any:
+        warnings.warn("It is left as it was – nothing to do.", UserWarning)
+        return edit(*images, **how)
+
+    monkeypatch.setattr(studio.editors[0], "edit", warned)
+    query = urlencode({"run": 0, "picture": dropped(photo)["key"], "frame": "600,450,900,0"})
+    with urlopen(f"http://127.0.0.1:{port}/edit?{query}", timeout=60) as answer:
+        assert unquote(answer.headers["Attredit-Says"]) == "It is left as it was – nothing to do."
+
+
 def test_transparency_and_what_colours_mean_survive(ask: Any, dropped: Any, tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.new("RGBA", (80, 60), (200, 150, 100, 90)).save(tmp_path / "clear.png", icc_profile=profile)
@@ -136,9 +154,9 @@ def test_only_this_page_is_answered(ask: Any, port: int) -> None:
     assert ask("/", headers=own)[0] == 200
 
 
-def test_a_file_that_is_too_large_is_not_even_read(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_too_large_is_not_kept_and_said_to_be(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MOST", 2**20)
-    assert "larger than 1 MB" in sentence_in(ask("/pictures", bytes(2**20 + 1), name="large.png"))
+    assert "larger than 1 MB" in sentence_in(ask("/pictures", bytes(5 * 2**20 + 1), name="large.png"))
 
 
 def test_bugs_are_said_on_the_page_and_in_the_terminal(

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import attredit as package
+from attredit.data.frames import Frame
 from attredit.errors import RunError
 from attredit.runs import named
 from attredit.runs.pack import pack
@@ -62,6 +63,22 @@ def test_a_directory_of_that_name_is_meant_before_a_model(
     os.mkdir("tiny-faces")
     assert named.directory_of("tiny-faces") == Path("tiny-faces")
     assert "tiny-faces is no run" in attredit("show", "tiny-faces").stderr
+
+
+def test_what_ships_is_small_says_what_it_must_not_be_used_for_and_edits() -> None:
+    from attredit_synthfaces.source import SynthFaces
+
+    assert "drawn-faces" in named.box()
+    for directory in named.box().values():
+        assert sum(file.stat().st_size for file in directory.rglob("*")) <= MOST
+        card = (directory / "README.md").read_text()
+        for words in ("## Not for", "should not be tried on people", "attredit train ", "drawn"):
+            assert words in card, words
+    editor, faces = package.load("drawn-faces"), SynthFaces(image_size=64)
+    images = faces.image("test", range(12))
+    edited = editor.edit(images, Eyeglasses=1, box=[Frame(32, 32, 64)] * 12, output="numpy")
+    worn = [found["Eyeglasses"] for found in editor.predict(edited, box=[Frame(32, 32, 64)] * 12)]
+    assert sum(value > 0.5 for value in worn) >= 9
 
 
 def test_models_are_listed_with_what_they_edit(attredit: Any, boxed: Path) -> None:
