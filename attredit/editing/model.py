@@ -90,7 +90,7 @@ class Model(nn.Module):
         # Of the encoder that predicts, the answer is the code; any other predictor is asked first.
         said = self.code(images, None) if self.predictor == "encoder" else self.ask(self.predictor, images)
         attrs = self.told_by(said)
-        labels = self._as_told(attrs)
+        labels = self.as_told(attrs)
         code = said if self.predictor == "encoder" else self.code(images, labels)
         eps = None
         if self.edit_from == "sample":
@@ -211,7 +211,7 @@ class Model(nn.Module):
         """Where it computes."""
         return next(self.parts["encoder"].parameters(), torch.empty(0)).device
 
-    def _as_told(self, attrs: Tensor) -> Tensor:
+    def as_told(self, attrs: Tensor) -> Tensor:
         """(B, A) logits to what networks are told: as hard or soft as in training."""
         soft = self.schema.probabilities(attrs)
         return soft if self.decode_with == "predicted" else self.schema.encode(self.schema.decode(soft))

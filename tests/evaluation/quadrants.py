@@ -93,7 +93,7 @@ class Quadrants(Model):
         logits = 20 * self.schema.encode(labels) - 10
         logvar = None if self.logvar is None else torch.full_like(images.flatten(1), self.logvar)
         flat = images.flatten(1)
-        return Code(flat, logvar, logits, (images,), self._as_told(logits), flat)
+        return Code(flat, logvar, logits, (images,), self.as_told(logits), flat)
 
     @property
     def model(self):

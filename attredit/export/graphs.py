@@ -1,0 +1,136 @@
+"""What each exported graph computes: modules of tensors in, tensors out, each with the names of both.
+
+Everything whose size depends on the picture stays outside: graphs know the model's square, and any number of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attredit.editing.composite import edit_mask, fitted
+from attredit.editing.editor import Editor
+from attredit.editing.model import Model, sampled
+from attredit.framing.network import SIZE, FrameNetwork, move_of
+from attredit.framing.search import moved
+from attredit.networks import Code
+from attredit.rows import noise
+
+
+class Graph(NamedTuple):
+    """One file to be.
+
+    Attributes:
+        name: Of the file, without its suffix.
+        parts: Of the recipe, whose weights are in it.
+        module: What it computes.
+        inputs: Its inputs by name: an example with two in the batch, and which of its dimensions may differ.
+        outputs: Names of its outputs.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    module: nn.Module
+    inputs: dict[str, tuple[Tensor, tuple[int, ...]]]
+    outputs: tuple[str, ...]
+
+
+class _Encoder(nn.Module):
+    """Images to the latent that edits start from, what the attributes are taken for, and skip connections.
+
+    Where edits start from a sample of the latent, it is that of an image that is edited alone.
+    """
+
+    eps: Tensor | None
+
+    def __init__(self, model: Model, latent: Tensor) -> None:
+        super().__init__()
+        self.model = model
+        eps = noise(model.seed, 0, "edit", (1, *latent.shape[1:])) if model.edit_from == "sample" else None
+        self.register_buffer("eps", eps)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        model = self.model
+        said = model.code(images, None) if model.predictor == "encoder" else model.ask(model.predictor, images)
+        labels = model.as_told(model.told_by(said))
+        code = said if model.predictor == "encoder" else model.code(images, labels)
+        return sampled(code, self.eps), labels, *code.skips
+
+
+class _Decoder(nn.Module):
+    """Latents and attributes to images; of the unedited image, its attributes and skip connections are given."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, z: Tensor, attributes: Tensor, labels: Tensor, *skips: Tensor) -> tuple[Tensor, ...]:
+        return (self.model.draw(z, attributes, Code(z, None, None, skips, labels, z)),)
+
+
+class _Frame(nn.Module):
+    """A picture (1, C, H, W) and frames (N, 4) in it to where each leads, alone and together with its mirror image."""
+
+    def __init__(self, network: FrameNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, picture: Tensor, frames: Tensor) -> tuple[Tensor, ...]:
+        crops = _crops(picture, frames)
+        votes = self.network(torch.cat([crops, crops.flip(3)]))
+        moves = move_of(votes).view(2, -1, 4) * torch.tensor([[1.0] * 4, [-1.0, 1.0, 1.0, -1.0]])[:, None]
+        inside = votes.inside.sigmoid().mean((1, 2)).view(2, -1)[0]
+        sureness = self.network.sureness(votes).view(2, -1).mean(0)
+        return moved(frames, moves[0]), inside, moved(frames, moves.mean(0)), sureness
+
+
+def _crops(picture: Tensor, frames: Tensor) -> Tensor:
+    """(N, C, SIZE, SIZE): all of them are looked up at once, one below the other."""
+    x, y, side, angle = frames.view(-1, 4, 1, 1).unbind(1)
+    u = (torch.arange(SIZE) + 0.5) * 2.0 / SIZE - 1.0
+    v = u[:, None]
+    across, down = side / 2 * angle.cos(), side / 2 * angle.sin()
+    x, y = x + across * u - down * v, y + down * u + across * v
+    places = torch.stack([x * 2.0 / picture.shape[3] - 1.0, y * 2.0 / picture.shape[2] - 1.0], 3)
+    found = F.grid_sample(picture, places.reshape(1, -1, SIZE, 2), "bilinear", "border", align_corners=False)
+    return found.view(picture.shape[1], -1, SIZE, SIZE).transpose(0, 1)
+
+
+class _Composite(nn.Module):
+    """What a composite edit changes, at the decoder's size, and where: see `attredit.editing.composite`."""
+
+    def forward(self, images: Tensor, before: Tensor, after: Tensor) -> tuple[Tensor, ...]:
+        mask, changed = edit_mask(before, after), edit_mask(before, after, widened=False)
+        return mask * (fitted(images, before, after) - images), changed, mask
+
+
+def graphs_of(editor: Editor) -> list[Graph]:
+    """All that an editor computes with tensors; no frame where the run has not learnt to find it."""
+    model, (size, channels) = editor.model, (editor.geometry.size, editor.geometry.channels)
+    images = torch.linspace(0.0, 1.0, 2 * channels * size**2).view(2, channels, size, size)
+    with torch.inference_mode():
+        code = model.encode(images)
+    assert code.z is not None
+    assert code.labels is not None
+    skips = {f"skip{i}": skip for i, skip in enumerate(code.skips)}
+    told = {"z": code.z, "attributes": 1.0 - code.labels, "labels": code.labels, **skips}
+    square = {"images": images, "before": images.flip(3), "after": images.flip(0)}
+    readers = tuple(dict.fromkeys(("encoder", model.predictor)))
+    graphs = [
+        Graph("decoder", ("decoder",), _Decoder(model), _batches(told), ("images",)),
+        Graph("encoder", readers, _Encoder(model, code.z), _batches({"images": images}), ("z", "labels", *skips)),
+        Graph("composite", (), _Composite(), _batches(square), ("change", "changed", "mask")),
+    ]
+    if editor.frame is not None:
+        frames = torch.tensor([[30.0, 20.0, 24.0, 0.1], [20.0, 30.0, 40.0, -0.2]])
+        looked_at = {"picture": (torch.rand(1, channels, 40, 50), (2, 3)), **_batches({"frames": frames})}
+        graphs.append(Graph("frame", (), _Frame(editor.frame), looked_at, ("alone", "inside", "together", "sureness")))
+    return graphs
+
+
+def _batches(tensors: dict[str, Tensor]) -> dict[str, tuple[Tensor, tuple[int, ...]]]:
+    """Inputs of which any number may come at once; none of inference mode, which torch.export cannot follow."""
+    return {name: (tensor.clone(), (0,)) for name, tensor in tensors.items()}
