@@ -51,6 +51,15 @@ NOT_RUN = {
     "attredit app": "serves until it is stopped; tests/app runs it",
     "attredit app runs/demo drawn-faces --port 8000 --no-browser": "serves until it is stopped; tests/app runs it",
     "make box": "minutes, and it replaces the model that ships",
+    **dict.fromkeys(
+        (
+            "attredit push RUN hf:USER/NAME",
+            "attredit push RUN hf:USER/NAME --private",
+            "attredit edit hf:USER/NAME photo.png --set Smiling=1",
+            "attredit show hf:USER/NAME@REVISION",
+        ),
+        "needs the hub; tests/export/test_hub.py asks one of its own",
+    ),
     "make demo": "minutes; what it calls is run by test_the_demo",
     "make check": "is run beside the tests, by .ci/run",
     "make test": "is what runs this",
@@ -60,6 +69,7 @@ NOT_RUN = {
     "make site": "needs a virtual environment; tests/site builds it",
     "pip install -e '.[slurm]'": "changes the environment that runs the tests",
     "pip install 'attredit[identity]'": "changes the environment that runs the tests",
+    "pip install 'attredit[onnx]'": "changes the environment that runs the tests",
     "pip install 'attredit[faces]'": "changes the environment that runs the tests",
     "pip install 'attredit[lpips]'": "changes the environment that runs the tests",
     "pip install -e '.[fid]'": "changes the environment that runs the tests",

@@ -37,6 +37,8 @@ PANELS = {
         "edit": "Change attributes of pictures.",
         "sweep": "Show one attribute from less to more.",
         "sample": "Draw new images from the model.",
+        "export": "Write a model for programs without torch.",
+        "push": "Put a run on the Hugging Face Hub.",
     },
     "Look around": {
         "show": "Tell what a run is.",

@@ -23,7 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class RunPath(click.Path):
-    """A run: its directory, or the name of a model that comes with attredit."""
+    """A run: its directory, the name of a model that comes with attredit, or hf:USER/NAME on the hub."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -36,7 +36,7 @@ class RunPath(click.Path):
 
 
 def run_argument(function: Function) -> Function:
-    """``RUN``: the directory of a run, or the name of a model that comes with attredit."""
+    """``RUN``: see `attredit.runs.named`."""
     return click.argument("run", type=RunPath(), metavar="RUN")(function)
 
 

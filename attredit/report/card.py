@@ -50,17 +50,22 @@ def write_card(run: RunDirectory, config: RunConfig) -> None:
     Raises:
         RunError: it cannot be written.
     """
+    write_text(run.card_file, card_of(run, config, run.path.name))
+
+
+def card_of(run: RunDirectory, config: RunConfig, where: str) -> str:
+    """The model card of a run that is found under the name `where`."""
     parts = (
         _what(config),
         _pictures(run),
-        _use(run, config),
+        _use(where, config),
         _training(run, config),
-        _evaluation(run, config),
+        _evaluation(run, config, where),
         _INTENDED,
         _biases(config.request.dataset),
         _reproduce(config),
     )
-    write_text(run.card_file, "\n\n".join(part.strip() for part in parts if part) + "\n")
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
 def _what(config: RunConfig) -> str:
@@ -98,8 +103,8 @@ Training images, their reconstructions, and every attribute decoded without and 
 """
 
 
-def _use(run: RunDirectory, config: RunConfig) -> str:
-    name, where = config.schema_.names[0], run.path.name
+def _use(where: str, config: RunConfig) -> str:
+    name = config.schema_.names[0]
     value = config.schema_.attributes[0].values[-1]
     shown = value if value.isdigit() else f'"{value}"'
     options = " ".join(["", *config.plugin_options])
@@ -143,11 +148,11 @@ def _training(run: RunDirectory, config: RunConfig) -> str:
 """
 
 
-def _evaluation(run: RunDirectory, config: RunConfig) -> str:
+def _evaluation(run: RunDirectory, config: RunConfig, where: str) -> str:
     from attredit.report.figures import markdown, read_elsewhere, read_evaluation
 
     evaluation = read_evaluation(run)
-    command = " ".join(["attredit evaluate", run.path.name, *config.plugin_options])
+    command = " ".join(["attredit evaluate", where, *config.plugin_options])
     own = f"Not evaluated yet: `{command}` measures it." if evaluation is None else markdown(evaluation)
     others = [f"### On {found['data']['label']}\n\n{markdown(found)}" for found in read_elsewhere(run)]
     return "\n\n".join(["## Evaluation", own, *others])

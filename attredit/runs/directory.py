@@ -46,6 +46,22 @@ class RunDirectory:
         self.samples = self.path / "samples"
         self.card_file = self.path / "README.md"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from attredit.html import shown
+
+        config, lines = self.config(), self.metrics()
+        facts = {
+            "method": f"{config.request.method}, preset {config.request.preset}",
+            "data": f"{config.request.dataset}, {config.data.images:,} images",
+            "pixels": f"{config.image_size}x{config.image_size}",
+            "edits": ", ".join(config.schema_.names),
+            "steps": f"{lines[-1]['step'] if lines else 0:,} of {config.steps:,}",
+        }
+        rows = [("loss at the last step", "")] + [(k, f"{v:.4g}") for k, v in (lines or [{}])[-1].items() if "/" in k]
+        pictures = {path.stem: path.read_bytes() for path in sorted(self.samples.glob("step-*.png"))[-1:]}
+        return shown(f"Run {self.path}", facts, rows if lines else (), pictures)
+
     def require_free(self) -> None:
         """Make sure that it holds no run.
 

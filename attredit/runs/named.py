@@ -1,9 +1,11 @@
-"""What a RUN may be: the directory of a run, or the name of a model that comes with attredit."""
+"""What a RUN may be: a directory, the name of a model that comes with attredit, or one on the hub."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+from attredit.runs.hub import PREFIX, fetched
 
 BOX = Path(__file__).parents[1] / "models"
 """Where the models lie that come with attredit, each a run without what is needed to continue it."""
@@ -13,8 +15,14 @@ def directory_of(run: str | os.PathLike[str]) -> Path:
     """The directory that a RUN means; whether it holds a run is for `RunDirectory` to say.
 
     Args:
-        run: A directory; or, where there is none of that name, a model in the box.
+        run: A directory; or, where there is none of that name, a model in the box; or ``hf:USER/NAME[@REVISION]``,
+            which is fetched.
+
+    Raises:
+        UsageError, RunError: see `attredit.runs.hub.fetched`.
     """
+    if os.fspath(run).startswith(PREFIX):
+        return fetched(os.fspath(run))
     named = box().get(os.fspath(run))
     return named if named is not None and not Path(run).exists() else Path(run)
 
