@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from attredit.plugin.registry import Registry, use_plugin
     from attredit.recipe import Optimizer, Part, Player, Recipe, Schedule, Term
     from attredit.report.doctor import diagnose
+    from attredit.report.side_by_side import side_by_side
     from attredit.request import Request
+    from attredit.runs.directory import RunDirectory
     from attredit.training.objectives import Factorizer
     from attredit.training.observer import Observer
     from attredit.training.view import BatchView
@@ -67,7 +69,9 @@ _HOME = {
     "Request": "request",
     "resume": "launch",
     "RunError": "errors",
+    "RunDirectory": "runs.directory",
     "Schedule": "recipe",
+    "side_by_side": "report.side_by_side",
     "Term": "recipe",
     "train": "launch",
     "UsageError": "errors",
@@ -102,6 +106,7 @@ __all__ = [
     "Recipe",
     "Registry",
     "Request",
+    "RunDirectory",
     "RunError",
     "Schedule",
     "Term",
@@ -113,6 +118,7 @@ __all__ = [
     "hookimpl",
     "load",
     "resume",
+    "side_by_side",
     "train",
     "use_plugin",
 ]

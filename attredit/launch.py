@@ -31,6 +31,7 @@ from attredit.runs.config import DataFacts, Origin, RunConfig
 from attredit.runs.data import RESTORE, moved, training_collection
 from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
+from attredit.training.notebook import NotebookBar, in_notebook
 from attredit.training.observer import Observer, watching
 from attredit.training.players import Built, build, components_of
 from attredit.training.processes import agree, main_process_first, require_same
@@ -59,7 +60,7 @@ def train(
 
     Args:
         request: What to train, on what; or its fields as keyword arguments.
-        observers: Told of every step, on the main process.
+        observers: Told of every step, on the main process; in a notebook, a bar when there are none.
         progress: Told of every prepared image, as (done, total).
         **asked: Fields of `Request`, in place of one or over it.
 
@@ -245,6 +246,8 @@ def _some(store: Store, detail: int) -> Tensor:
 def _finish(trainer: Trainer, observers: Sequence[Observer]) -> Path:
     """Train to the end; then write what people look at first."""
     run, config = trainer.run_directory, trainer.config
+    if not observers and in_notebook():
+        observers = [NotebookBar()]
     main = trainer.accelerator.is_main_process
     with watching(observers if main else (), config, run, trainer.step_count) as told:
         trainer.run(told)

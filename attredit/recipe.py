@@ -216,6 +216,19 @@ class Recipe(_Frozen):
             data = _merge(data, _nested(data, key.split("."), value))
         return _validated(data)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from attredit.html import shown
+
+        parts = {f"part {name}": " ".join([part.use, json.dumps(part.options)]) for name, part in self.parts.items()}
+        plain = self.model_dump(mode="json", exclude_defaults=True, exclude={"parts", "players", "extends", "without"})
+        rows = [("player", "term", "weight", "reaches")]
+        for name, player in self.players.items():
+            for key, term in player.terms.items():
+                weight = term.weight.model_dump() if isinstance(term.weight, Schedule) else term.weight
+                rows.append((name, key, str(weight), ", ".join(term.only or player.trains)))
+        return shown(f"Recipe {self.hash}", {**plain, **parts}, rows)
+
     @property
     def hash(self) -> str:
         """Hex digest of the whole recipe, for provenance."""

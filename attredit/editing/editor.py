@@ -22,6 +22,7 @@ from attredit.errors import UsageError
 from attredit.files import below, load_into, read_tensors
 from attredit.framing.network import FrameNetwork
 from attredit.framing.search import Found
+from attredit.html import png_of_row, shown
 from attredit.networks import NetworkSizes, build_parts, latent_shape
 from attredit.plugin.registry import installed
 from attredit.rows import noise
@@ -35,6 +36,7 @@ SWEEP = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 """Values of a binary attribute, from less to more than either."""
 
 _CHUNK = 128
+_SHOWN = 6
 
 
 def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
@@ -158,8 +160,8 @@ class Editor:
         Raises:
             UsageError, DataError: as `edit`.
         """
-        shown = values_of(self.schema.attributes[self.schema.index(attribute)]) if values is None else values
-        edited, many = self._edited(images, box, [{attribute: value} for value in shown], mode)
+        asked = values_of(self.schema.attributes[self.schema.index(attribute)]) if values is None else values
+        edited, many = self._edited(images, box, [{attribute: value} for value in asked], mode)
         strips = [write(frames, True, output) for frames in edited]
         return strips if many else strips[0]
 
@@ -230,6 +232,19 @@ class Editor:
         with torch.inference_mode():
             drawn = model.draw(z.to(model.device), attrs.to(model.device), None)
         return write([Picture(to_bytes(array)) for array in _arrays(drawn)], True, output)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what it edits, and some samples where there is a prior to draw them from."""
+        request, config = self.config.request, self.config
+        facts = {
+            "method": f"{request.method}, preset {request.preset}",
+            "trained on": f"{request.dataset}, {config.data.images:,} images",
+            "pixels": f"{config.image_size}x{config.image_size}",
+            "computes on": self.model.device,
+            **{attribute.name: ", ".join(attribute.values) for attribute in self.schema},
+        }
+        drawn = {} if config.recipe.prior is None else {"Drawn from the prior": png_of_row(self.sample(_SHOWN))}
+        return shown("Editor", facts, pictures=drawn)
 
     # --- how it is done ---------------------------------------------------------------------------------------------
 

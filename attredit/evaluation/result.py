@@ -104,6 +104,16 @@ class Evaluation(BaseModel):
     run: dict[str, str | int]
     versions: dict[str, str]
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from attredit.html import shown
+
+        facts = {"data": f"{self.data['name']}, {self.images:,} images of split {self.split}", **self.run}
+        columns = {"all": self.metrics, **(self.attributes if len(self.attributes) > 1 else {})}
+        names = dict.fromkeys(name for figures in columns.values() for name in figures)
+        rows = [[name, *(_written(figures.get(name)) for figures in columns.values())] for name in names]
+        return shown("Evaluation", facts, [["", *columns], *rows])
+
     def to_json(self) -> dict[str, Any]:
         """The content of evaluation.json."""
         return self.model_dump()
@@ -180,3 +190,9 @@ def file_of(run: RunDirectory, label: str = "") -> Path:
 def slug(label: str) -> str:
     """A label as part of a file's name."""
     return re.sub(r"[^\w.]+", "-", label).strip("-.") or "other"
+
+
+def _written(figure: Estimate | None) -> str:
+    if figure is None:
+        return ""
+    return f"{figure.value:.4g}" + ("" if figure.low is None else f" ({figure.low:.4g} to {figure.high:.4g})")
