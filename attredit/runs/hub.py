@@ -21,7 +21,7 @@ FILES = ("config.json", "model.safetensors", "metrics.jsonl", "evaluation*.json"
 _TOKEN = "Say who you are: hf auth login, or the environment variable HF_TOKEN."
 
 
-class Place(NamedTuple):
+class Address(NamedTuple):
     """Where on the hub a run lies.
 
     Attributes:
@@ -36,7 +36,7 @@ class Place(NamedTuple):
         return PREFIX + self.repository + ("" if self.revision is None else f"@{self.revision}")
 
 
-def place_of(name: str) -> Place:
+def place_of(name: str) -> Address:
     """What ``hf:USER/NAME[@REVISION]`` means.
 
     Raises:
@@ -52,7 +52,7 @@ def place_of(name: str) -> Place:
         repository = ""
     if repository.count("/") != 1 or bool(at) != bool(revision):
         raise UsageError(f"{name!r} names no run on the hub.", "Write hf:USER/NAME, or hf:USER/NAME@REVISION.")
-    return Place(repository, revision or None)
+    return Address(repository, revision or None)
 
 
 def fetched(name: str) -> Path:
@@ -75,7 +75,7 @@ def fetched(name: str) -> Path:
 
 
 @contextlib.contextmanager
-def explained(place: Place) -> Iterator[None]:
+def explained(place: Address) -> Iterator[None]:
     """Make a sentence of whatever goes wrong between here and the hub."""
     from huggingface_hub import constants, errors
 
@@ -97,7 +97,7 @@ def explained(place: Place) -> Iterator[None]:
         raise _refused(place, error.__cause__ or error) from error
 
 
-def _refused(place: Place, error: BaseException) -> RunError:
+def _refused(place: Address, error: BaseException) -> RunError:
     status = getattr(getattr(error, "response", None), "status_code", None)
     reasons = {401: "does not know who asks", 403: "does not allow it", 429: "is asked too often just now"}
     if status in (401, 403):
