@@ -15,20 +15,30 @@ from attredit.cli.sources import dataset_options, prepared, request_of, typed
 
 if TYPE_CHECKING:
     from attredit.inspection import Inspection
+    from attredit.inspection.mislabelled import Doubt
 
 _PAIRS = 10
 _BROKEN = 20
+_DOUBTS = 20
 
 
 @click.command
 @dataset_options
 @click.option("--attr", "attributes", multiple=True, metavar="NAME", help="Look at this attribute only; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON on stdout, and nothing else.")
+@click.option(
+    "--labels",
+    "sheet",
+    type=click.Path(path_type=Path),
+    metavar="PNG",
+    help="Also train readers, and write the images whose labels they contradict most surely as a contact sheet.",
+)
 @output_option("Also write a page, one HTML file, with examples and a picture of the correlations.")
 def command(
     name: str,
     attributes: tuple[str, ...],
     as_json: bool,
+    sheet: Path | None,
     output: Path | None,
     **given: Any,
 ) -> None:
@@ -49,14 +59,46 @@ def command(
         words = "".join(f" --attr {shlex.quote(attribute)}" for attribute in attributes)
         line = f"attredit datasets inspect {typed(request)}{words} -o {shlex.quote(str(output))}"
         write_text(output, page(inspection, line))
+    found = None if sheet is None else _doubted(inspection, sheet)
     if as_json:
         say(json.dumps(inspection.to_json(), indent=2))
         return
     _show(inspection)
+    if found is not None:
+        _show_doubts(found, inspection, sheet)
     if output is not None:
         say(f"Page: {output}")
     say("Next:")
     say(f"  attredit train --dataset {typed(request)} --attr {inspection.schema.names[0]}")
+
+
+def _doubted(inspection: Inspection, path: Path) -> list[Doubt]:
+    """Labels of the first split that are probably wrong, and the picture of them."""
+    from attredit.inspection.mislabelled import doubts, sheet
+    from attredit.report.encoding import write_image
+
+    store = inspection.stores[inspection.first]
+    with progress("steps") as report:
+        found = doubts(store, inspection.schema, lambda done, total: report("Reading labels", done, total))
+    if found:
+        write_image(sheet(store, found), path)
+    return found
+
+
+def _show_doubts(found: list[Doubt], inspection: Inspection, path: Path | None) -> None:
+    from rich.markup import escape
+
+    from attredit.cli.tables import table
+
+    title = f"Labels of {inspection.first} that readers contradict: {len(found):,}"
+    rows = table("Row", "Attribute", "Label", "Reads", "Margin", title=title, numbers=("Row", "Margin"))
+    for doubt in found[:_DOUBTS]:
+        row = inspection.stores[inspection.first].rows[doubt.row]
+        names = map(escape, (doubt.attribute.name, doubt.label, doubt.read))
+        rows.add_row(str(row), *names, f"{doubt.margin:.2f}")
+    out().print(rows)
+    if found:
+        say(f"Contact sheet: {path}")
 
 
 def _show(inspection: Inspection) -> None:

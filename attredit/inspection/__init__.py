@@ -2,6 +2,7 @@
 
 statistics.py  values and pairs of values, counted
 duplicates.py  images that are there more than once
+mislabelled.py labels that are probably wrong
 collection.py  all of it, with warnings
 page.py        one HTML page that needs nothing else
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -163,6 +164,21 @@ def test_inspect_warns_first_and_writes_a_page(attredit: Any, stores: Path, tmp_
     plain = json.loads(attredit(*asked, "--json").stdout)
     assert plain["splits"]["train"]["correlations"][0][1] > 0.5
     assert f"! {plain['warnings'][0]}" == first
+
+
+def test_inspect_shows_labels_that_readers_contradict(
+    attredit: Any, stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attredit.inspection import mislabelled
+
+    quick = functools.partial(mislabelled.doubts, width=4, steps=2)
+    monkeypatch.setattr(mislabelled, "doubts", quick)
+    asked = ["datasets", "inspect", *SYNTHFACES, "--attr", "Smiling"]
+    result = attredit(*asked, "--labels", tmp_path / "sheet.png")
+    assert result.exit_code == 0, result.stderr
+    assert "Labels of train that readers contradict: " in result.stdout
+    assert "Reading labels: 8 of 8" in result.stderr
+    assert (tmp_path / "sheet.png").is_file() == ("Contact sheet: " in result.stdout)
 
 
 def test_a_folder_is_inspected_by_the_name_that_trains_on_it(attredit: Any, stores: Path, tmp_path: Path) -> None:
