@@ -36,8 +36,8 @@ class Editor:
         square = shown(looked_up(pixels, *frame.places(frame.pixels), cubic=-1.0) - 0.499 / 255)
         square = square.resize((size, size), Image.Resampling.BICUBIC)
         z, labels, *skips = self.run("encoder", floats(square).transpose(2, 0, 1)[None])
-        decoded = (self.run("decoder", z, a, labels, *skips)[0] for a in (labels, self.wanted(labels, changes)))
-        return shown(self.blended(pixels, *decoded, frame))
+        before, after = (self.run("decoder", z, a, labels, *skips)[0] for a in (labels, self.wanted(labels, changes)))
+        return shown(self.blended(pixels, before, after, frame))
 
     def run(self, name: str, *given: Any) -> list[Any]:
         """What a graph says."""
