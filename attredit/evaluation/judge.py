@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from attredit.data import Store
 
 
-_SURE = 0.95
+# Whoever is so sure is sure enough, however rare a value is; and what either judge gives less than this is denied.
+_SURE, _UNLIKELY = 0.95, 0.25
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,13 @@ class Judge:
 
     @torch.inference_mode()
     def obeyed(self, images: Tensor, judged: Reading, column: int, asked: Tensor) -> Tensor:
-        """(B,) whether both judges read what was asked in images and in slightly damaged copies of them.
+        """(B,) whether the judges stand by it that images show what was asked, damaged a little or not.
 
-        Each judge's logits of an image and its copies are averaged: what holds only where nothing is touched is gone in
-        most of them, and what is there does not fail for the one copy that is hard to read. Together they have to be
-        surer than whoever always says the most frequent value may be: what is about as likely to be seen without the
-        attribute is no edit.
+        Each judge's logits of an image and its damaged copies are averaged: what holds only where nothing is touched is
+        gone in most of them, and what is there does not fail for the one copy that is hard to read. Together they must
+        read what was asked, and be surer of it than whoever always says the most frequent value may be: what is about
+        as likely to be seen without the attribute is no edit. And neither may hold it for unlikely, so that no pattern
+        wins that one of them alone falls for.
 
         Args:
             images: (B, C, H, W) in [0, 1].
@@ -139,8 +141,12 @@ class Judge:
         if len(rows):
             views, wanted = [images[rows], *degraded(images[rows])], asked[rows]
             logits = torch.stack([self.network(self._placed(view)) for view in views]).mean(0)
-            agreed = torch.stack([self._labels(one)[:, column] == wanted for one in logits]).all(0)
-            obeyed[rows] = agreed & (self._chances(logits.mean(0), column, wanted) > self.usual[column])
+            together = logits.mean(0)
+            obeyed[rows] = (self._labels(together)[:, column] == wanted) & (
+                self._chances(together, column, wanted) > self.usual[column]
+            )
+            for own in logits:
+                obeyed[rows] &= self._chances(own, column, wanted) > _UNLIKELY
         return obeyed
 
     def _chances(self, logits: Tensor, column: int, asked: Tensor) -> Tensor:

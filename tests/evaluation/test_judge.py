@@ -180,17 +180,10 @@ class Eyes(torch.nn.Module):
 
     def forward(self, images):
         flat = images.flatten(1)
-        return torch.stack([flat.mean(1, keepdim=True) - 0.4, flat.amax(1, keepdim=True) - 0.8])
+        return 20 * torch.stack([flat.mean(1, keepdim=True) - 0.4, flat.amax(1, keepdim=True) - 0.8])
 
     def look(self, images):
         return Reading(None, (self(images) > 0).long(), None, None, ())
-
-
-def test_judges_together_must_be_surer_than_whoever_says_the_most_frequent_value():
-    images, schema = torch.full((1, 1, 32, 32), 0.95), AttributeSchema((Attribute("Bright"),))
-    for usual, obeyed in ((None, True), ([0.5], True), ([0.54], True), ([0.7], False)):
-        judge = Judge(Eyes(), schema, "hash", CPU, usual)
-        assert judge.obeyed(images, Eyes().look(images), 0, torch.ones(1)).tolist() == [obeyed], usual
 
 
 def test_the_most_frequent_value_is_that_of_known_labels():
@@ -200,8 +193,49 @@ def test_the_most_frequent_value_is_that_of_known_labels():
     assert usual_shares(q.store_of(np.full((4, 2), MISSING, np.int16), q.MIXED)) == [0.5, 0.5]
 
 
+class Opinions(torch.nn.Module):
+    """Judges that are as sure of whatever they see."""
+
+    def __init__(self, *logits):
+        super().__init__()
+        self.said = torch.tensor(logits)
+
+    def forward(self, images):
+        return self.said[:, None, :].expand(2, len(images), -1)
+
+    def look(self, images):
+        return Reading(None, (self(images) > 0).long(), None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "obeyed"),
+    [(1.0, 0.5, True), (4.0, -1.0, True), (4.0, -1.2, False), (0.5, -0.6, False), (-1.0, -1.0, False)],
+)
+def test_one_judge_may_hesitate_but_not_deny(first, second, obeyed):
+    images, eyes = torch.zeros(1, 1, 16, 16), Opinions([first], [second])
+    judge = Judge(eyes, AttributeSchema((Attribute("Bright"),)), "hash", CPU)
+    assert judge.obeyed(images, eyes.look(images), 0, torch.ones(1)).tolist() == [obeyed]
+
+
+def test_judges_together_must_be_surer_than_whoever_says_the_most_frequent_value():
+    images, schema, eyes = torch.zeros(1, 1, 16, 16), AttributeSchema((Attribute("Bright"),)), Opinions([0.2], [1.0])
+    for usual, obeyed in ((None, True), ([0.5], True), ([0.64], True), ([0.66], False)):  # they are .646 sure
+        judge = Judge(eyes, schema, "hash", CPU, usual)
+        assert judge.obeyed(images, eyes.look(images), 0, torch.ones(1)).tolist() == [obeyed], usual
+
+
+def test_what_is_surer_than_usual_but_not_the_likeliest_value_is_not_read():
+    schema = AttributeSchema((Attribute("Hair", ("black", "brown", "blond")),))
+    images, logits = torch.zeros(1, 1, 16, 16), [0.0, 0.3, -1.0]
+    judge = Judge(Opinions(logits, logits), schema, "hash", CPU, [0.35])
+    judged = Reading(None, torch.zeros(2, 1, 1), None, None, ())
+    assert not judge.obeyed(images, judged, 0, torch.tensor([0])).item()
+    judged = Reading(None, torch.ones(2, 1, 1), None, None, ())
+    assert judge.obeyed(images, judged, 0, torch.tensor([1])).item()
+
+
 def test_both_judges_must_read_what_was_asked_in_damaged_copies_too():
-    bright, dot, dark = torch.full((1, 32, 32), 0.95), torch.full((1, 32, 32), 0.45), torch.full((1, 32, 32), 0.2)
+    bright, dot, dark = torch.full((1, 32, 32), 0.95), torch.full((1, 32, 32), 0.41), torch.full((1, 32, 32), 0.2)
     dot[:, 16, 16] = 1.0  # hardly blurred, it is not the brightest any more
     spot = dark.clone()
     spot[:, 10:22, 10:22] = 1.0
