@@ -115,8 +115,7 @@ def test_unedited_images_are_at_zero_and_other_real_ones_at_one(planted):
         asked = (planted.has != value).nonzero()[:, 0]
         real[asked] = as_images(train, (labels == value).nonzero()[: len(asked), 0].numpy())
     got, _ = planted.realism(real)
-    # How near, the judges decide, which here are of a few seconds.
-    assert got["edit_realism"].value == pytest.approx(1, abs=0.3)
+    assert got["edit_realism"].value == pytest.approx(1, abs=0.15)
 
 
 def test_an_edit_elsewhere_has_no_scale(planted):
