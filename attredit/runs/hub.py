@@ -74,6 +74,26 @@ def fetched(name: str) -> Path:
     return Path(found)
 
 
+def cached() -> dict[str, Path]:
+    """Directories of what was fetched before and is still in the cache of huggingface_hub, by ``hf:USER/NAME``.
+
+    Of each repository the one that was fetched last; those that lack what a run has are none.
+    """
+    from huggingface_hub import CacheNotFound, constants, scan_cache_dir
+
+    try:
+        found = scan_cache_dir(constants.HF_HUB_CACHE)
+    except CacheNotFound:
+        return {}
+    needed = {file for file in FILES if "*" not in file and file != "metrics.jsonl"}
+    runs: dict[str, Path] = {}
+    for repository in sorted(found.repos, key=lambda one: one.repo_id):
+        newest = max(repository.revisions, key=lambda one: one.last_modified, default=None)
+        if newest is not None and needed <= {file.file_name for file in newest.files}:
+            runs[PREFIX + repository.repo_id] = newest.snapshot_path
+    return runs
+
+
 @contextlib.contextmanager
 def explained(place: Address) -> Iterator[None]:
     """Make a sentence of whatever goes wrong between here and the hub."""

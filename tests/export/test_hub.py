@@ -221,3 +221,20 @@ def test_a_process_of_its_own_reads_the_environment(pushed: Hub, run_process: An
     hosts = {path.split("/")[1] for _, path, _ in pushed.asked}
     assert hosts == {"api", "somebody"}
     assert os.listdir(tmp_path / "home")
+
+
+def test_what_was_fetched_is_listed_and_what_is_no_run_is_not(pushed: Hub, tmp_path: Path) -> None:
+    from attredit.cli.group import cli
+
+    def listed() -> str:
+        return CliRunner().invoke(cli, ["models"], env={"COLUMNS": "200"}).stdout
+
+    assert NAME not in listed()
+    attredit.load(NAME)
+    other = tmp_path / "cache" / "models--other--net" / "snapshots" / ("0" * 40)
+    other.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (other / name).write_text("{}")
+    [line] = [line for line in listed().splitlines() if "hf:" in line]
+    for words in (NAME, "Smiling", "synthfaces, 96 images", "32x32"):
+        assert words in line
