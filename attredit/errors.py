@@ -46,6 +46,10 @@ class DataWarning(UserWarning):
     """Something is left out of a data set; commands print it as a line, and leave as if nothing had happened."""
 
 
+class PluginWarning(UserWarning):
+    """A plugin did what it should not while it was imported; it is undone, and a command prints a line."""
+
+
 class PluginError(AttrEditError):
     """A plugin could not be loaded, or a part that a recipe names is not installed."""
 
@@ -56,6 +60,19 @@ class RunError(AttrEditError):
 
 class DivergenceError(AttrEditError):
     """Training left the region in which its numbers mean anything."""
+
+
+class Terminated(SystemExit):
+    """A signal asked this process to end. No `Exception`: whoever goes on after failures does not go on after this.
+
+    Args:
+        number: The signal's; the exit code is 128 more, as shells have it.
+    """
+
+    code: int
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

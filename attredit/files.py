@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from attredit.errors import RunError
+from attredit.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+# What file systems answer that have no such thing; disks that fail answer something else.
+_NOT_OFFERED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+_PAUSES = (0.01, 0.05, 0.2)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -121,20 +127,62 @@ def write_bytes(path: Path, data: bytes) -> None:
     _replace(path, lambda temporary: Path(temporary).write_bytes(data))
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path whose ~ is the user's home directory: shells leave it as it is after a = or a colon.
+
+    Raises:
+        UsageError: there is no such user, or the user has no home directory.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{path} begins with a ~, and there is no such home directory.", "Write it in full.") from None
+
+
+def to_disk(file: IO[Any]) -> None:
+    """Wait until what was written to a file is on the disk.
+
+    Raises:
+        OSError: the disk is full, or fails.
+    """
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in _NOT_OFFERED:
+            raise
+
+
+def into_place(temporary: Path, path: Path) -> None:
+    """Give a file its name. Windows refuses that for as long as somebody reads the one that has it.
+
+    Raises:
+        OSError: it cannot be done.
+    """
+    for pause in (*_PAUSES, None):
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            if pause is None:
+                raise
+            time.sleep(pause)
+
+
 def _replace(path: Path, write: Callable[[str], Any]) -> None:
     """Let `write` make a temporary sibling and move it into place; leave nothing behind if it fails."""
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
+        # Not one of `tempfile`, which is its owner's alone: some shares refuse to change that.
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
-            write(temporary)
-            os.chmod(temporary, 0o644)
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+            write(str(temporary))
+            # Windows only waits for what may be written.
+            with temporary.open("r+b") as file:
+                to_disk(file)
+            into_place(temporary, path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
 

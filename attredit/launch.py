@@ -7,6 +7,7 @@ calls it with the same arguments and they share the work.
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 # Networks that begin with images see this many of them, fewer if that would be more values (floats of 4 bytes).
 _BEGIN_WITH, _BEGIN_WITH_VALUES = 3000, 2**28
+# Of the name of a run's directory, in bytes; systems take 255, and some 143.
+_LONGEST = 120
 FRAME_STEPS, FRAME_LEAST = 0.36, 200
 """Steps of the frame network for each of the training: of the default recipe a tenth of the time; and what it needs."""
 
@@ -93,8 +96,8 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
         UsageError, DataError, PluginError: see their messages.
     """
     registry = installed()
-    recipe = resolve(registry, request.method, request.preset, request.overrides)
     request = request.settled(registry)
+    recipe = resolve(registry, request.method, request.preset, request.overrides)
     # Before what may fail on one machine alone: processes that are connected notice that another has gone.
     accelerator = accelerator_for(request.device, request.precision)
     collection = request.replaced(image_size=recipe.detail * request.image_size).collection(registry)
@@ -108,10 +111,13 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
     schema, balanced = source.schema.select(request.attributes or names), source.schema.select(request.balance).names
     whole = geometry.crop != "box" and geometry.keeps(geometry.size, geometry.size)
     if isinstance(source, CounterfactualSource) and not whole:
-        raise UsageError(f"{request.dataset} draws squares to be seen whole.", f"Leave --crop {request.crop} out.")
+        raise UsageError(f"{request.dataset_name} draws squares to be seen whole.", f"Leave --crop {request.crop} out.")
     batch_size = request.batch_size or recipe.batch_size
     # Before the data, whose preparation may take minutes: what cannot be built or divided is refused at once.
     share_of(batch_size, accelerator)
+    run = RunDirectory(_agreed_path(request, schema, accelerator))
+    if accelerator.is_main_process:
+        run.require_writable()
     built = _built(registry, recipe, schema, geometry, request.seed)
     with main_process_first(accelerator):
         store = collection.store("train", progress=progress)
@@ -140,8 +146,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
         origins=_origins(registry, recipe, request),
         versions={n: version(n) for n in ("attredit", "torch", "accelerate")} | {"python": platform.python_version()},
     )
-    path = _agreed_path(request, schema, accelerator)
-    return Trainer(built, config, store, accelerator, RunDirectory(path), frame)
+    return Trainer(built, config, store, accelerator, run, frame)
 
 
 def resume(
@@ -276,13 +281,20 @@ def _origins(registry: Registry, recipe: Recipe, request: Request) -> dict[str, 
 
 def _agreed_path(request: Request, schema: AttributeSchema, accelerator: Accelerator) -> str:
     """Where the run goes; the processes of a launch, which may look at different times, take the main one's word."""
-    name = "-".join([request.method, request.dataset, *schema.names])
-    paths = [request.run_dir or _free(Path("runs") / name)]
+    paths = [request.run_dir or _free(Path("runs") / run_name(request, schema.names))]
     if accelerator.num_processes > 1:
         from accelerate.utils import broadcast_object_list
 
         broadcast_object_list(paths)
     return paths[0]
+
+
+def run_name(request: Request, attributes: Sequence[str]) -> str:
+    """What a run is called, so that every file system takes it: not too long, and with nothing but words in it."""
+    what = f"{request.method_name}-{request.dataset_name}-"
+    whole = what + "-".join(attributes)
+    name = whole if len(whole.encode()) <= _LONGEST else f"{what}{len(attributes)}-attributes"
+    return re.sub(r"[^\w.+-]+", "-", name).rstrip("-.")
 
 
 def _free(path: Path) -> str:

@@ -178,7 +178,7 @@ def build_part(registry: Registry, recipe: Recipe, name: str, sizes: NetworkSize
     component = registry.find(recipe.kind_of(name), part.use)
     make = component.load()
     offered = {k: v for k, v in sizes.offered.items() if k in inspect.signature(make).parameters}
-    module = call(make, f"parts.{name}.options", {**offered, **part.options})
+    module = call(make, f"parts.{name}.options", {**offered, **part.options}, f"{component.kind} {component.id}")
     if not isinstance(module, nn.Module):
         raise PluginError(f"{component.kind} {component.id} is a {type(module).__name__}, not a torch.nn.Module.")
     return module

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from attredit.errors import PluginError, UsageError, nearest
-from attredit.plugin.registry import Component, Registry
+from attredit.plugin.discovery import CORE
+from attredit.plugin.registry import Component, Registry, bare
 
 # Below these keys names are free: whoever receives the options, or looks up the term, checks them.
 _OPEN = ("options", "terms")
@@ -29,7 +30,8 @@ class Part(_Frozen):
     """A network or strategy, by registered name.
 
     Attributes:
-        use: Registered component; ``plugin/name`` where several plugins have one.
+        use: Registered component. A plugin's recipe means its own first, then those of attredit; `resolve` makes it
+            ``plugin/name``.
         kind: Of what; when None, its name in the recipe says: encoder, decoder, factorizer, compositor, and else
             discriminator, which classifiers are, too. A "network" has no contract but that of the terms that ask it.
         options: Keyword arguments of its constructor.
@@ -145,8 +147,8 @@ class Player(_Frozen):
         return {k: {"weight": v} if isinstance(v, int | float) else v for k, v in terms.items() if v is not None}
 
     def terms_of(self, *uses: str) -> dict[str, Term]:
-        """Its terms of these registered kinds, by name."""
-        return {name: term for name, term in self.terms.items() if (term.use or name) in uses}
+        """Its terms of these kinds of the core's, by name."""
+        return {name: term for name, term in self.terms.items() if term.use in [f"{CORE.name}/{use}" for use in uses]}
 
 
 class Recipe(_Frozen):
@@ -200,8 +202,12 @@ class Recipe(_Frozen):
 
     def kind_of(self, name: str) -> str:
         """The kind of component that a part is."""
-        kind = self.parts[name].kind if name in self.parts else None
-        return kind or (name if name in ("encoder", "decoder", "factorizer", "compositor") else "discriminator")
+        return (self.parts[name].kind if name in self.parts else None) or _kind_by(name)
+
+    @property
+    def called(self) -> dict[str, str]:
+        """Kind and full name of each part, for errors of its code."""
+        return {name: f"{self.kind_of(name)} {part.use}" for name, part in self.parts.items()}
 
     def overridden(self, overrides: Mapping[str, Any]) -> Recipe:
         """This recipe with dotted keys replaced, such as ``{"players.autoencoder.terms.aux": 0}``; None leaves out.
@@ -235,16 +241,23 @@ class Recipe(_Frozen):
         return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _kind_by(name: str) -> str:
+    """What a part is whose name alone says it."""
+    return name if name in ("encoder", "decoder", "factorizer", "compositor") else "discriminator"
+
+
 def resolve(
     registry: Registry, method: str, preset: str = "default", overrides: Mapping[str, Any] | None = None
 ) -> Recipe:
-    """The complete recipe of a registered method.
+    """The complete recipe of a registered method; what it uses has full names, ``plugin/name``.
 
     Raises:
-        UsageError: an unknown method, preset or key, or an impossible value.
+        UsageError: an unknown method, preset or key, an impossible value, or a name that several plugins have.
         PluginError: a method that extends itself.
     """
-    return _validated(_layers(registry, f"{method}:{preset}", ())).overridden(overrides or {})
+    data = _layers(registry, registry.find("method", method), preset, ())
+    recipe = _validated(data).overridden(overrides or {})
+    return _validated(_with_ids(registry, recipe.model_dump()))
 
 
 def presets_of(component: Component) -> tuple[str, ...]:
@@ -270,26 +283,61 @@ def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
     return result
 
 
-def _layers(registry: Registry, reference: str, seen: tuple[str, ...]) -> dict[str, Any]:
+def _layers(registry: Registry, component: Component, preset: str, seen: tuple[str, ...]) -> dict[str, Any]:
     """The merged dictionary of a method and all that it extends."""
+    reference = f"{component.id}:{preset}"
     if reference in seen:
         raise PluginError(f"Method {seen[0]} extends itself: {' -> '.join((*seen, reference))}.")
-    name, _, preset = reference.partition(":")
-    component = registry.find("method", name)
     known = presets_of(component)
-    if (preset or "default") not in known:
-        raise UsageError(f"Method {name} has no preset {preset!r}.", nearest(preset, known))
+    if preset not in known:
+        raise UsageError(f"Method {component.name} has no preset {preset!r}.", nearest(preset, known))
     recipe = component.load(component.presets.get(preset, component.target))
     if not isinstance(recipe, Recipe):
         raise PluginError(f"Method {component.id} registers a {type(recipe).__name__}, not a Recipe.")
-    own = recipe.model_dump(exclude_unset=True)
-    if recipe.extends is None:
-        return own
-    base = _layers(registry, recipe.extends, (*seen, reference))
+    own, base = recipe.model_dump(exclude_unset=True), dict[str, Any]()
+    if recipe.extends is not None:
+        name, _, extended = recipe.extends.partition(":")
+        # Of its own name, it means another's method, unless it means another preset of its own.
+        but = component.id if (extended or "default") == preset else ""
+        below = registry.find("method", registry.id_of("method", name, component, but))
+        base = _layers(registry, below, extended or "default", (*seen, reference))
     for key in own.pop("without", ()):
         base = _dropped(base, key.split("."), f"Method {reference} leaves out {key!r}, which {recipe.extends} lacks.")
-    merged: dict[str, Any] = _merge(base, own)
+    merged: dict[str, Any] = _merge(base, _with_ids(registry, own, base, component))
     return merged
+
+
+def _with_ids(
+    registry: Registry, own: Mapping[str, Any], base: Mapping[str, Any] | None = None, by: Component | None = None
+) -> dict[str, Any]:
+    """A recipe's dictionary in which parts and terms have full names, ``plugin/name``, as far as something has them.
+
+    Args:
+        registry: Where they are looked up.
+        own: What was written.
+        base: The recipe that it extends.
+        by: The method that it is of; None for what a user asked for.
+    """
+    base = base or {}
+    parts, players = {**own.get("parts", {})}, {**own.get("players", {})}
+    for name, part in parts.items():
+        if "use" in part:
+            kind = part.get("kind") or base.get("parts", {}).get(name, {}).get("kind") or _kind_by(name)
+            parts[name] = {**part, "use": registry.id_of(kind, part["use"], by)}
+    for player, spec in players.items():
+        terms, inherited = spec.get("terms", {}), base.get("players", {}).get(player, {}).get("terms", {})
+        terms = {name: _term_with_id(registry, name, term, inherited, by) for name, term in terms.items()}
+        players[player] = {**spec, "terms": terms} if terms else spec
+    return {**own, **({"parts": parts} if parts else {}), **({"players": players} if players else {})}
+
+
+def _term_with_id(
+    registry: Registry, name: str, term: Mapping[str, Any], inherited: Container[str], by: Component | None
+) -> Mapping[str, Any]:
+    """A term under its full name; one that is there already, and of no plugin's own, may be changed without it."""
+    use = registry.id_of("term", term.get("use") or name, by)
+    own = by is not None and use.startswith(f"{by.plugin}/")
+    return {**term, "use": use} if term.get("use") or own or name not in inherited else term
 
 
 def _dropped(data: dict[str, Any], path: Sequence[str], otherwise: str) -> dict[str, Any]:
@@ -308,7 +356,7 @@ def _merge(base: Any, top: Any) -> Any:
         return {**base, "weight": top}
     if not isinstance(base, dict) or not isinstance(top, dict):
         return top
-    if top.get("use") and base.get("use") and top["use"] != base["use"]:
+    if top.get("use") and base.get("use") and top["use"] not in (base["use"], bare(base["use"])):
         base = {**base, "options": {}}  # another component's options mean nothing to this one
     return {**base, **{k: _merge(base.get(k), v) for k, v in top.items()}}
 

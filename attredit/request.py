@@ -12,16 +12,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from attredit.data import Augmentation, Crop
 from attredit.data.collection import Collection, choose_dataset
 from attredit.errors import UsageError, nearest
-from attredit.plugin.registry import Registry
+from attredit.files import expanded
+from attredit.plugin.registry import Registry, bare
 
-PlacePath = Annotated[str | None, BeforeValidator(lambda path: path if path is None else str(path))]
+PlacePath = Annotated[str | None, BeforeValidator(lambda path: path if path is None else str(expanded(path)))]
 
 
 class CollectionRequest(BaseModel):
     """Which images, and how they are seen.
 
     Attributes:
-        dataset: Registered data set, or ``NAME:ARGUMENT`` for one that takes an argument.
+        dataset: Registered data set, or ``NAME:ARGUMENT`` for one that takes an argument; a plugin's in full,
+            ``PLUGIN/NAME``, where several have one.
         data_dir: Where the data lie, for data sets that are not embedded.
         data_options: Options of the data set.
         strict: Make an error of whatever is left out of the data set with a warning.
@@ -31,15 +33,20 @@ class CollectionRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dataset: str = "synthfaces"
+    dataset: str = "synthfaces/synthfaces"
     data_dir: PlacePath = None
     data_options: dict[str, Any] = Field(default_factory=dict)
     strict: bool = False
     image_size: int = Field(64, gt=0)
     crop: Crop = "centre"
 
+    @property
+    def dataset_name(self) -> str:
+        """The data set's name alone, for people."""
+        return bare(self.dataset)
+
     def settled(self, registry: Registry) -> Self:
-        """The same without an argument in the data set's name, for a process that may start elsewhere.
+        """The same with full names, and no argument in the data set's, for a process that may start elsewhere.
 
         Raises:
             UsageError: an unknown data set, one that takes no argument, an empty one, or an option that is given twice.
@@ -108,14 +115,15 @@ class Request(CollectionRequest):
         epochs: Length of training in passes over the data.
         batch_size: Images a step over all processes.
         seed: Seed of everything.
-        run_dir: Where to write; ``runs/METHOD-DATASET-ATTRIBUTES`` with a number when that is taken.
+        run_dir: Where to write; ``runs/METHOD-DATASET-ATTRIBUTES`` with a number when that is taken; of many
+            attributes their number.
         precision: "fp32" or "bf16".
         device: "cpu", "cuda", "mps"; the best there is when None.
         log_every: Steps between two lines of metrics.
         save_every: Steps between two checkpoints.
     """
 
-    method: str = "ifcvaegan"
+    method: str = "ifcvaegan/ifcvaegan"
     preset: str = "default"
     overrides: dict[str, Any] = Field(default_factory=dict)
     attributes: tuple[str, ...] = ()
@@ -131,6 +139,15 @@ class Request(CollectionRequest):
     device: str | None = None
     log_every: int = Field(50, gt=0)
     save_every: int = Field(500, gt=0)
+
+    @property
+    def method_name(self) -> str:
+        """The method's name alone, for people."""
+        return bare(self.method)
+
+    def settled(self, registry: Registry) -> Self:
+        """See `CollectionRequest.settled`."""
+        return super().settled(registry).model_copy(update={"method": registry.find("method", self.method).id})
 
     @classmethod
     def of(cls, asked: Mapping[str, Any]) -> Request:

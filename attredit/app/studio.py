@@ -81,7 +81,7 @@ class Studio:
         return [
             {
                 "name": name,
-                "about": f"{editor.config.request.method} on {editor.config.request.dataset}",
+                "about": f"{editor.config.request.method_name} on {editor.config.request.dataset_name}",
                 "side": editor.config.image_size,
                 "attributes": [_described(attribute) for attribute in editor.schema],
             }

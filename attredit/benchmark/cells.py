@@ -18,11 +18,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from attredit.attributes import AttributeSchema
-from attredit.benchmark.suite import Budget, CollectionEntry, DatasetEntry, EvaluationPlan, Suite, short
+from attredit.benchmark.suite import Budget, CollectionEntry, DatasetEntry, EvaluationPlan, MethodEntry, Suite, short
 from attredit.data.collection import Collection, choose_dataset
 from attredit.errors import UsageError
 from attredit.evaluation.elsewhere import Elsewhere, opened
 from attredit.evaluation.result import slug
+from attredit.files import expanded
 from attredit.plugin.files import is_file_version
 from attredit.plugin.registry import Component, Registry
 from attredit.recipe import Recipe, resolve
@@ -97,7 +98,7 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
     """
     rows = [
         (label, entry, point, resolve(registry, entry.name, entry.preset, suite.overrides_of(entry, point)))
-        for label, entry, point in suite.points()
+        for label, entry, point in _methods(suite, registry)
     ]
     data = [_open(registry, suite, _resolved(registry, entry)) for entry in suite.datasets]
     cells = []
@@ -131,6 +132,12 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
                     )
                     cells.append(cell.model_copy(update={"key": _key(cell, facts, code)}))
     return cells
+
+
+def _methods(suite: Suite, registry: Registry) -> Iterator[tuple[str, MethodEntry, dict[str, Any]]]:
+    """The suite's rows, each with the full name of its method."""
+    for label, entry, point in suite.points():
+        yield label, entry.model_copy(update={"name": registry.find("method", entry.name).id}), point
 
 
 def code_digest(components: Iterable[Component]) -> str:
@@ -181,7 +188,7 @@ def elsewhere_of(entry: CollectionEntry) -> Elsewhere:
 def _resolved(registry: Registry, entry: AnEntry) -> AnEntry:
     """The same without an argument in its name, for a process that may start elsewhere."""
     name, directory, options = choose_dataset(registry, entry.name, entry.data_dir, entry.options)
-    place = None if directory is None else str(Path(directory).expanduser().resolve())
+    place = None if directory is None else str(expanded(directory).resolve())
     return entry.model_copy(update={"name": name, "data_dir": place, "options": options})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from attredit.benchmark.suite import MethodEntry, Suite, checked
 from attredit.errors import UsageError, nearest
+from attredit.plugin.registry import bare
 
 
 def chosen(
@@ -40,7 +41,7 @@ def chosen(
         data["attributes"] = [_parts(text) for text in attributes]
         data["datasets"] = [{**entry, "attributes": ()} for entry in data["datasets"]]
     if dataset is not None:
-        own = [entry for entry in data["datasets"] if dataset in (entry["label"], entry["name"])]
+        own = [e for e in data["datasets"] if dataset in (e["label"], e["name"], bare(e["name"]))]
         data["datasets"] = own or [{"name": dataset}]
     for place in data_dir:
         _put(data["datasets"], place)
@@ -55,7 +56,7 @@ def _methods(suite: Suite, asked: Sequence[str]) -> list[MethodEntry]:
     titles = [entry.title for entry in suite.methods]
     for name in (part for text in asked for part in ([text] if text in titles else _parts(text))):
         own = [entry for entry in suite.methods if entry.title == name]
-        own = own or [entry for entry in suite.methods if entry.name == name]
+        own = own or [entry for entry in suite.methods if name in (entry.name, bare(entry.name))]
         method, _, preset = name.partition(":")
         found += own or [MethodEntry(name=method, preset=preset or "default")]
     return found
@@ -70,7 +71,7 @@ def _put(datasets: Sequence[dict[str, Any]], place: str) -> None:
     every = [*datasets, *(other for entry in datasets for other in entry.get("evaluate_on", ()))]
     named: dict[str, list[dict[str, Any]]] = {}
     for entry in every:
-        named.setdefault(entry.get("label") or entry["name"], []).append(entry)
+        named.setdefault(entry.get("label") or bare(entry["name"]), []).append(entry)
     name, equals, directory = place.partition("=")
     if equals and name in named:
         for entry in named[name]:

@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from attredit.benchmark.worker import carry_out, reason_of
+from attredit.benchmark.worker import PATIENCE, Requeued, reason_of
 from attredit.data.workers import cores
 from attredit.errors import PluginError, UsageError
 from attredit.files import explained
-
-_PATIENCE = 10.0
 
 
 class Job(Protocol):
@@ -101,7 +99,7 @@ class _Process:
     def stop(self) -> None:
         self._close()
         try:
-            self.process.wait(_PATIENCE)
+            self.process.wait(PATIENCE + 5)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -145,7 +143,7 @@ class Submitted:
 
     def start(self, home: Path, threads: int | None) -> Job:
         """Submit the task of a directory."""
-        return _Submission(self._executor.submit(carry_out, str(home.resolve())))
+        return _Submission(self._executor.submit(Requeued(), str(home.resolve())))
 
 
 class _Submission:

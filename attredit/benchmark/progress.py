@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from attredit.files import write_text
+from attredit.files import into_place, write_text
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.training.observer import Observer
@@ -72,7 +71,7 @@ class Teller:
         # Not `write_text`: what is worthless in a second need not wait for the disk.
         temporary = self._file.with_suffix(".part")
         temporary.write_text(json.dumps(asdict(standing)), "utf-8")
-        os.replace(temporary, self._file)
+        into_place(temporary, self._file)
 
 
 def read_progress(home: Path) -> Standing:

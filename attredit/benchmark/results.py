@@ -18,7 +18,7 @@ from attredit.benchmark.cells import Cell
 from attredit.errors import RunError
 from attredit.evaluation.result import Evaluation
 from attredit.evaluation.statistics import Estimate
-from attredit.files import explained
+from attredit.files import explained, to_disk
 
 
 class Facts(BaseModel):
@@ -156,8 +156,7 @@ class Results:
         with explained(self.path), FileLock(f"{self.path}.lock"), self.path.open("ab+") as file:
             _remove_torn(file)
             file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+            to_disk(file)
 
     def read(self) -> Record:
         """All complete lines.

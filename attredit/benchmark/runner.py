@@ -21,6 +21,7 @@ from attredit.benchmark.results import Result
 from attredit.benchmark.suite import Suite
 from attredit.benchmark.worker import GUESSES, Task, now
 from attredit.errors import RunError
+from attredit.files import expanded
 from attredit.plugin.registry import installed
 
 _POLL = 0.2
@@ -73,7 +74,7 @@ def run(
         RunError: the directory cannot be read or written, or a data set cannot be prepared.
     """
     cells = cells_of(suite, installed())
-    directory = BenchmarkDirectory(Path(out).resolve())
+    directory = BenchmarkDirectory(expanded(out).resolve())
     record = directory.results.read()
     directory.write(suite, cells)
     finished = record.finished()

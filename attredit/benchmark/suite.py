@@ -9,13 +9,14 @@ import itertools
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from attredit.data import Augmentation, Crop
 from attredit.errors import UsageError, nearest
+from attredit.files import expanded
+from attredit.plugin.registry import bare
 from attredit.recipe import parse_overrides
 
 # What tables show unless a suite says otherwise; table.csv has every figure.
@@ -88,7 +89,7 @@ class MethodEntry(Varied):
     @property
     def title(self) -> str:
         """The label, or name and preset."""
-        return self.label or (self.name if self.preset == "default" else f"{self.name}:{self.preset}")
+        return self.label or bare(self.name if self.preset == "default" else f"{self.name}:{self.preset}")
 
 
 class CollectionEntry(_Frozen):
@@ -109,7 +110,7 @@ class CollectionEntry(_Frozen):
     @property
     def title(self) -> str:
         """The label, or the name."""
-        return self.label or self.name
+        return self.label or bare(self.name)
 
 
 def _a_name_is_a_collection(given: Any) -> Any:
@@ -256,7 +257,7 @@ def read_suite(name: str) -> Suite:
         UsageError: there is none, or it is no suite; the message says where and what to write instead.
     """
     if name.endswith(".toml"):
-        path = Path(name)
+        path = expanded(name)
         if not path.is_file():
             raise UsageError(f"There is no file {name}.", "Name a suite file, or a built-in suite.")
         return parse_suite(path.read_text("utf-8"), name, path.stem)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ import traceback
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,14 +26,19 @@ from attredit.benchmark.progress import Clock, Teller
 from attredit.benchmark.results import Facts, Figures, Result, Results
 from attredit.benchmark.suite import Budget, EvaluationPlan
 from attredit.data.workers import cores
-from attredit.errors import AttrEditError, RunError
+from attredit.errors import AttrEditError, RunError, Terminated
 from attredit.files import read_tensors, write_text
+from attredit.plugin.calling import named
 from attredit.plugin.registry import installed, use_plugin
 from attredit.request import Request
 from attredit.runs.directory import RunDirectory
+from attredit.stopping import stoppable
 
 if TYPE_CHECKING:
     from attredit.data.collection import Collection
+
+PATIENCE = 10.0
+"""Seconds that a process has to end, once it is asked to."""
 
 TASK, GUESSES = "task.json", "seconds.json"
 
@@ -82,11 +88,36 @@ def carry_out(home: str) -> int:
     return _prepare(task, directory, teller) if task.kind == "prepare" else _cell(task, directory, teller)
 
 
+class Requeued:
+    """`carry_out` for submitit, whose own signal (SIGUSR2, before a job's time ends) lets a training save first."""
+
+    def __call__(self, home: str) -> int:
+        """See `carry_out`."""
+        from submitit import JobEnvironment
+
+        number = JobEnvironment._usr_sig()
+        requeue = signal.getsignal(number)
+        try:
+            with stoppable(number):
+                return carry_out(home)
+        except Terminated:
+            assert callable(requeue)
+            requeue(number, None)  # asks for `checkpoint`, and ends this process
+            raise
+
+    def checkpoint(self, home: str) -> Any:
+        """What the job does when it is started again: the same, which goes on from the last checkpoint."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, home)
+
+
 def reason_of(error: Exception) -> str:
     """An error in one line."""
     if isinstance(error, AttrEditError):
         return str(error)
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    by = f" (in {who})" if (who := named(error)) else ""
+    return " ".join(f"{type(error).__name__}: {error}{by}".split())
 
 
 def now() -> str:
@@ -264,15 +295,18 @@ def steps_of(budget: Budget, batch_size: int) -> int:
 
 
 def _end_with_parent() -> None:
-    """Wait for the end of stdin, which comes when the parent ends, however it does."""
+    """Wait for the end of stdin, which comes when the parent ends, however it does; then a training may save."""
     os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(PATIENCE)
     os._exit(1)
 
 
 def main() -> None:
     """``python -m attredit.benchmark.worker DIRECTORY``, with stdin open for as long as the process should live."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.exit(carry_out(sys.argv[1]))
+    with stoppable():
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        sys.exit(carry_out(sys.argv[1]))
 
 
 if __name__ == "__main__":

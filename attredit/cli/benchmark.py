@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import note, say
-from attredit.cli.options import device_option, plugin_words
-from attredit.errors import UsageError
+from attredit.cli.options import PLACE, device_option, plugin_words
+from attredit.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
     from attredit.benchmark.engine import Engine
@@ -42,7 +42,7 @@ _PANELS = {
     metavar="[NAME=]DIR",
     help="Where the data lie, of several data sets by name; repeatable.",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: runs/benchmarks/SUITE]")
+@click.option("--out", type=PLACE, metavar="DIR", help="[default: runs/benchmarks/SUITE]")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Cells at a time. [default: 1; slurm: all]")
 @click.option("--engine", type=click.Choice(["local", "slurm"]), default="local", show_default=True, help="Where to.")
 @click.option(
@@ -72,6 +72,9 @@ def command(context: Any, /, suite: str, listed: bool, out: Path | None, device:
         note("Interrupted. Finished cells are kept; the same command goes on from the last checkpoints.", fg="yellow")
         note(f"What is finished by now: attredit report {shlex.quote(str(target))}{plugin_words()}")
         context.exit(130)
+    except Terminated as ended:
+        note("Terminated. Finished cells are kept; the same command goes on from the last checkpoints.", fg="yellow")
+        context.exit(ended.code)
     from attredit.cli.comparisons import print_comparisons
 
     print_comparisons(target)

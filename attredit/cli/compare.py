@@ -8,13 +8,13 @@ from typing import Any
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import RunPath, data_dir_option, device_option
+from attredit.cli.options import PLACE, RunPath, data_dir_option, device_option
 from attredit.errors import UsageError
 
 
 @click.command
 @click.argument("runs", nargs=-1, required=True, type=RunPath(), metavar="RUN RUN...")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="PAGE.html", help="The page.")
+@click.option("-o", "--output", type=PLACE, required=True, metavar="PAGE.html", help="The page.")
 @click.option("--attr", "attributes", multiple=True, metavar="NAME", help="What to edit; repeatable. [default: all]")
 @click.option("--pairs", type=click.IntRange(min=1), default=40, show_default=True, help="How many are shown.")
 @click.option("--again", type=click.IntRange(min=0), help="How many come twice. [default: a fifth]")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import os
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attredit.errors import DataWarning
+from attredit.errors import DataWarning, PluginWarning
 from attredit.progress import StagedProgress
 
 if TYPE_CHECKING:
@@ -23,8 +26,42 @@ _QUIET_SECONDS = 15.0
 
 
 def is_main_process() -> bool:
-    """False in all but one process of a launch by ``torch.distributed.run`` or the like."""
-    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+    """False in all but one process of a launch by ``torch.distributed.run`` or the like, which says how many there are.
+
+    RANK alone may be anybody's variable.
+    """
+    launched = os.environ.get("WORLD_SIZE", "1") != "1"
+    return not launched or os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+
+
+# What commands print, for terminals and files that cannot take it.
+_PLAIN = {
+    "↑": "^",
+    "↓": "v",
+    "✓": "+",
+    "✗": "x",
+    "–": "-",
+    "’": "'",
+    "…": "...",
+    "×": "x",
+    "→": "->",
+    "²": "^2",
+    "³": "^3",
+}
+
+
+def make_printable() -> None:
+    """Have stdout and stderr write plain signs where their encoding lacks one, rather than fail (cp1252: arrows)."""
+    codecs.register_error("attredit", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="attredit")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    said = "".join(_PLAIN.get(sign, "?") for sign in error.object[error.start : error.end])
+    return said.encode(error.encoding, "replace").decode(error.encoding), error.end
 
 
 def say(line: str = "", **style: Any) -> None:
@@ -41,12 +78,12 @@ def note(line: str, **style: Any) -> None:
 
 @contextlib.contextmanager
 def showing_warnings() -> Iterator[None]:
-    """Print a `DataWarning` as a line of ours; other warnings as Python does."""
+    """Print a `DataWarning` or `PluginWarning` as a line of ours; other warnings as Python does."""
     with warnings.catch_warnings():
         as_python_does = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, DataWarning):
+            if issubclass(category, DataWarning | PluginWarning):
                 note(f"Warning: {message}", fg="yellow")
             else:
                 as_python_does(message, category, *where, **more)

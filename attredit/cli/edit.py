@@ -10,6 +10,7 @@ import rich_click as click
 
 from attredit.cli.console import progress, say
 from attredit.cli.options import (
+    PLACE,
     box_option,
     boxes_in,
     changes_of,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 @click.command
 @run_argument
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE...")
+@click.argument("pictures", nargs=-1, required=True, type=PLACE, metavar="PICTURE...")
 @changes_option
 @output_option(
     "File to write; for several pictures or a folder, a directory. "

@@ -1,7 +1,7 @@
 """The command `attredit`: which commands there are, and what a user sees when one fails.
 
 Listing the commands imports none of them. Every error leaves as one red line on stderr and an exit code: 2 for a
-request that cannot be right, 1 for one that failed, 130 for an interruption.
+request that cannot be right, 1 for one that failed, 130 for an interruption, 143 for SIGTERM.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Abort, ClickException, Exit
 
-from attredit.cli.console import is_main_process, showing_warnings
-from attredit.errors import AttrEditError, nearest
+from attredit.cli.console import is_main_process, make_printable, note, showing_warnings
+from attredit.errors import AttrEditError, Terminated, nearest
+from attredit.stopping import stoppable
 from attredit.version import __version__
 
 PANELS = {
@@ -126,6 +127,9 @@ class Program(LazyGroup):
             return super().invoke(ctx)
         except (ClickException, Exit, Abort, BrokenPipeError):
             raise
+        except Terminated:
+            note("Terminated.", fg="yellow")
+            raise
         except Exception as error:
             ctx.exit(_explain(error, debug=ctx.params["debug"]))
 
@@ -138,6 +142,7 @@ class Program(LazyGroup):
         **extra: Any,
     ) -> Any:
         """Run a command; standalone, leave the process with its exit code."""
+        make_printable()
         try:
             # Not standalone, click returns the code of ctx.exit(), or else what the command returned: None here.
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
@@ -162,6 +167,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
     Start with `attredit train --attr Smiling`; `attredit COMMAND --help` explains each command.
     """
     ctx.with_resource(showing_warnings())
+    ctx.with_resource(stoppable())
 
 
 def _explain(error: Exception, *, debug: bool = False) -> int:
@@ -176,12 +182,13 @@ def _explain(error: Exception, *, debug: bool = False) -> int:
         time.sleep(_LAUNCHER_SECONDS + int(os.environ.get("LOCAL_RANK", "0")))
     if debug:
         traceback.print_exception(error)
-    line, code = _line_and_code(error)
+    line, code = line_and_code(error)
     click.secho(line, fg="red", err=True)
     return code
 
 
-def _line_and_code(error: Exception) -> tuple[str, int]:
+def line_and_code(error: Exception) -> tuple[str, int]:
+    """What is said of an error, and the exit code."""
     if isinstance(error, Abort):
         return "Interrupted.", 130
     if isinstance(error, ClickException):
@@ -197,7 +204,11 @@ def _line_and_code(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         return f"Error: {reason}", 1
     # What torch.distributed raises; errors of gloo's have no type of their own.
-    if "RANK" in os.environ and (type(error).__name__.startswith("Dist") or "gloo" in reason):
+    if "WORLD_SIZE" in os.environ and (type(error).__name__.startswith("Dist") or "gloo" in reason):
         return "Error: Another process of this launch ended or did not answer; it says why, here or on its machine.", 1
+    from attredit.plugin.calling import named
+
+    if by := named(error):
+        return f"Error: {reason} In {by}: tell its authors what `attredit --debug ...` prints.", 1
     report = "This is a bug, of attredit or of a plugin: run `attredit --debug ...` and report what it prints."
     return f"Error: {reason} {report}", 1

@@ -42,5 +42,5 @@ def _facts(directory: Path) -> tuple[str, ...]:
     except RunError:
         return ()
     side = config.image_size
-    data = f"{config.request.dataset}, {config.data.images:,} images"
+    data = f"{config.request.dataset_name}, {config.data.images:,} images"
     return ", ".join(config.schema_.names), data, f"{side}x{side}", decimal(run.model_file.stat().st_size)

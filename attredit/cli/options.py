@@ -13,6 +13,7 @@ import rich_click as click
 
 from attredit.cli.console import note
 from attredit.errors import UsageError
+from attredit.files import expanded
 
 if TYPE_CHECKING:
     from attredit.data import Box, Frame
@@ -22,17 +23,28 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class RunPath(click.Path):
-    """A run: its directory, the name of a model that comes with attredit, or hf:USER/NAME on the hub."""
+class UserPath(click.Path):
+    """A path, in which ~ is the user's home directory also where the shell has left it, as in ``--out=~/runs``."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Path:
+        """The path, in full."""
+        return expanded(os.fsdecode(super().convert(value, param, ctx)))
+
+
+PLACE = UserPath()
+
+
+class RunPath(UserPath):
+    """A run: its directory, the name of a model that comes with attredit, or hf:USER/NAME on the hub."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path:
         """Its directory."""
         from attredit.runs.named import directory_of
 
-        return directory_of(os.fsdecode(super().convert(value, param, ctx)))
+        return directory_of(super().convert(value, param, ctx))
 
 
 def run_argument(function: Function) -> Function:
@@ -89,7 +101,7 @@ def strict_option(function: Function) -> Function:
 
 def output_option(text: str) -> Callable[[Function], Function]:
     """``-o``, with what the command says of it."""
-    return click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help=text)
+    return click.option("-o", "--output", type=PLACE, metavar="PATH", help=text)
 
 
 def given_box(text: str | None, pictures: int) -> Box | Frame | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from attredit.cli.console import err, is_main_process, note, out, say
+from attredit.cli.options import PLACE
 from attredit.errors import PluginError
 
 if TYPE_CHECKING:
@@ -23,14 +25,14 @@ _MARKS = {"passed": ("green", "✓"), "failed": ("bold red", "✗"), "skipped": 
 @click.option("--quick", is_flag=True, help="Leave out the promises that need further processes.")
 @click.option("--only", multiple=True, metavar="PROMISE", help="Check this promise; may be repeated.")
 @click.option("--import-ms", default=100.0, show_default=True, help="Milliseconds that importing a plugin may take.")
-@click.option("--data-dir", type=click.Path(), help="Where the plugin's data sets find their data.")
+@click.option("--data-dir", type=PLACE, help="Where the plugin's data sets find their data.")
 @click.option("--data-option", multiple=True, metavar="KEY=VALUE", help="Option of its data sets; may be repeated.")
 def command(
     names: tuple[str, ...],
     quick: bool,
     only: tuple[str, ...],
     import_ms: float,
-    data_dir: str | None,
+    data_dir: Path | None,
     data_option: tuple[str, ...],
 ) -> None:
     """Check that plugins keep what the core promises of their components.

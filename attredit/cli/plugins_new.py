@@ -8,6 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from attredit.cli.console import say
+from attredit.cli.options import PLACE
 from attredit.plugin.registry import installed
 from attredit.scaffold import KINDS, Distribution, checked_name
 
@@ -15,7 +16,7 @@ from attredit.scaffold import KINDS, Distribution, checked_name
 @click.command
 @click.argument("name")
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What the plugin shall bring.")
-@click.option("--dir", "directory", type=click.Path(path_type=Path), metavar="DIR", help="[default: attredit-NAME]")
+@click.option("--dir", "directory", type=PLACE, metavar="DIR", help="[default: attredit-NAME]")
 def command(name: str, kind: str, directory: Path | None) -> None:
     """Begin a plugin: write a distribution with an example that works, tests, a README and a CI file.
 

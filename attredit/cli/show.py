@@ -41,8 +41,8 @@ def _facts(run: RunDirectory, config: RunConfig) -> Tree:
     lines = run.metrics()
     reached = lines[-1]["step"] if lines else 0
     facts = {
-        "method": f"{asked.method}, preset {asked.preset}",
-        "data": f"{asked.dataset}, {data.images:,} images of {config.image_size}x{config.image_size}{options}",
+        "method": f"{asked.method_name}, preset {asked.preset}",
+        "data": f"{asked.dataset_name}, {data.images:,} images of {config.image_size}x{config.image_size}{options}",
         "from": asked.data_dir or "",
         "seen": f"crop {asked.crop}{''.join(f', augmented: {kind}' for kind in asked.augment)}",
         "attributes": ", ".join(config.schema_.names),

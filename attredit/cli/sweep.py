@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import box_option, boxes_in, device_option, given_box, output_option, run_argument
+from attredit.cli.options import PLACE, box_option, boxes_in, device_option, given_box, output_option, run_argument
 from attredit.errors import AttrEditError, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _VALUES = "-0.5,0,0.25,0.5,0.75,1,1.5"
 
 @click.command
 @run_argument
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE...")
+@click.argument("pictures", nargs=-1, required=True, type=PLACE, metavar="PICTURE...")
 @click.option("--attr", "attribute", metavar="NAME", help="An attribute; by default the run's first one.")
 @output_option("File to write. [default: sweep.png]")
 @click.option(

@@ -20,7 +20,7 @@ from attredit.cli.options import (
     plugin_words,
     strict_option,
 )
-from attredit.errors import UsageError
+from attredit.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
     from attredit.cli.watch import Watcher
@@ -112,11 +112,15 @@ def command(context: Any, /, **given: Any) -> None:
     except KeyboardInterrupt:
         note(f"Interrupted. {watcher.standing}", fg="yellow")
         context.exit(130)
+    except Terminated as ended:
+        note(f"Terminated. {watcher.standing}", fg="yellow")
+        _leave_the_others(ended.code)
+        context.exit(ended.code)
     _say_next(run)
     _leave_the_others()
 
 
-def _leave_the_others() -> None:
+def _leave_the_others(code: int = 0) -> None:
     """End a launched process while all are alive; one that just ends may abort the others, or itself.
 
     Threads of gloo may outlive the interpreter, whose end they then take for a crash (SIGABRT, "terminate called
@@ -129,7 +133,7 @@ def _leave_the_others() -> None:
         torch.distributed.destroy_process_group()
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)
+        os._exit(code)
 
 
 def _refuse_others(context: Any, chosen: dict[str, Any]) -> None:

@@ -63,5 +63,5 @@ def _add_player(tree: Tree, name: str, player: Player) -> None:
     for key, term in player.terms.items():
         reach = f", only {', '.join(term.only)}" if term.only else ""
         reach += f", every {term.every} steps" if term.every > 1 else ""
-        use = f", {term.use}" if term.use else ""
+        use = f", {term.use}" if term.use not in ("", f"core/{key}") else ""
         add_leaf(terms, key, f"{_plain(term.weight)}{use}{reach} {compact(term.options)}".strip())

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import out, say
+from attredit.cli.options import PLACE
 
 if TYPE_CHECKING:
     from attredit.blind.votes import Count, Share
 
 
 @click.command
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=PLACE, metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON on stdout, and nothing else.")
 def command(files: Sequence[Path], as_json: bool) -> None:
     """Count the votes of a blind comparison: who is preferred, with exact 95 % intervals, and whether people agree."""

@@ -52,7 +52,7 @@ class Watcher(Observer):
     def standing(self) -> str:
         """Where an interrupted training stands, and how to go on."""
         if self.run is None:
-            return "Training had not started."
+            return "Training had not started; images that are prepared are kept."
         if not self.saved:
             return f"No checkpoint of {self.run.path} had been written; start again."
         where = shlex.quote(str(self.run.path)) + plugin_words()
@@ -74,9 +74,9 @@ class Watcher(Observer):
         self._close()
         self.run, self.batch, self.total, self.saved = run, config.batch_size, config.steps, step
         asked, size = config.request, config.image_size
-        data = f"{config.data.images:,} images of {asked.dataset} at {size}x{size}"
+        data = f"{config.data.images:,} images of {asked.dataset_name} at {size}x{size}"
         begin = f" from step {step:,}" if step else ""
-        note(f"Training {asked.method}:{asked.preset} on {data}, {config.steps:,} steps of {self.batch}{begin}.")
+        note(f"Training {asked.method_name}:{asked.preset} on {data}, {config.steps:,} steps of {self.batch}{begin}.")
         note(f"Attributes: {', '.join(config.schema_.names)}. Run directory: {run.path}")
         balanced = f", balanced on {', '.join(asked.balance)}" if asked.balance else ""
         note(f"Prevalence{balanced}: {'; '.join(config.prevalences)}")

@@ -14,7 +14,8 @@ from attredit.data.left_out import require_nothing_left_out
 from attredit.data.source import DataSource
 from attredit.data.store import Store, fingerprint_of, prepare
 from attredit.errors import UsageError, nearest
-from attredit.plugin.calling import call
+from attredit.files import expanded
+from attredit.plugin.calling import call, naming
 from attredit.plugin.registry import Registry
 from attredit.progress import Progress
 
@@ -33,12 +34,14 @@ class Collection:
         source: The data set.
         geometry: Which square of an image is seen, and at which size.
         strict: Make an error of whatever is left out with a warning.
+        id: The data set's full name, for errors of its code.
     """
 
     name: str
     source: DataSource
     geometry: Geometry
     strict: bool = False
+    id: str = ""
 
     @classmethod
     def open(
@@ -68,11 +71,11 @@ class Collection:
             DataError: the data are not where they should be, or have no boxes, and the crop needs them; or, if strict,
                 something is left out of them.
         """
-        name, place, options = choose_dataset(registry, name, data_dir, options or {})
-        source = _source(registry, name, image_size, place, options, crop)
+        full, place, options = choose_dataset(registry, name, data_dir, options or {})
+        source, name = _source(registry, full, image_size, place, options, crop), registry.find("dataset", full).name
         if strict:
             require_nothing_left_out(source)
-        return cls(name, source, Geometry(size=image_size, channels=source.channels, crop=crop), strict)
+        return cls(name, source, Geometry(size=image_size, channels=source.channels, crop=crop), strict, full)
 
     @property
     def schema(self) -> AttributeSchema:
@@ -92,9 +95,9 @@ class Collection:
             DataError, RunError: see `attredit.data.prepare`.
         """
         self.require_split(split)
-        return prepare(
-            self.source, split, self.geometry, name=self.name, workers=workers, progress=progress, strict=self.strict
-        )
+        more: dict[str, Any] = {"workers": workers, "progress": progress, "strict": self.strict}
+        with naming(f"data set {self.id or self.name}"):
+            return prepare(self.source, split, self.geometry, name=self.name, **more)
 
     def fingerprint(self, split: str) -> str:
         """That a split's store has; nothing is decoded.
@@ -103,7 +106,8 @@ class Collection:
             UsageError: it has no such split.
         """
         self.require_split(split)
-        return fingerprint_of(self.source, split, self.geometry)
+        with naming(f"data set {self.id or self.name}"):
+            return fingerprint_of(self.source, split, self.geometry)
 
     def require_split(self, split: str) -> None:
         """Make sure that there is such a split.
@@ -127,17 +131,19 @@ def choose_dataset(
         options: Of the data set.
 
     Returns:
-        Its name alone, where the data lie, and its options.
+        Its full name, where the data lie, and its options.
 
     Raises:
         UsageError: an unknown data set, one that takes no argument, an empty one, or an option that is given twice.
     """
-    short, colon, argument = name.partition(":")
+    asked, colon, argument = name.partition(":")
+    component = registry.find("dataset", asked)
+    full, short = component.id, component.name
     if not colon and not options:
-        return short, data_dir, {}
-    option = getattr(registry.load("dataset", short), "argument", None)
+        return full, data_dir, {}
+    option = getattr(component.load(), "argument", None)
     if not colon:
-        return short, data_dir, {key: _settled(value) if key == option else value for key, value in options.items()}
+        return full, data_dir, {key: _settled(value) if key == option else value for key, value in options.items()}
     if option is None:
         hint = f"Write {short}, and its options as --data-option KEY=VALUE."
         raise UsageError(f"Data set {short} takes nothing after a colon, as in {name!r}.", hint)
@@ -148,27 +154,37 @@ def choose_dataset(
         raise UsageError(f"Data set {short} is given {option} twice, once as {name!r}.", "Give it once.")
     if option == "data_dir":
         # Shells do not replace a ~ that follows a colon.
-        return short, str(Path(argument).expanduser()), dict(options)
-    return short, data_dir, {**options, option: _settled(argument)}
+        return full, str(expanded(argument)), dict(options)
+    return full, data_dir, {**options, option: _settled(argument)}
 
 
 def _settled(argument: Any) -> Any:
     """What a folder is called wherever a run goes on; anything else as it is, such as a name on the hub."""
     if not isinstance(argument, str) or not argument:
         return argument
-    folder = Path(argument).expanduser()
+    folder = expanded(argument)
     return str(folder.resolve()) if folder.is_dir() else argument
+
+
+def _homes(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options whose paths have the user's home directory for a ~, nested ones as well."""
+    found: dict[str, Any] = {}
+    for name, value in options.items():
+        below = _homes(value) if isinstance(value, Mapping) else value
+        found[name] = str(expanded(value)) if isinstance(value, str) and value.startswith(("~/", "~\\")) else below
+    return found
 
 
 def _source(
     registry: Registry, name: str, image_size: int, place: str | Path | None, options: Mapping[str, Any], crop: Crop
 ) -> DataSource:
     """A registered data source; of one that is to tell boxes, the constructor is asked for them."""
-    make = registry.find("dataset", name).load()
-    given = {"image_size": image_size, "data_dir": None if place is None else Path(place), **options}
+    component = registry.find("dataset", name)
+    make = component.load()
+    given = {"image_size": image_size, "data_dir": None if place is None else expanded(place), **_homes(options)}
     if crop == "box":
         if "boxes" not in inspect.signature(make).parameters:
-            raise no_boxes(f"Data set {name}", _BOXES)
+            raise no_boxes(f"Data set {component.name}", _BOXES)
         given["boxes"] = True
-    source: DataSource = call(make, f"options of data set {name}", given)
+    source: DataSource = call(make, f"options of data set {component.name}", given, f"data set {component.id}")
     return source

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from attredit.errors import RunError
+from attredit.files import into_place, to_disk
 
 SHARD_BYTES = 2_000_000_000
 """No file of a store is larger, unless one image is."""
@@ -62,9 +63,8 @@ def write_whole(file: Path, pieces: Iterable[bytes | memoryview]) -> None:
     aside = file.with_name(f"{file.name}.part")
     with aside.open("wb") as written:
         written.writelines(pieces)
-        written.flush()
-        os.fsync(written.fileno())
-    aside.replace(file)
+        to_disk(written)
+    into_place(aside, file)
 
 
 def opened(file: Path) -> np.memmap[Any, Any]:

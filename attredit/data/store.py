@@ -25,7 +25,8 @@ from attredit.data.geometry import Geometry
 from attredit.data.left_out import BrokenImage, read_broken, tell_broken
 from attredit.data.making import BROKEN, FORMAT, LABELS, META, Making, locked
 from attredit.data.shards import Images, opened
-from attredit.errors import AttrEditError, DataError
+from attredit.errors import AttrEditError, DataError, RunError
+from attredit.files import expanded
 from attredit.progress import Progress
 
 if TYPE_CHECKING:
@@ -35,12 +36,25 @@ if TYPE_CHECKING:
 
 
 def cache_dir() -> Path:
-    """Where prepared data and judges live: ``ATTREDIT_CACHE``, or the platform's cache directory."""
+    """Where prepared data and judges live: ``ATTREDIT_CACHE``, or the platform's cache directory.
+
+    Raises:
+        RunError: it is in a home directory, and there is none, as in a container whose user nobody knows.
+    """
     if override := os.environ.get("ATTREDIT_CACHE"):
-        return Path(override)
+        return expanded(override)
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("attredit"))
+    try:
+        found = Path(platformdirs.user_cache_dir("attredit"))
+    except RuntimeError:
+        found = Path("~")
+    if not found.is_absolute():  # as some versions of platformdirs have it
+        raise RunError(
+            "There is no home directory to keep prepared data in.",
+            "Name a place with the environment variable ATTREDIT_CACHE.",
+        )
+    return found
 
 
 @dataclass(frozen=True)

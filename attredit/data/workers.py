@@ -37,6 +37,9 @@ WORTH_WORKERS = 2.0
 # In a worker, what it is to do.
 _job: Decoding
 
+# Ctrl-C, and what a scheduler sends.
+_PARENTS = (signal.SIGINT, signal.SIGTERM)
+
 _ENVIRONMENT = {
     # The directory that the user happens to be in is no place to import from.
     "PYTHONSAFEPATH": "1",
@@ -139,9 +142,9 @@ def _begun(pool: ProcessPoolExecutor, job: Decoding, shards: Sequence[range]) ->
 
 @contextmanager
 def _interrupted_later() -> Iterator[None]:
-    """Ctrl-C waits until the end of the block; processes that are started in it never hear of it.
+    """Ctrl-C and SIGTERM wait until the end of the block; processes that are started in it never hear of them.
 
-    Before they can ignore it, which takes them a second, they would die of it, each with a trace.
+    Before they can ignore them, which takes a second, they would die of them, each with a trace.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -153,7 +156,7 @@ def _interrupted_later() -> Iterator[None]:
     # They are started with the first worker otherwise, and let Ctrl-C through again when they have begun.
     for tracker in (resource_tracker, loky_tracker):
         tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _PARENTS)
     try:
         yield
     finally:
@@ -166,8 +169,9 @@ def _begin(importable: None, job: Decoding, gone: Connection) -> None:
     _job = job
     # What a source prints is no answer of the command's.
     os.dup2(2, 1)
-    # Ctrl-C reaches the whole process group; the parent decides, and ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # They reach the whole process group; the parent decides, and ends its workers.
+    for number in _PARENTS:
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(gone,), daemon=True).start()
 
 

@@ -221,7 +221,7 @@ class Editor:
             UsageError: an unknown attribute or value; or the method's latent has no prior.
         """
         if self.config.recipe.prior is None:
-            cannot = f"Method {self.config.request.method} cannot draw new images: its latent has no prior."
+            cannot = f"Method {self.config.request.method_name} cannot draw new images: its latent has no prior."
             raise UsageError(cannot, "Edit images instead.")
         model = self.model
         z = noise(seed, 0, "sample/z", (n, *latent_shape(model.parts["decoder"], model.latent_dim)))

@@ -15,6 +15,7 @@ from attredit.attributes import AttributeSchema
 from attredit.editing.composite import blend_batch
 from attredit.errors import UsageError
 from attredit.networks import Code, Verdict
+from attredit.plugin.calling import naming
 from attredit.recipe import Recipe
 from attredit.rows import noise
 
@@ -38,6 +39,7 @@ class Model(nn.Module):
 
     Attributes:
         slices: Where the parts of the latent lie, by name; empty where it has none.
+        kinds: Kind and full name of each part, where a recipe tells.
 
     Raises:
         UsageError: the encoder's parts of the latent are no content and attributes, or do not sum to Z.
@@ -61,12 +63,13 @@ class Model(nn.Module):
         self.schema, self.latent_dim, self.predictor, self.prior = schema, latent_dim, predictor, prior
         self.decode_with, self.edit_from, self.styles, self.seed = decode_with, edit_from, styles, seed
         widths = getattr(dict(self.parts.items()).get("encoder"), "latent_parts", {})
+        self.kinds: dict[str, str] = {}
         self.slices = _slices(widths, schema, latent_dim)
 
     @classmethod
     def of(cls, recipe: Recipe, parts: Mapping[str, nn.Module], schema: AttributeSchema, seed: int = 0) -> Model:
         """The model of a recipe whose parts are built."""
-        return cls(
+        model = cls(
             parts,
             schema,
             latent_dim=recipe.latent_dim,
@@ -77,6 +80,8 @@ class Model(nn.Module):
             styles=recipe.styles,
             seed=seed,
         )
+        model.kinds = recipe.called
+        return model
 
     # --- images to codes, and codes to images -----------------------------------------------------------------------
 
@@ -187,7 +192,12 @@ class Model(nn.Module):
 
     def ask(self, part: str, *given: Any) -> Any:
         """What a part says."""
-        return self.parts[part](*given)
+        with naming(self.called(part)):
+            return self.parts[part](*given)
+
+    def called(self, part: str) -> str:
+        """What a part is, with its plugin; for errors of its code."""
+        return self.kinds.get(part, part)
 
     def code(self, images: Tensor, labels: Tensor | None, ask: Ask | None = None) -> Code:
         """What the encoder says of images; it is told labels (B, A), unless it is what predicts them."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,24 +48,36 @@ def kept(
     Raises:
         RunError: what is kept is damaged, or the cache cannot be written.
     """
-    from filelock import FileLock
-
     key = hash_of(facts)
     home = folder / key
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"Cannot create {home}: {error.strerror}.",
-            "Name another place with the environment variable ATTREDIT_CACHE.",
-        ) from error
-    # Two evaluations of one data set must not train it twice.
-    with FileLock(f"{home}.lock"):
-        if not (home / f"{name}.json").exists():
-            _write(home, name, trained(), {**facts, "hash": key})
-        network = _read(home, name, key, untrained())
+    complete = home / f"{name}.json"
+    if not complete.exists():  # else nothing is written: the cache may be somebody's who only lets it be read
+        with _alone(home):
+            if not complete.exists():
+                _write(home, name, trained(), {**facts, "hash": key})
+    network = _read(home, name, key, untrained())
     network.to(device, memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
     return network.eval()
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """The right to write there: two evaluations of one data set must not train one network twice."""
+    from filelock import FileLock
+
+    lock = FileLock(f"{home}.lock")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise RunError(
+            f"Cannot write {home}: {error.strerror}.",
+            "Name another place with the environment variable ATTREDIT_CACHE.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _write(home: Path, name: str, network: torch.nn.Module, facts: Mapping[str, Any]) -> None:

@@ -74,7 +74,7 @@ def opened(registry: Registry, elsewhere: Elsewhere, edited: AttributeSchema, ge
     source = collection.source
     argument = getattr(registry.load("dataset", name), "argument", None)
     lies = str((place if argument in (None, "data_dir") else options.get(argument, place)) or "")
-    label = elsewhere.label or (Path(lies).resolve().name if argument and lies else name.split("/")[-1])
+    label = elsewhere.label or (Path(lies).resolve().name if argument and lies else collection.name)
     require_attributes(source.schema, edited, label)
     if "train" not in source.splits:
         raise DataError(f"{label} has no training images, which judges and probes are trained on.", "Add some.")

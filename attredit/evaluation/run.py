@@ -170,7 +170,7 @@ def _assembled(
         not_measured=found.reasons,
         data={"name": on.collection.name, "fingerprint": fingerprint, **_called(run, on, fingerprint)},
         run={
-            "method": config.request.method,
+            "method": config.request.method_name,
             "preset": config.request.preset,
             "recipe": config.recipe.hash,
             "step": metadata["step"],

@@ -3,21 +3,55 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from attredit.errors import UsageError, nearest
+from attredit.errors import AttrEditError, UsageError, nearest
+
+IN = "In "
+"""How the note begins that says whose code an error is of."""
 
 
-def call(make: Callable[..., Any], where: str, options: dict[str, Any]) -> Any:
-    """Call a constructor with options, naming those that it does not know; what it makes of their values, it says."""
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Errors of others' code are told to be of that code, by a note; what they are, they stay.
+
+    Args:
+        what: The code, such as "encoder networks/conv"; of calls within calls, the innermost is named.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, AttrEditError) and not named(error):
+            error.add_note(f"{IN}{what}.")
+        raise
+
+
+def named(error: BaseException) -> str:
+    """Whose code an error is of, as `naming` was told; empty where nobody was named."""
+    notes = (note for note in getattr(error, "__notes__", ()) if note.startswith(IN))
+    return next(notes, "").removeprefix(IN).removesuffix(".")
+
+
+def call(make: Callable[..., Any], where: str, options: dict[str, Any], what: str = "") -> Any:
+    """Call a constructor with options, naming those that it does not know; what it makes of their values, it says.
+
+    Args:
+        make: The constructor.
+        where: The options' place, for messages.
+        options: Keyword arguments.
+        what: Whose constructor it is, as for `naming`.
+    """
     check(make, where, options)
     try:
-        return make(**options)
+        with naming(what or where):
+            return make(**options)
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         given = ", ".join(f"{name}={value!r}" for name, value in options.items())
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise UsageError(f"{where} cannot be used: {reason}.", f"Given: {given or 'none'}.") from error
+        to = f", to {what}" if what else ""
+        raise UsageError(f"{where} cannot be used: {reason}.", f"Given: {given or 'none'}{to}.") from error
 
 
 def check(make: Callable[..., Any], where: str, options: dict[str, Any], skip: int = 0) -> None:

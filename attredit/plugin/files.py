@@ -117,7 +117,7 @@ class _Loader(SourceFileLoader):
 
 def _paths() -> list[Path]:
     named = os.environ.get(VARIABLE, "")
-    return [Path(path) for path in dict.fromkeys(named.split(os.pathsep)) if path] if named else []
+    return [Path(path).expanduser() for path in dict.fromkeys(named.split(os.pathsep)) if path] if named else []
 
 
 def _check(path: Path, others: Sequence[Path]) -> None:

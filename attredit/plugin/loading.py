@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import traceback
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -12,11 +14,11 @@ from typing import Any
 
 import pluggy
 
-from attredit.errors import PluginError, nearest
+from attredit.errors import PluginError, PluginWarning, nearest
 from attredit.plugin import hookspecs
 from attredit.plugin.discovery import Candidate
 from attredit.plugin.files import is_file_version
-from attredit.plugin.isolation import isolated
+from attredit.plugin.isolation import Conduct, contained, isolated
 from attredit.version import API, __version__
 
 KINDS = (
@@ -51,10 +53,21 @@ class Component:
         """
         module, _, attribute = (target or self.target).partition(":")
         try:
-            return getattr(importlib.import_module(module), attribute)
+            return getattr(sys.modules.get(module) or self._imported(module), attribute)
         except (ImportError, AttributeError) as error:
             install = f"Install what it needs: pip install {' '.join(self.needs)}" if self.needs else ""
             raise PluginError(f"{self.kind} {self.id} cannot be loaded: {error}.", install) from error
+        except Exception as error:
+            raise PluginError(f"{self.kind} {self.id} cannot be loaded: {sentence_of(error)}.") from error
+
+    def _imported(self, module: str) -> ModuleType:
+        """Import a module of its plugin, which changes nothing for others; what it does instead, a warning tells."""
+        conduct = Conduct()
+        with contained(conduct):
+            found = importlib.import_module(module)
+        for said in conduct.warnings:
+            warnings.warn(f"Plugin {self.plugin}, importing {module}: it {said}.", PluginWarning, stacklevel=3)
+        return found
 
 
 @dataclass
@@ -171,6 +184,8 @@ class _Collector:
         key = f"{self.kind} {name}"
         if key in self.found:
             raise PluginError(f"registers {key!r} twice")
+        if not name.strip() or {"/", ":"} & {*name}:
+            raise PluginError(f"{key!r} is no name: it is empty, or has a / or :, which belong to plugins and presets")
         if target.count(":") != 1:
             raise PluginError(f"target {target!r} of {key!r} is not of the form 'module:attribute'")
         self.found[key] = Component(

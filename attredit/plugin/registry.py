@@ -15,11 +15,11 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 from attredit.errors import PluginError, UsageError, nearest
-from attredit.plugin.discovery import CORE, LOAD, Candidate, file_plugins, installed_plugins, wanted_plugins
+from attredit.plugin.discovery import CORE, LOAD, OWN, Candidate, file_plugins, installed_plugins, wanted_plugins
 from attredit.plugin.files import VARIABLE, forget, with_file
 from attredit.plugin.loading import KINDS, Component, Loader, PluginInfo, sentence_of
 
-__all__ = ["KINDS", "Component", "PluginInfo", "Registry", "installed", "use_plugin", "using_plugins"]
+__all__ = ["KINDS", "Component", "PluginInfo", "Registry", "bare", "installed", "use_plugin", "using_plugins"]
 
 
 class Registry:
@@ -83,9 +83,7 @@ class Registry:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise UsageError(
-                f"Several plugins have a {kind} {name!r}.", f"Say which: {', '.join(c.id for c in matches)}."
-            )
+            raise _which(kind, name, matches)
         broken = [p for p in self.plugins if p.error and name.split("/")[0] == p.name]
         if broken:
             raise PluginError(
@@ -94,6 +92,27 @@ class Registry:
         short = [c.name for c in known]
         choices = [c.id if "/" in name or short.count(c.name) > 1 else c.name for c in known]
         raise UsageError(f"Unknown {kind} {name!r}.", nearest(name, choices) + self.not_looked_into)
+
+    def id_of(self, kind: str, name: str, by: Component | None = None, but: str = "") -> str:
+        """The full id of what a name means; the name itself where nothing has it, which whoever builds it says.
+
+        Args:
+            kind: Of component.
+            name: A short name, or a full id.
+            by: Whose plugin wrote the name: it means its own component, else its distribution's, else attredit's, else
+                whichever has it. When None, a user did.
+            but: The full name of a component that is not meant.
+
+        Raises:
+            UsageError: a user's name is that of several components.
+        """
+        found = [c for c in self.components(kind) if name in (c.id, c.name) and c.id != but]
+        if by is None and len(found) > 1:
+            raise _which(kind, name, found)
+        if by is not None:
+            nearer = ([c for c in found if c.plugin == by.plugin], *_of(found, by.distribution, OWN), found)
+            found = next(filter(None, nearer), [])
+        return found[0].id if len(found) == 1 else name
 
     def get(self, kind: str, name: str) -> Component | None:
         """The first component of that name; None where nothing has it."""
@@ -117,6 +136,21 @@ class Registry:
         self._components.update({(c.kind, c.id): c for c in info.components})
         self.plugins.append(info)
         return info
+
+
+def bare(reference: str) -> str:
+    """A name without the plugin in front of it, for people: ``networks/conv`` is conv, whatever follows a colon."""
+    name, colon, argument = reference.partition(":")
+    return name.rpartition("/")[2] + colon + argument
+
+
+def _of(components: Sequence[Component], *distributions: str) -> Iterator[list[Component]]:
+    """Those of each distribution."""
+    return ([c for c in components if c.distribution == name] for name in distributions)
+
+
+def _which(kind: str, name: str, found: Sequence[Component]) -> UsageError:
+    return UsageError(f"Several plugins have a {kind} {name!r}.", f"Say which: {', '.join(c.id for c in found)}.")
 
 
 @lru_cache(maxsize=1)

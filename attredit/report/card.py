@@ -71,21 +71,21 @@ def card_of(run: RunDirectory, config: RunConfig, where: str) -> str:
 def _what(config: RunConfig) -> str:
     method = installed().get("method", config.request.method)
     summary = f": {method.summary}" if method is not None else ""
-    attributes = ", ".join(f"`{name}`" for name in config.schema_.names)
+    attributes, dataset = ", ".join(f"`{name}`" for name in config.schema_.names), config.request.dataset_name
     files = {o.distribution: o.version for o in config.origins.values() if o.is_file}
     rows = "".join(f"\n| Plugin file | `{name}`, `{version}` |" for name, version in files.items())
     balance = ", ".join(f"`{name}`" for name in config.request.balance)
     balanced = f"\n| Balanced on | {balance} |" if balance else ""
     return f"""
-# {config.request.method} on {config.request.dataset}: {", ".join(config.schema_.names)}
+# {config.request.method_name} on {dataset}: {", ".join(config.schema_.names)}
 
 A model that edits {attributes} in images of {config.image_size}x{config.image_size} pixels, trained with
 attredit.
 
 | | |
 | --- | --- |
-| Method | `{config.request.method}`, preset `{config.request.preset}`{summary} |
-| Data | `{config.request.dataset}`, {config.data.images:,} training images, fingerprint `{config.data.fingerprint}` |
+| Method | `{config.request.method_name}`, preset `{config.request.preset}`{summary} |
+| Data | `{dataset}`, {config.data.images:,} training images, fingerprint `{config.data.fingerprint}` |
 | Attributes | {attributes} |
 | Prevalence | {"<br>".join(config.prevalences)} |{balanced}
 | Recipe | `{config.recipe.hash}`, in full in `config.json` |{rows}

@@ -157,7 +157,8 @@ def _bounded(config: RunConfig) -> str:
 def _exchanged(config: RunConfig, use: str) -> str:
     """The options that put another factorizer in the place of each; nothing where it is there already."""
     parts = dict.fromkeys(t.options.get("part", "factorizer") for *_, t in _terms(config, "fit", "penalty"))
-    return " ".join(f"--set parts.{part}.use={use}" for part in parts if config.recipe.parts[part].use != use)
+    others = [part for part in parts if config.recipe.parts[part].use != f"ifcvaegan/{use}"]
+    return " ".join(f"--set parts.{part}.use={use}" for part in others)
 
 
 def _discriminators(config: RunConfig, end: dict[str, float]) -> Iterator[Finding]:

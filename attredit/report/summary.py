@@ -65,7 +65,7 @@ def summary(content: Content) -> Image.Image:
 def _title(draw: ImageDraw.ImageDraw, content: Content) -> None:
     config = content.config
     names = ", ".join(config.schema_.names).replace("_", " ")
-    draw.text((_MARGIN, 26), f"{config.request.method} on {config.request.dataset}: {names}", INK, font(26))
+    draw.text((_MARGIN, 26), f"{config.request.method_name} on {config.request.dataset_name}: {names}", INK, font(26))
     line = (
         f"{config.image_size}x{config.image_size} pixels, {config.data.images:,} training images, {config.steps:,} "
         f"steps of {config.batch_size}, preset {config.request.preset}; images of the {content.split} split"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attredit.data.collection import Collection
 from attredit.errors import DataError, RunError
+from attredit.files import expanded
 from attredit.plugin.registry import Registry
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
@@ -20,7 +21,7 @@ def moved(registry: Registry, config: RunConfig, data_dir: str | os.PathLike[str
     """The same run, whose data lie somewhere else now; as it is, if that is not said."""
     if data_dir is None:
         return config
-    place, options = str(Path(data_dir).expanduser().resolve()), config.request.data_options
+    place, options = str(expanded(data_dir).resolve()), config.request.data_options
     argument = getattr(registry.load("dataset", config.request.dataset), "argument", None)
     # Of some data sets an option says where they lie, such as the name of what `datasets` opens.
     changes = {"data_options": {**options, argument: place}} if argument in options else {"data_dir": place}

@@ -12,16 +12,16 @@ Nothing is pickled. Files are replaced atomically: a killed process or a full di
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Collection, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from attredit.errors import PluginError, RunError
-from attredit.files import explained, write_tensors, write_text
+from attredit.files import expanded, explained, write_tensors, write_text
 from attredit.plugin.discovery import LOAD
 from attredit.plugin.registry import PluginInfo, Registry
 from attredit.runs.config import Origin, RunConfig
@@ -38,7 +38,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = expanded(path)
         self.config_file = self.path / "config.json"
         self.model_file = self.path / "model.safetensors"
         self.training_file = self.path / "training.safetensors"
@@ -68,11 +68,26 @@ class RunDirectory:
         Raises:
             RunError: it does.
         """
-        if self.config_file.exists():
+        with self._creating():
+            taken = self.config_file.exists()
+        if taken:
             raise RunError(
                 f"{self.path} already holds a run.",
                 f"Continue it with --resume {self.path}, or name another --run-dir.",
             )
+
+    def require_writable(self) -> None:
+        """Make sure that it can be made, before hours are spent on what goes there; nothing is left of the attempt.
+
+        Raises:
+            RunError: it cannot.
+        """
+        with self._creating():
+            missing = [place for place in (self.samples, *self.samples.parents) if not place.exists()]
+            self.samples.mkdir(parents=True, exist_ok=True)
+        for place in missing:
+            with contextlib.suppress(OSError):  # somebody else put something there
+                place.rmdir()
 
     def create(self, config: RunConfig) -> None:
         """Make the directory and write its configuration.
@@ -81,11 +96,16 @@ class RunDirectory:
             RunError: it holds a run already, or cannot be written.
         """
         self.require_free()
-        try:
+        with self._creating():
             self.samples.mkdir(parents=True, exist_ok=True)
+        self.write_config(config)
+
+    @contextlib.contextmanager
+    def _creating(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise RunError(f"Cannot create {self.path}: {error.strerror}.", "Name another --run-dir.") from error
-        self.write_config(config)
 
     def write_config(self, config: RunConfig) -> None:
         """Replace config.json. Key order is kept: it is the order in which losses are added, to the last bit."""
@@ -122,7 +142,9 @@ class RunDirectory:
         Raises:
             PluginError: one is missing, broken, left out, or a file that has changed; with what to do.
         """
-        present = {p.name: p for p in registry.plugins}
+        present: dict[str, PluginInfo] = {}
+        for plugin in registry.plugins:
+            present.setdefault(plugin.name, plugin)  # of one that took another's name, nothing is used
         for what, origin in config.origins.items():
             # A run outlives its method, whose recipe it has.
             if origin.is_file or (what != "method" if needed is None else what in needed):

@@ -154,7 +154,9 @@ def _in_a_process(subject: Subject, size: int) -> Mapping[str, str]:
     task.write_text(json.dumps(facts), "utf-8")
     command = [sys.executable, "-m", "attredit.testing.fingerprints", str(task)]
     settings = {**environment(), "PYTHONHASHSEED": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=settings, timeout=600, check=False)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", env=settings, timeout=600, check=False
+    )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1]
         raise Broken("fingerprints in a fresh process", last)

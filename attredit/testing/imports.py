@@ -94,7 +94,13 @@ class _Probe:
         command = [sys.executable, *words]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, env=environment(), timeout=_SECONDS, check=False
+                command,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                env=environment(),
+                timeout=_SECONDS,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise Broken(f"an import that ends within {_SECONDS:.0f} s", "it does not") from None

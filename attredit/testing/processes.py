@@ -110,7 +110,15 @@ def _launch(files: list[Path]) -> str:
     # Two processes on a machine that may have two cores.
     settings = {"OMP_NUM_THREADS": "1"} | environment()
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=settings, timeout=_SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=settings,
+            timeout=_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return f"it did not end within {_SECONDS:.0f} s"
     return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

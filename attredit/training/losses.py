@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.errors import UsageError
+from attredit.plugin.calling import naming
 from attredit.training.view import BatchView, Of
 
 Batch = Literal["mean", "sum"]
@@ -141,12 +142,14 @@ def penalty_(view: BatchView, part: str = "factorizer", attributes: Reduction = 
         part: The strategy; it answers with a mean over attributes.
         attributes: That mean, or their sum: then each is kept out of the latent as well as if it were the only one.
     """
-    return view.part(part).penalty(view) * _of_each(view, attributes)  # type: ignore[operator, no-any-return]
+    with naming(view.model.called(part)):
+        return view.part(part).penalty(view) * _of_each(view, attributes)  # type: ignore[operator, no-any-return]
 
 
 def fit_(view: BatchView, part: str = "factorizer") -> Tensor:
     """What the strategy's own network minimises (equation 7); 0 for one that has none."""
-    loss = view.part(part).fit(view)  # type: ignore[operator]
+    with naming(view.model.called(part)):
+        loss = view.part(part).fit(view)  # type: ignore[operator]
     return view.real.new_zeros(()) if loss is None else torch.as_tensor(loss)
 
 

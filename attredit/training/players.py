@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from attredit.attributes import AttributeSchema
 from attredit.errors import UsageError, nearest
 from attredit.networks import NetworkSizes, build_parts
-from attredit.plugin.calling import call, check
+from attredit.plugin.calling import call, check, naming
 from attredit.plugin.registry import Component, Registry
 from attredit.recipe import Optimizer, Player, Recipe, Term, at_step
 from attredit.training.view import BatchView
@@ -48,6 +48,11 @@ class ActivePlayer:
                 groups.setdefault(term.only or self.spec.trains, {})[name] = weight
         return [([w for part in reach for w in self.parameters[part]], terms) for reach, terms in groups.items()]
 
+    def value(self, term: str, view: BatchView) -> Tensor:
+        """() one of its terms, unweighted."""
+        with naming(f"term {self.spec.terms[term].use or term}"):
+            return self.terms[term](view).float()
+
     @property
     def flat(self) -> list[nn.Parameter]:
         """All parameters of this player, in a fixed order."""
@@ -70,7 +75,7 @@ def play(view: BatchView, players: Iterable[ActivePlayer], total: int) -> dict[s
     for player in players:
         player.optimizer.zero_grad(set_to_none=True)
         for parameters, weights in player.groups(view.step, total):
-            terms = {n: player.terms[n](view).float() for n in weights}
+            terms = {name: player.value(name, view) for name in weights}
             loss = torch.stack([weights[n] * terms[n] for n in weights]).sum()
             values |= {f"{player.name}/{n}": t.detach() for n, t in terms.items()}
             if loss.requires_grad:
@@ -82,16 +87,18 @@ def play(view: BatchView, players: Iterable[ActivePlayer], total: int) -> dict[s
 
 @dataclass
 class Built:
-    """Everything a recipe describes, alive."""
+    """Everything a recipe describes, alive; and what its parts are called."""
 
     parts: nn.ModuleDict
     players: list[ActivePlayer]
+    called: dict[str, str] = field(default_factory=dict)
 
     def initialize(self, images: Tensor) -> None:
         """Networks that start from images (N, C, H, W) in [0, 1], or another's weights; see `networks.py`."""
-        for part in self.parts.values():
+        for name, part in self.parts.items():
             if hasattr(part, "initialize"):
-                part.initialize(images)  # type: ignore[operator]
+                with naming(self.called.get(name, name)):
+                    part.initialize(images)  # type: ignore[operator]
 
     def stateful_terms(self) -> Iterator[tuple[str, nn.Module]]:
         """Terms that keep state, by ``player.term``."""
@@ -114,7 +121,7 @@ def build(registry: Registry, recipe: Recipe, schema: AttributeSchema, *, channe
             raise UsageError(f"The recipe has no part {required!r}.", "Name a method that extends a complete one.")
     if recipe.kind_of(recipe.predictor) not in ("encoder", "discriminator"):
         raise UsageError(f"predictor is {recipe.predictor!r}.", "Name the encoder, or a part that is a classifier.")
-    return Built(parts, list(_players(registry, recipe, parts)))
+    return Built(parts, list(_players(registry, recipe, parts)), recipe.called)
 
 
 def components_of(registry: Registry, recipe: Recipe, dataset: str) -> dict[str, Component]:
@@ -168,7 +175,7 @@ def _term(registry: Registry, name: str, term: Term, player: Player, where: str)
             raise UsageError(f"{where}.terms.{name}.only names {part!r}.", nearest(part, player.trains))
     make = registry.find("term", term.use or name).load()
     if inspect.isclass(make):
-        made: TermCall = call(make, f"{where}.terms.{name}.options", term.options)
+        made: TermCall = call(make, f"{where}.terms.{name}.options", term.options, f"term {term.use or name}")
         return made
     check(make, f"{where}.terms.{name}.options", term.options, skip=1)
     return functools.partial(make, **term.options)

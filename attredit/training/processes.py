@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,26 @@ def require_same(mine: str, of: str, accelerator: Accelerator) -> None:
             raise RunError(
                 f"The processes have different {of}: {', '.join(found)}.", "All machines have to see the same files."
             )
+
+
+@contextmanager
+def largest(accelerator: Accelerator) -> Iterator[Callable[[int], int]]:
+    """Yields what gives all processes the largest of their numbers, off the devices that compute."""
+    if accelerator.num_processes == 1:
+        yield lambda mine: mine
+        return
+    import torch
+    from torch import distributed
+
+    group: Any = distributed.new_group(backend="gloo")
+
+    def of(mine: int) -> int:
+        number = torch.tensor(mine)
+        distributed.all_reduce(number, distributed.ReduceOp.MAX, group)
+        return int(number)
+
+    yield of
+    distributed.destroy_process_group(group)
 
 
 def agree(module: nn.Module, accelerator: Accelerator) -> None:

@@ -24,16 +24,18 @@ from attredit.data import Order, Store, groups_of
 from attredit.data.augment import augmented
 from attredit.devices import repeatable
 from attredit.editing.model import Model
-from attredit.errors import UsageError
+from attredit.errors import Terminated, UsageError
 from attredit.files import below, load_into, prefixed, read_tensors
 from attredit.framing.network import FrameNetwork
 from attredit.recipe import at_step
 from attredit.rows import Slice
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
+from attredit.stopping import finishing
 from attredit.training.health import Health
 from attredit.training.observer import Observer
 from attredit.training.players import ActivePlayer, Built, play
+from attredit.training.processes import largest
 from attredit.training.view import BatchView
 
 if TYPE_CHECKING:
@@ -87,24 +89,27 @@ class Trainer:
         Raises:
             DivergenceError: a term is no longer finite, or beyond its limit; the last checkpoint is from before.
             RunError: a checkpoint cannot be written.
+            Terminated: a signal asked one of the processes to end; the checkpoint is of the step that was reached.
         """
         config, started, since = self.config, time.perf_counter(), self.step_count
-        with repeatable(self.accelerator.device):
+        with repeatable(self.accelerator.device), finishing() as asked, largest(self.accelerator) as agreed:
             while self.step_count < config.steps:
                 values = self.step(self.step_count)
                 self.step_count += 1
-                done = self.step_count == config.steps
+                done, ending = self.step_count == config.steps, agreed(asked())
                 if self.step_count % config.request.log_every == 0 or done:
                     metrics = self._checked(values)
                     seconds = time.perf_counter() - started
                     metrics["images_per_second"] = (self.step_count - since) * config.batch_size / seconds
                     self._log(metrics, observer)
-                if self.step_count % config.request.save_every == 0 or done:
+                if self.step_count % config.request.save_every == 0 or done or ending:
                     self._checked(values)
                     self._health.check_weights(self.players, self.step_count, self.run_directory)
                     self.save(observer)
                 if self.accelerator.is_main_process:
                     observer.on_step(self.step_count)
+                if ending and not done:
+                    raise Terminated(ending)
 
     def step(self, step: int) -> dict[str, Tensor]:
         """One step of all players.

@@ -36,6 +36,7 @@ from attredit.editing.composite import edit_mask
 from attredit.editing.model import Model, sampled
 from attredit.errors import UsageError, nearest
 from attredit.networks import Code, Verdict, latent_shape
+from attredit.plugin.calling import naming
 from attredit.rows import Slice, gathered, noise_of
 
 T = TypeVar("T")
@@ -209,8 +210,9 @@ class BatchView:
 
     def ask(self, part: str | nn.Module, *given: Any) -> Any:
         """What a network says of whatever it is given. It may compute in bfloat16; losses never do."""
-        with self._autocast():
-            return _map(lambda t: t.float(), self.part(part)(*given))
+        name = part if isinstance(part, str) else self._name_of(part)
+        with self._autocast(), naming(self.model.called(name)):
+            return _map(lambda t: t.float(), self.part(name)(*given))
 
     def noise(self, name: str, shape: Sequence[int]) -> Tensor:
         """Standard normal noise for this process's rows: drawn for the global batch, so its number does not matter.

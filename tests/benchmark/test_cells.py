@@ -46,7 +46,7 @@ def test_the_argument_of_a_data_set_is_its_option_in_every_process(
     text = suite_text().replace('name = "synthfaces"', 'name = "folder:pictures"').replace("Smiling", "label")
     text = "".join(line for line in text.splitlines(keepends=True) if "train = 96" not in line)
     found = cells(text)
-    assert {(c.dataset.name, c.dataset.data_dir) for c in found} == {("folder", str(tmp_path / "pictures"))}
+    assert {(c.dataset.name, c.dataset.data_dir) for c in found} == {("collections/folder", str(tmp_path / "pictures"))}
 
 
 def test_a_data_set_may_have_attribute_sets_of_its_own(suite_text: Any) -> None:
@@ -73,7 +73,7 @@ def test_other_collections_to_be_evaluated_on_are_part_of_the_cell(suite_text: A
     loose = folder_of_faces(tmp_path / "loose", "Smiling", "Hat")
     found = on(f'"folder:{loose}"')
     (entry,) = found[0].dataset.evaluate_on
-    assert (entry.name, entry.data_dir, entry.label) == ("folder", str(loose), "loose")
+    assert (entry.name, entry.data_dir, entry.label) == ("collections/folder", str(loose), "loose")
     assert found[0].key not in {cell.key for cell in cells(suite_text())}
     (loose / "more.png").write_bytes(b"x")
     (loose / "metadata.csv").write_text((loose / "metadata.csv").read_text() + "more.png,0,0\n")

@@ -104,7 +104,7 @@ def test_show_tells_what_a_run_is(attredit: Any, evaluated: Any) -> None:
     text = attredit("show", evaluated[0]).stdout
     for needed in ("ifcvaegan, preset default", "100 images of 32x32", "Smiling, Eyeglasses", "6 of 6",
                    "autoencoder trains encoder, decoder", "class_edit  0.", ", only decoder, every 4 steps",
-                   "factorizer  confusion", "Evaluation on 30 images",
+                   "factorizer  ifcvaegan/confusion", "Evaluation on 30 images",
                    "model.safetensors", "samples/step-000006.png"):  # fmt: skip
         assert needed in text, needed
 

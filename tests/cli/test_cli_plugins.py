@@ -108,7 +108,7 @@ def test_show_tells_all_that_a_plugin_registers(attredit: Any, here: Path) -> No
     shown = attredit("plugins", "show", "my_method", "--plugin", "my_method.py").stdout
     file = f"file  {here / 'my_method.py'}"
     for needed in (file, "version  sha256:", "API  1", "state  ok", "mine  Naive, and told.",
-                   "preset default, recipe ", "autoencoder trains encoder, decoder", "encoder  conv",
+                   "preset default, recipe ", "autoencoder trains encoder, decoder", "encoder  networks/conv",
                    "preset broken  cannot be made: method my_method/mine cannot be loaded"):  # fmt: skip
         assert needed in shown, needed
     ours = attredit("plugins", "show", "ifcvaegan").stdout

@@ -69,12 +69,12 @@ def test_a_command_says_what_is_not_the_default(config: RunConfig) -> None:
 def test_a_run_whose_method_is_gone_still_has_a_card_and_a_report(run: Path, tmp_path: Path) -> None:
     copy = RunDirectory(shutil.copytree(run, tmp_path / "run"))
     config = copy.config()
-    config = config.model_copy(update={"request": config.request.model_copy(update={"method": "lost"})})
+    config = config.model_copy(update={"request": config.request.model_copy(update={"method": "gone/lost"})})
     copy.write_config(config)
     write_card(copy, config)
     page, _ = write_report(copy.path)
     for text in (copy.card_file.read_text(), page.read_text()):
-        assert "attredit train --method lost" in text
+        assert "attredit train --method gone/lost" in text
 
 
 def test_categorical_attributes_are_edited_to_their_next_value(config: RunConfig) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from attredit.errors import PluginError, PluginWarning
 from attredit.plugin.registry import Registry
 
 HOOKS = "from attredit import hookimpl\nattredit_api = 1\n@hookimpl\ndef register_terms(register):\n"
@@ -218,3 +219,107 @@ def test_only_wanted_plugins_are_loaded(value: str, monkeypatch: pytest.MonkeyPa
     wanted = {name.strip() for name in value.split(",")} - {""}
     assert {plugin.name for plugin in registry.plugins} == {"core", *wanted}
     assert {*registry.left_out} & {"networks", "ifcvaegan", "celeba"} == {"networks", "ifcvaegan", "celeba"} - wanted
+
+
+# What changes nothing for the others, and what the listing says of each.
+CHANGES = {
+    "import os; os.environ['OMP_NUM_THREADS'] = '7'": "changes environment variables",
+    "import os; del os.environ['PATH']": "changes environment variables",
+    "import os; os.chdir('/')": "changes the working directory",
+    "import sys; sys.path.insert(0, '/nowhere')": "changes sys.path",
+    "import warnings; warnings.filterwarnings('error')": "changes filters of warnings",
+    "import logging; logging.basicConfig(level='DEBUG')": "changes the root of logging",
+    "import logging; logging.disable(50)": "changes the root of logging",
+    "import locale; locale.setlocale(locale.LC_ALL, 'C')": "changes the locale",
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)": "changes handlers of signals",
+    "import os; os.umask(0o111)": "changes the umask",
+    "import sys; sys.excepthook = print": "changes sys.excepthook",
+    "import sys; sys.setrecursionlimit(5000)": "changes the limit of recursion",
+    "import random; random.seed(7)": "changes Python's random state",
+    "import multiprocessing as m; m.set_start_method('spawn')": "changes the start method of multiprocessing",
+    "import socket; socket.setdefaulttimeout(7)": "changes the timeout of sockets",
+    "import numpy; numpy.random.seed(7)": "changes numpy's random state",
+    "import numpy; numpy.seterr(all='raise')": "changes numpy's handling of errors",
+    "from PIL import Image; Image.MAX_IMAGE_PIXELS = 7": "changes PIL's limit of pixels",
+    "from PIL import ImageFile; ImageFile.LOAD_TRUNCATED_IMAGES = True": "changes what PIL does with truncated images",
+    "import torch; torch.set_default_dtype(torch.float64)": "changes torch's default dtype",
+    "import torch; torch.set_default_device('meta')": "changes torch's default device",
+    "import torch; torch.set_num_threads(7)": "changes torch's threads",
+    "import torch; torch.use_deterministic_algorithms(True)": "changes torch's deterministic algorithms",
+    "import torch; torch.set_grad_enabled(False)": "changes whether torch computes gradients",
+    "import torch; torch.autograd.set_detect_anomaly(True)": "changes torch's search for anomalies",
+    "import torch; torch.set_float32_matmul_precision('medium')": "changes torch's precision of matrix products",
+    "import torch; torch.backends.cudnn.benchmark = True": "changes torch.backends.cudnn.benchmark",
+}
+# Of this process, which stays as it is.
+PROBE = """
+import locale, logging, multiprocessing, os, random, signal, socket, sys, warnings
+import datasets, matplotlib, numpy, pandas, torch, torchvision
+from PIL import Image, ImageFile
+
+if not sys.argv[1]:
+    locale.setlocale(locale.LC_ALL, "")
+def state():
+    return [
+        dict(os.environ), os.getcwd(), [*sys.path], [*map(str, warnings.filters)], logging.root.level,
+        logging.root.handlers, logging.root.manager.disable, locale.setlocale(locale.LC_ALL),
+        signal.getsignal(signal.SIGTERM), sys.excepthook, sys.getrecursionlimit(), random.getstate(),
+        multiprocessing.get_start_method(allow_none=True), socket.getdefaulttimeout(), str(numpy.random.get_state()),
+        numpy.geterr(), Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, torch.get_default_dtype(),
+        torch.get_default_device(), torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(),
+        torch.is_grad_enabled(), torch.is_anomaly_enabled(), torch.get_float32_matmul_precision(),
+        torch.backends.cudnn.benchmark, torch.get_rng_state().tolist(),
+    ]
+before = state()
+"""
+LISTING = """
+from attredit.plugin.registry import installed
+for plugin in installed().plugins:
+    if plugin.warnings:
+        print(plugin.name, "|".join(plugin.warnings), sep=": ")
+assert state() == before, [pair for pair in zip(before, state()) if pair[0] != pair[1]]
+"""
+
+
+def test_what_a_plugin_changes_on_import_is_undone_and_told(tmp_path: Path, fake_distribution: Any) -> None:
+    for number, line in enumerate(CHANGES):
+        fake_distribution(tmp_path, f"changes-{number:02}", f"{line}\n{WORKS}")
+    # What attredit's own libraries do while they are imported is no plugin's fault, whoever imports them first.
+    innocent = "import datasets, matplotlib, multiprocessing, numpy, pandas, socket, torch, torchvision\n"
+    fake_distribution(tmp_path, "an-innocent", innocent + WORKS)
+    names = [f"changes-{number:02}" for number in range(len(CHANGES))]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    env |= {"ATTREDIT_STRICT_PLUGINS": "0", "ATTREDIT_LOAD_PLUGINS": ",".join(["an-innocent", *names])}
+    code = "import locale\nlocale.setlocale(locale.LC_ALL, 'C.UTF-8')\n"
+    for probe in (code + PROBE + LISTING, code + "state = lambda: 0\nbefore = 0\n" + LISTING):
+        done = subprocess.run([sys.executable, "-c", probe, "1"], env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        said = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+        assert said.pop("an-innocent", "imports torch").startswith(("imports torch", "slow"))
+        for name, (line, phrase) in zip(names, CHANGES.items(), strict=True):
+            assert f"{phrase} (undone)" in said.get(name, ""), (line, said.get(name))
+
+
+def test_what_a_component_changes_on_import_is_undone_and_a_line_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "neat_hooks.py").write_text(WORKS.replace("a:b", "untidy_target:term"))
+    (tmp_path / "untidy_target.py").write_text("import torch\ntorch.set_default_dtype(torch.float64)\nterm = len\n")
+    registry = Registry()
+    assert registry.add(EntryPoint("neat", "neat_hooks", "attredit")).warnings == ()
+    with pytest.warns(
+        PluginWarning, match=r"Plugin neat, .*untidy_target: it changes torch's default dtype \(undone\)"
+    ):
+        assert registry.load("term", "fine") is len
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_whatever_a_component_raises_on_import_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "whole_hooks.py").write_text(WORKS.replace("a:b", "failing_target:term"))
+    (tmp_path / "failing_target.py").write_text("1 / 0\n")
+    registry = Registry()
+    registry.add(EntryPoint("whole", "whole_hooks", "attredit"))
+    with pytest.raises(PluginError, match="term whole/fine cannot be loaded: ZeroDivisionError: division by zero"):
+        registry.load("term", "fine")

@@ -216,7 +216,7 @@ def test_the_run_records_the_file_and_refuses_to_load_without_it_or_with_another
     assert f"| Plugin file | `my_method.py`, `{digest(file)}` |" in card
     assert "photo.png --set bright=1 -o edited.png --plugin my_method.py" in card
     assert 'attredit.use_plugin("my_method.py")\neditor = attredit.load(' in card
-    assert re.search(r"attredit train --method mine --dataset greys .*--plugin my_method\.py", card)
+    assert re.search(r"attredit train --method my_method/mine --dataset my_method/greys .*--plugin my_method\.py", card)
     picture = np.zeros((40, 40, 3), np.uint8)
     before = attredit.load(run).edit(picture, bright=1, output="numpy")
 

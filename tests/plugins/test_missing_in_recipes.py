@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from attredit.attributes import MISSING, Attribute, AttributeSchema
 from attredit.editing.model import Model
-from attredit.plugin.registry import installed
+from attredit.plugin.registry import bare, installed
 from attredit.recipe import Recipe, resolve
 from attredit.rows import Slice, noise
 from attredit.training.players import ActivePlayer, Built, build
@@ -60,7 +60,7 @@ def of_labels(player: ActivePlayer) -> list[str]:
     return [
         name
         for name, term in player.spec.terms.items()
-        if (term.use or name) in OF_LABELS and term.options.get("target") != "predicted"
+        if bare(term.use) in OF_LABELS and term.options.get("target") != "predicted"
     ]
 
 
