@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import out, progress, say
-from attredit.cli.options import output_option
+from attredit.cli.options import PLACE, output_option
 from attredit.cli.sources import dataset_options, prepared, request_of, typed
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _DOUBTS = 20
 @click.option(
     "--labels",
     "sheet",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     metavar="PNG",
     help="Also train readers, and write the images whose labels they contradict most surely as a contact sheet.",
 )

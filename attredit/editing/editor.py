@@ -237,8 +237,8 @@ class Editor:
         """What a notebook shows: what it edits, and some samples where there is a prior to draw them from."""
         request, config = self.config.request, self.config
         facts = {
-            "method": f"{request.method}, preset {request.preset}",
-            "trained on": f"{request.dataset}, {config.data.images:,} images",
+            "method": f"{request.method_name}, preset {request.preset}",
+            "trained on": f"{request.dataset_name}, {config.data.images:,} images",
             "pixels": f"{config.image_size}x{config.image_size}",
             "computes on": self.model.device,
             **{attribute.name: ", ".join(attribute.values) for attribute in self.schema},

@@ -54,7 +54,7 @@ def side_by_side(
         [np.asarray(ImageOps.pad(one.convert("RGB"), (_SIDE, _SIDE), color="white")) for one in c] for c in columns
     ]
     said = ", ".join(f"{name}={value}" for name, value in wanted.items())
-    names = [run.config.request.method if isinstance(run, Editor) else Path(run).name for run in runs]
+    names = [run.config.request.method_name if isinstance(run, Editor) else Path(run).name for run in runs]
     return grid(
         list(zip(*squares, strict=True)), columns=["original", *(f"{name} {said}" for name in names)], cell=_SIDE
     )

@@ -52,8 +52,8 @@ class RunDirectory:
 
         config, lines = self.config(), self.metrics()
         facts = {
-            "method": f"{config.request.method}, preset {config.request.preset}",
-            "data": f"{config.request.dataset}, {config.data.images:,} images",
+            "method": f"{config.request.method_name}, preset {config.request.preset}",
+            "data": f"{config.request.dataset_name}, {config.data.images:,} images",
             "pixels": f"{config.image_size}x{config.image_size}",
             "edits": ", ".join(config.schema_.names),
             "steps": f"{lines[-1]['step'] if lines else 0:,} of {config.steps:,}",
