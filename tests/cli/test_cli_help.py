@@ -126,7 +126,7 @@ def test_a_process_that_was_left_alone_blames_nobody(attredit: Any, monkeypatch:
         raise RuntimeError("[gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:25")
 
     monkeypatch.setattr("attredit.cli.methods.installed", fail)
-    result = attredit("methods", RANK="0")
+    result = attredit("methods", RANK="0", WORLD_SIZE="2")
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: Another process of this launch ended")
     assert "a bug" in attredit("methods").stderr  # there is no other process
@@ -140,9 +140,9 @@ def test_other_processes_of_a_launch_are_silent_and_speak_late(attredit: Any, mo
         raise PluginError("only here")
 
     monkeypatch.setattr("attredit.cli.methods.installed", fail)
-    assert attredit("methods", RANK="0").stderr == "Error: only here\n"
+    assert attredit("methods", RANK="0", WORLD_SIZE="2").stderr == "Error: only here\n"
     assert not waited
     # Time for the launcher to end this process, if the main one failed as well; then its error is heard.
-    assert attredit("methods", RANK="1").stderr == "Error: only here\n"
+    assert attredit("methods", RANK="1", WORLD_SIZE="2").stderr == "Error: only here\n"
     assert len(waited) == 1
     assert waited[0] > 1
