@@ -73,6 +73,8 @@ def _what(config: RunConfig) -> str:
     summary = f": {method.summary}" if method is not None else ""
     attributes, dataset = ", ".join(f"`{name}`" for name in config.schema_.names), config.request.dataset_name
     files = {o.distribution: o.version for o in config.origins.values() if o.is_file}
+    installs = {o.distribution: o.version for o in config.origins.values() if not o.is_file}
+    plugins = ", ".join(f"`{name}` {version}" for name, version in installs.items())
     rows = "".join(f"\n| Plugin file | `{name}`, `{version}` |" for name, version in files.items())
     balance = ", ".join(f"`{name}`" for name in config.request.balance)
     balanced = f"\n| Balanced on | {balance} |" if balance else ""
@@ -88,7 +90,8 @@ attredit.
 | Data | `{dataset}`, {config.data.images:,} training images, fingerprint `{config.data.fingerprint}` |
 | Attributes | {attributes} |
 | Prevalence | {"<br>".join(config.prevalences)} |{balanced}
-| Recipe | `{config.recipe.hash}`, in full in `config.json` |{rows}
+| Recipe | `{config.recipe.hash}`, in full in `config.json` |
+| Plugins | {plugins} |{rows}
 """
 
 

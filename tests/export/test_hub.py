@@ -98,6 +98,7 @@ def test_the_card_has_the_figures(hub: Hub, run: Path, tmp_path: Path) -> None:
     assert (result.metric_type, result.metric_value, result.dataset_type) == ("edit_success", 0.25, "synthfaces")
     assert "0.2 to 0.3" in result.metric_name
     assert f'attredit.load("{NAME}")' in card.text
+    assert "| Plugins | `attredit`" in card.text
     assert json.loads(files["evaluation.json"]) == evaluation.to_json()
     (run / "evaluation.json").unlink()
 
