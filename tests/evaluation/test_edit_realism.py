@@ -79,6 +79,14 @@ class Planted:
         level = torch.where(self.has == 1, 0.75, 0.25).view(-1, 1, 1, 1)
         return self.images + 0.7 * blot * (level - self.images)
 
+    def noisy(self):
+        """Coloured noise over the place: what an optimised patch looks like."""
+        where, edited = window(self.change.mean((0, 1))), self.images.clone()
+        rows, columns = (slice(start, start + where.side) for start in where[:2])
+        noise = torch.rand(edited[:, :, rows, columns].shape, generator=torch.Generator().manual_seed(0))
+        edited[:, :, rows, columns] = noise.round()
+        return edited
+
 
 @pytest.fixture(scope="module")
 def planted():
@@ -92,12 +100,14 @@ def test_planted_edits_are_ordered_as_a_person_would_order_them(planted):
         "more blurred": planted.blurred(2.0),
         "pasted": planted.pasted(),
         "smudged": planted.smudged(),
+        "noisy": planted.noisy(),
     }
+    worse = ("more blurred", "pasted", "smudged", "noisy")
     found = {name: planted.realism(edited)[0] for name, edited in variants.items()}
     value = {name: figures["edit_realism"].value for name, figures in found.items()}
-    assert value["truth"] > value["blurred"] > max(value[name] for name in ("more blurred", "pasted", "smudged"))
+    assert value["truth"] > value["blurred"] > max(value[name] for name in worse)
     assert value["truth"] > 0.85
-    assert found["truth"]["edit_realism"].low > max(value[name] for name in ("more blurred", "pasted", "smudged"))
+    assert found["truth"]["edit_realism"].low > max(value[name] for name in worse)
 
 
 def test_unedited_images_are_at_zero_and_other_real_ones_at_one(planted):
