@@ -57,7 +57,7 @@ def test_a_training_saves_the_step_that_it_reached(tmp_path: Path, train_command
 def test_processes_of_a_launch_agree_on_the_step(tmp_path: Path, train_command: Any) -> None:
     run = tmp_path / "run"
     metrics = run / "metrics.jsonl"
-    command = train_command(run, "--steps=100000", "--save-every=100000", "--log-every=1", processes=2)
+    command = train_command(run, "--frame=none", "--steps=100000", "--save-every=100000", "--log-every=1", processes=2)
     code, said = ended(command, lambda: metrics.exists() and metrics.stat().st_size > 0)
     assert code != 0
     step = read_metadata(run / "training.safetensors")["step"]
