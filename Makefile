@@ -5,8 +5,8 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 DEMO = runs/demo
 BOX = --attr Smiling --attr Eyeglasses --attr Blond_Hair --attr Mustache --set latent_dim=96 \
-  --set parts.encoder.options.components=144 --set parts.encoder.options.linear_size=32 \
-  --set parts.decoder.options.components=144 --set parts.decoder.options.linear_size=32
+  --set parts.encoder.options.components=112 --set parts.encoder.options.linear_size=32 \
+  --set parts.decoder.options.components=112 --set parts.decoder.options.linear_size=32
 
 .PHONY: demo box test check format bench docs site clean
 

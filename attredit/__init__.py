@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from attredit.data.source import DataSource
     from attredit.editing.editor import Editor, load
     from attredit.editing.model import Model
-    from attredit.errors import AttrEditError, DataError, DivergenceError, PluginError, RunError, UsageError
+    from attredit.errors import AttrEditError, DataError, DivergenceError, PluginError, RunError, Unchanged, UsageError
     from attredit.evaluation.metric import Metric
     from attredit.evaluation.result import Evaluation
     from attredit.launch import evaluate, resume, train
@@ -74,6 +74,7 @@ _HOME = {
     "side_by_side": "report.side_by_side",
     "Term": "recipe",
     "train": "launch",
+    "Unchanged": "errors",
     "UsageError": "errors",
     "use_plugin": "plugin.registry",
     "Verdict": "networks",
@@ -110,6 +111,7 @@ __all__ = [
     "RunError",
     "Schedule",
     "Term",
+    "Unchanged",
     "UsageError",
     "Verdict",
     "__version__",

@@ -63,6 +63,18 @@ class Attribute:
         """Columns of the conditioning vector that belong to this attribute."""
         return 1 if self.binary else len(self.values)
 
+    def whole(self, columns: Sequence[float]) -> int | None:
+        """The value that wanted columns ask for in full; None of a binary attribute between its two."""
+        if not self.binary:
+            return columns.index(1.0)
+        return 1 if columns[0] >= 1 else 0 if columns[0] <= 0 else None
+
+    def shares(self, probabilities: Tensor) -> Tensor:
+        """This attribute's columns (B, width) of probabilities to (B, K): of each value."""
+        import torch
+
+        return torch.cat([1.0 - probabilities, probabilities], 1) if self.binary else probabilities
+
 
 @dataclass(frozen=True)
 class AttributeSchema:

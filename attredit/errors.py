@@ -50,6 +50,10 @@ class PluginWarning(UserWarning):
     """A plugin did what it should not while it was imported; it is undone, and a command prints a line."""
 
 
+class Unchanged(UserWarning):
+    """An edit left an image as it is; commands print it as a line."""
+
+
 class PluginError(AttrEditError):
     """A plugin could not be loaded, or a part that a recipe names is not installed."""
 

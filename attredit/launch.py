@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,8 +19,11 @@ import torch.nn.functional as F
 
 from attredit.attributes import AttributeSchema
 from attredit.data import Geometry, Store, groups_of, missing_of, prevalence_of, require_classes
+from attredit.data.augment import USUAL
+from attredit.data.collection import Collection
 from attredit.data.source import CounterfactualSource
 from attredit.devices import accelerator_for, seeded
+from attredit.editing.model import Model
 from attredit.errors import RunError, UsageError
 from attredit.framing.fit import STEPS, fit, knows
 from attredit.framing.network import FrameNetwork
@@ -36,6 +39,7 @@ from attredit.training.notebook import NotebookBar, in_notebook
 from attredit.training.observer import Observer, watching
 from attredit.training.players import Built, build, components_of
 from attredit.training.processes import agree, main_process_first, require_same
+from attredit.training.settling import settle
 from attredit.training.trainer import Trainer, share_of
 
 if TYPE_CHECKING:
@@ -112,6 +116,8 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
     whole = geometry.crop != "box" and geometry.keeps(geometry.size, geometry.size)
     if isinstance(source, CounterfactualSource) and not whole:
         raise UsageError(f"{request.dataset_name} draws squares to be seen whole.", f"Leave --crop {request.crop} out.")
+    usual = ("none",) if isinstance(source, CounterfactualSource) else USUAL
+    augment = usual if request.augment is None else request.augment
     batch_size = request.batch_size or recipe.batch_size
     # Before the data, whose preparation may take minutes: what cannot be built or divided is refused at once.
     share_of(batch_size, accelerator)
@@ -129,7 +135,9 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
     steps = _steps(request, recipe, len(store), batch_size)
     frame = _frame(request, store, steps, accelerator)
     config = RunConfig(
-        request=request.model_copy(update={"attributes": schema.names, "run_dir": None, "device": None}),
+        request=request.model_copy(
+            update={"attributes": schema.names, "augment": augment, "run_dir": None, "device": None}
+        ),
         recipe=recipe,
         attributes=schema.attributes,
         channels=source.channels,
@@ -146,7 +154,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
         origins=_origins(registry, recipe, request),
         versions={n: version(n) for n in ("attredit", "torch", "accelerate")} | {"python": platform.python_version()},
     )
-    return Trainer(built, config, store, accelerator, run, frame)
+    return Trainer(built, config, store, accelerator, run, frame, _settle(collection, store, recipe))
 
 
 def resume(
@@ -177,8 +185,9 @@ def resume(
     config = moved(registry, run.config(), data_dir)
     run.check_plugins(registry, config)
     accelerator = accelerator_for(device, config.request.precision)
+    collection = training_collection(registry, config)
     with main_process_first(accelerator):
-        store = training_collection(registry, config).store("train", progress=progress)
+        store = collection.store("train", progress=progress)
     require_same(_told(store), "training images", accelerator)
     # As many images, too: other versions of decoders may find others broken.
     if (store.fingerprint, len(store)) != (config.data.fingerprint, config.data.images):
@@ -188,7 +197,7 @@ def resume(
         config = config.model_copy(update={"steps": steps, "request": request})
     built = _built(registry, config.recipe, config.schema_, config.geometry, config.request.seed)
     frame = FrameNetwork(config.channels) if config.frame else None
-    trainer = Trainer(built, config, store, accelerator, run, frame)
+    trainer = Trainer(built, config, store, accelerator, run, frame, _settle(collection, store, config.recipe))
     trainer.resume()
     require_same(f"step {trainer.step_count}", "checkpoints", accelerator)
     if trainer.step_count > config.steps:
@@ -233,6 +242,15 @@ def _frame(request: Request, store: Store, steps: int, accelerator: Accelerator)
     network = fit(store, request.seed, enough)
     agree(network, accelerator)
     return network if knows(network, store, request.seed) else None
+
+
+def _settle(collection: Collection, train: Store, recipe: Recipe) -> Callable[[Model], None]:
+    """What looks up what a trained model knows; the validation images are prepared when it is called."""
+
+    def settled(model: Model) -> None:
+        settle(model, train, collection.store("valid") if "valid" in collection.splits else None, recipe.detail)
+
+    return settled
 
 
 def _told(store: Store) -> str:

@@ -2,9 +2,10 @@
 
 Protocols, so plugins inherit from nothing of ours.
 
-Shapes: B batch, A width of the conditioning vector, Z latent width, C channels, H and W image size. Images are float in
-[0, 1], NCHW. Constructors are keyword-only; `build_part` passes those of `channels`, `image_size`, `latent_dim`,
-`attr_dim`, `schema` and, to decoders, `skip_channels` that they ask for, beside the recipe's options.
+Shapes: B batch, A width of the conditioning vector, Z latent width, n attributes, W width of a style, C channels, H and
+W image size. Images are float in [0, 1], NCHW. Constructors are keyword-only; `build_part` passes those of `channels`,
+`image_size`, `latent_dim`, `style_dim`, `attr_dim`, `schema` and, to decoders, `skip_channels` that they ask for,
+beside the recipe's options.
 
 Constructors are also called when a trained model is read, before its weights replace the first ones. A network that
 starts from weights of another, or from what the training images are, has a method ``initialize(images)``, called only
@@ -21,7 +22,7 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
-from attredit.errors import PluginError
+from attredit.errors import PluginError, UsageError
 from attredit.plugin.calling import call
 from attredit.plugin.registry import Registry
 from attredit.recipe import Recipe
@@ -68,9 +69,9 @@ class Encoder(Protocol):
     `labels` (B, A) are for encoders that read the class (CVAE-GAN): true ones in training (predicted ones where they
     are missing), predicted ones in editing; None when the encoder itself is the recipe's predictor.
 
-    An encoder whose latent has parts says their widths in ``latent_parts``, by name and in order: "content", and any
-    attribute, whose part holds what only images with it have: which glasses. They sum to Z. Factorizers and probes read
-    the content; decoders the whole; an edit may take an attribute's part from another image.
+    Of a recipe with styles its mean is (B, Z + n W): the content, and for each attribute in order W numbers that hold
+    what only images with it have: which glasses. Factorizers and probes read the content; decoders the whole; an edit
+    may take an attribute's style from another image.
 
     An encoder whose codes have skips says their channels in ``skip_channels``; a decoder that asks for an argument of
     that name is given them, or () where there are none.
@@ -134,6 +135,7 @@ class NetworkSizes:
         latent_dim: Z.
         schema: The attributes that are edited.
         skip_channels: Of the encoder's skips; for decoders.
+        style_dim: W.
     """
 
     channels: int
@@ -141,11 +143,17 @@ class NetworkSizes:
     latent_dim: int
     schema: AttributeSchema
     skip_channels: tuple[int, ...] = ()
+    style_dim: int = 0
 
     @property
     def attr_dim(self) -> int:
         """A, the width of the conditioning vector."""
         return self.schema.width
+
+    @property
+    def width(self) -> int:
+        """Z + n W, of the whole latent."""
+        return self.latent_dim + self.style_dim * len(self.schema)
 
     @property
     def offered(self) -> dict[str, Any]:
@@ -177,7 +185,10 @@ def build_part(registry: Registry, recipe: Recipe, name: str, sizes: NetworkSize
     part = recipe.parts[name]
     component = registry.find(recipe.kind_of(name), part.use)
     make = component.load()
-    offered = {k: v for k, v in sizes.offered.items() if k in inspect.signature(make).parameters}
+    asks = inspect.signature(make).parameters
+    if sizes.style_dim and component.kind in ("encoder", "decoder") and "style_dim" not in asks:
+        raise UsageError(f"The {component.kind} {part.use!r} knows no styles.", "Set style_dim to 0, or use another.")
+    offered = {k: v for k, v in sizes.offered.items() if k in asks}
     module = call(make, f"parts.{name}.options", {**offered, **part.options}, f"{component.kind} {component.id}")
     if not isinstance(module, nn.Module):
         raise PluginError(f"{component.kind} {component.id} is a {type(module).__name__}, not a torch.nn.Module.")

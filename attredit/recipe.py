@@ -159,13 +159,15 @@ class Recipe(_Frozen):
         without: Dotted keys of that recipe, such as ``players.discriminator``, that this one leaves out.
         parts: Networks and strategies; "encoder", "decoder" and the predictor are what editing needs.
         players: Who trains what.
-        latent_dim: Z, the width of the latent.
+        latent_dim: Z, the width of the latent; with styles, of its content.
+        style_dim: W, the width of each attribute's style: what only images with the attribute have, such as which
+            glasses; 0 for none. Encoders give (B, Z + n W), and factorizers see the first Z alone.
         predictor: The part that tells an image's attributes: the encoder's label head, or a classifier of its own.
         prior: Distribution of the latent that samples are drawn from; None where there is none.
         decode_with: Labels the decoder sees in training: the true ones, or the predicted ones (Algorithm 1).
         edit_from: Edits start from the latent's mean, or from a sample of it.
-        styles: Of a latent with parts for attributes (see `attredit.Encoder`): what those of a changed attribute are
-            in training's edits: the image's own, samples of the prior, or those of other images of the batch.
+        styles: Where there are styles: what those of a changed attribute are in training's edits: the image's own,
+            samples of the prior, or those of other images of the batch.
         detail: How many times finer the images of ``view.full`` are than those that networks see.
         keeps: Further parts that are saved with the model.
         batch_size: Images a step, over all processes.
@@ -178,6 +180,7 @@ class Recipe(_Frozen):
     parts: dict[str, Part] = Field(default_factory=dict)
     players: dict[str, Player] = Field(default_factory=dict)
     latent_dim: int = Field(default=64, gt=0)
+    style_dim: int = Field(default=0, ge=0)
     predictor: str = "encoder"
     prior: Literal["normal"] | None = "normal"
     decode_with: Literal["true", "predicted"] = "true"

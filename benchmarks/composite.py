@@ -31,7 +31,7 @@ from attredit.cli.console import progress
 from attredit.cli.tables import table
 from attredit.data import Frame
 from attredit.data.pixels import to_bytes
-from attredit.editing.composite import blend, edit_mask, fitted
+from attredit.editing.composite import blend, change_of, edit_mask, fitted
 from attredit.evaluation.similarity import structural_similarity
 from attredit.report.grid import Pixels, grid
 
@@ -54,12 +54,12 @@ def up(images: Tensor, mode: str = "bilinear") -> Tensor:
 
 
 def pasted(case: Case, edit: Tensor, mask: Tensor | None = None) -> Tensor:
-    mask = up(edit_mask(case.before, case.after)) if mask is None else mask
+    mask = up(edit_mask(change_of(case.before, case.after))) if mask is None else mask
     return case.original + mask * (edit - case.original)
 
 
 def transferred(case: Case) -> Tensor:
-    return case.original + up(edit_mask(case.before, case.after) * (case.after - case.before))
+    return case.original + up(edit_mask(change_of(case.before, case.after)) * (case.after - case.before))
 
 
 def guided(case: Case, radius: int = 10, flat: float = 0.001) -> Tensor:
@@ -68,7 +68,7 @@ def guided(case: Case, radius: int = 10, flat: float = 0.001) -> Tensor:
     def mean(images: Tensor) -> Tensor:
         return F.avg_pool2d(images, 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)
 
-    guide, mask = case.original.mean(1, keepdim=True), up(edit_mask(case.before, case.after))
+    guide, mask = case.original.mean(1, keepdim=True), up(edit_mask(change_of(case.before, case.after)))
     gain = (mean(guide * mask) - mean(guide) * mean(mask)) / (mean(guide**2) - mean(guide) ** 2 + flat)
     offset = mean(mask) - gain * mean(guide)
     followed = (mean(gain) * guide + mean(offset)).clamp(0, 1)
@@ -108,7 +108,7 @@ def cases(editor: attredit.Editor, name: str, to: int, count: int) -> Iterator[C
         small = np.stack([np.asarray(editor.geometry.apply(Image.fromarray(p))) for p in pixels])
         seen = _tensor(small)
         code = editor.model.encode(seen)
-        decoded = (editor.model.decode(code, changes).clone() for changes in ({}, {name: to}))
+        decoded = (image.clone() for image in editor.model.edit(code, {name: to})[:2])
         yield Case(_tensor(pixels), torch.stack([_tensor(t) for t in truths]), seen, *decoded)
 
 
@@ -117,7 +117,7 @@ def scores(case: Case, result: Tensor) -> Tensor:
     errors = (result[:, None] - case.truths).square().mean((2, 3, 4))
     copied = (case.original[:, None] - case.truths).square().mean((2, 3, 4)).amin(1)
     truth = case.truths[torch.arange(len(result)), errors.argmin(1)]
-    where = (up(edit_mask(case.before, case.after)) > 0.05).float()
+    where = (up(edit_mask(change_of(case.before, case.after))) > 0.05).float()
     ssim = structural_similarity(result, truth)
     alike = (ssim.mean(1, keepdim=True) * where).sum((1, 2, 3)) / where.sum((1, 2, 3)).clamp(min=1)
     edges = [((_gradients(a) * where[..., 1:, 1:]).sum()) for a in (result, truth)]
@@ -144,7 +144,7 @@ def rows(case: Case, faces: int) -> list[list[Pixels]]:
     """
     columns = [case.original, up(case.after), WAYS[PLAIN](case), WAYS[CHOSEN](case), case.truths[:, 0]]
     result = []
-    masks = edit_mask(case.before, case.after)[:, 0].numpy() > 0.5
+    masks = edit_mask(change_of(case.before, case.after))[:, 0].numpy() > 0.5
     for i in np.flatnonzero(masks.any((1, 2)))[:faces]:
         y, x = np.argwhere(masks[i]).mean(0) * SIZE / case.small.shape[-1]
         top, left = (int(np.clip(middle - 48, 0, SIZE - 96)) for middle in (y, x))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from attredit.data.source import DataSource
     from attredit.editing.editor import Editor
 
-Edit = tuple[int, str, int]
+Drawn = tuple[int, str, int]
 """An image, an attribute, and the label that it is given."""
 
 
@@ -72,7 +72,7 @@ class BlindComparison:
     pairs: Sequence[Pair]
     questions: Mapping[tuple[str, int], str]
     originals: Mapping[int, NDArray[np.uint8]]
-    edits: Sequence[Mapping[Edit, NDArray[np.uint8]]] = field(default_factory=tuple)
+    edits: Sequence[Mapping[Drawn, NDArray[np.uint8]]] = field(default_factory=tuple)
 
 
 def compare(
@@ -154,19 +154,19 @@ def _attributes(editors: Sequence[Editor], asked: Sequence[str]) -> list[Attribu
     return [a for a in common if not asked or a.name in asked]
 
 
-def _edited(editor: Editor, store: Store, pairs: Sequence[Pair], number: int) -> dict[Edit, NDArray[np.uint8]]:
+def _edited(editor: Editor, store: Store, pairs: Sequence[Pair], number: int) -> dict[Drawn, NDArray[np.uint8]]:
     """The edits of one run that some pair shows."""
     wanted: dict[tuple[str, int], set[int]] = {}
     for pair in pairs:
         if number in (pair.left, pair.right):
             wanted.setdefault((pair.attribute, pair.label), set()).add(pair.image)
-    found: dict[Edit, NDArray[np.uint8]] = {}
+    found: dict[Drawn, NDArray[np.uint8]] = {}
     for (name, label), images in wanted.items():
         rows = sorted(images)
         before = store.batch(np.array(rows)).float() / 255.0
         with torch.inference_mode():
             code = editor.model.encode(before)
-            after = editor.model.composite(before, editor.model.decode(code), editor.model.decode(code, {name: label}))
+            after = editor.model.composite(before, *editor.model.edit(code, {name: label}))
         found |= {(row, name, label): pixels for row, pixels in zip(rows, _pixels(after), strict=True)}
     return found
 

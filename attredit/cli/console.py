@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from attredit.errors import DataWarning, PluginWarning
+from attredit.errors import DataWarning, PluginWarning, Unchanged
 from attredit.progress import StagedProgress
 
 if TYPE_CHECKING:
@@ -78,17 +78,18 @@ def note(line: str, **style: Any) -> None:
 
 @contextlib.contextmanager
 def showing_warnings() -> Iterator[None]:
-    """Print a `DataWarning` or `PluginWarning` as a line of ours; other warnings as Python does."""
+    """Print a `DataWarning`, `PluginWarning` or `Unchanged` as a line of ours; other warnings as Python does."""
     with warnings.catch_warnings():
         as_python_does = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, DataWarning | PluginWarning):
+            if issubclass(category, DataWarning | PluginWarning | Unchanged):
                 note(f"Warning: {message}", fg="yellow")
             else:
                 as_python_does(message, category, *where, **more)
 
         warnings.showwarning = show
+        warnings.simplefilter("always", Unchanged)  # a picture may be asked for twice
         yield
 
 

@@ -45,6 +45,17 @@ if TYPE_CHECKING:
 @box_option
 @click.option("--all", "every", is_flag=True, help="Edit all that is found in a picture, not the surest one alone.")
 @click.option("--strength", type=float, default=1.0, show_default=True, help="How far to go: 0 nothing, 1 all.")
+@click.option(
+    "--given",
+    multiple=True,
+    metavar="ATTRIBUTE=VALUE",
+    help="What the pictures have, whatever the model reads off them. Can be given several times.",
+)
+@click.option("--style", type=click.IntRange(min=1), metavar="NUMBER", help="Which style, from 1: the third glasses.")
+@click.option("--styles", type=click.IntRange(min=1), metavar="COUNT", help="So many styles, side by side in a strip.")
+@click.option(
+    "--like", type=click.Path(path_type=Path), metavar="PICTURE", help="A picture whose style is taken: its glasses."
+)
 @device_option("cpu")
 def command(
     run: Path,
@@ -55,6 +66,10 @@ def command(
     box: str | None,
     every: bool,
     strength: float,
+    given: Sequence[str],
+    style: int | None,
+    styles: int | None,
+    like: Path | None,
     device: str | None,
 ) -> None:
     """Change attributes of pictures: files, or folders of files.
@@ -69,13 +84,16 @@ def command(
     schema = RunDirectory(run).config().schema_
     if not wanted:
         raise UsageError("Nothing to change.", f"Name it with --set ATTRIBUTE=VALUE: {', '.join(schema.names)}.")
-    schema.asked(wanted)  # errors before anything is loaded or written
+    schema.asked({**changes_of(given), **wanted})  # errors before anything is loaded or written
+    if every and styles:
+        raise UsageError("--styles shows one subject in several styles, and --all edits several.", "Leave one out.")
     pairs = plan(pictures, output)
-    given = given_box(box, len(pairs))
+    around = given_box(box, len(pairs))
     editor = load(run, device)
     if every and mode != "composite":
         raise UsageError("--all needs the mode composite: a decoded image shows one square.", "Leave one of them out.")
-    failed = _edit_all(editor, pairs, given, every, {"changes": wanted, "mode": mode, "strength": strength})
+    how = {"changes": wanted, "mode": mode, "strength": strength, "style": style, "styles": styles, "like": like}
+    failed = _edit_all(editor, pairs, around, every, {**how, "given": changes_of(given)})
     if len(pairs) == 1 and failed:
         raise failed[0]
     _say_done([target for _, target in pairs], len(pairs) - len(failed))
@@ -88,6 +106,7 @@ def _edit_all(
     """Edit one picture after the other: a thousand need no more memory than one, and a broken one stops none."""
     from attredit.editing.images import profile_of
     from attredit.report.encoding import write_image
+    from attredit.report.grid import beside
 
     failed: list[AttrEditError] = []
     with progress() as report:
@@ -96,7 +115,7 @@ def _edit_all(
                 edited: Any = source
                 for found in boxes_in(editor, source, given, every):
                     edited = editor.edit(edited, box=found, **how)
-                write_image(edited, target, **profile_of(source))
+                write_image(beside(edited) if how["styles"] else edited, target, **profile_of(source))
             except (DataError, RunError) as error:
                 failed.append(error)
             if len(pairs) > 1:

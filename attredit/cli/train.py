@@ -76,7 +76,10 @@ _PANELS = {
     "[default: auto]",
 )
 @click.option(
-    "--augment", multiple=True, type=click.Choice(["flip", "jitter"]), help="Vary training images; repeatable."
+    "--augment",
+    multiple=True,
+    type=click.Choice(["none", "flip", "affine", "jitter"]),
+    help="Vary training images; repeatable. [default: affine; none where the data set draws its images]",
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Length of training; by default the recipe's.")
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), help="Length in passes over the data instead.")

@@ -46,7 +46,7 @@ def recipe_tree(recipe: Recipe, title: str = "Recipe") -> Tree:
     players = tree.add("players")
     for name, player in recipe.players.items():
         _add_player(players, name, player)
-    for name in ("latent_dim", "predictor", "prior", "decode_with", "edit_from", "ema"):
+    for name in ("latent_dim", "style_dim", "predictor", "prior", "decode_with", "edit_from", "ema"):
         value = getattr(recipe, name)
         if value is not None:
             add_leaf(tree, name, str(value))

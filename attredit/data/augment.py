@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 
     from attredit.rows import Slice
 
-Augmentation = Literal["flip", "jitter"]
+Augmentation = Literal["none", "flip", "affine", "jitter"]
+
+USUAL: tuple[Augmentation, ...] = ("affine",)
+"""What photographs are trained with unless something else is asked for: no frame is ever quite the same."""
 
 # How far brightness, contrast and saturation go, as a share; the hue stays, because attributes may be colours.
 JITTER = 0.2
+# How far images move, as a share of half their side; how they grow or shrink; how far they turn, in radians.
+SHIFT, ZOOM, TURN = 0.02, 0.02, 0.02
 
 
 def augmented(images: Tensor, kinds: Sequence[Augmentation], rows: Slice, seed: int, step: int) -> Tensor:
@@ -24,8 +29,9 @@ def augmented(images: Tensor, kinds: Sequence[Augmentation], rows: Slice, seed: 
 
     Args:
         images: (B, C, H, W) float in [0, 1], on any device.
-        kinds: ``flip``: half of the images are mirrored, left for right. ``jitter``: brightness, contrast and
-            saturation of each image, in this order, are changed by factors between .8 and 1.2.
+        kinds: ``flip``: half of the images are mirrored, left for right. ``affine``: each is moved by up to 1 % of its
+            side, enlarged or made smaller by up to 2 % and turned by up to 1 degree. ``jitter``: brightness, contrast
+            and saturation of each image, in this order, are changed by factors between .8 and 1.2. ``none``: nothing.
         rows: Where the share lies in the global batch.
         seed: The run's.
         step: Number of the step.
@@ -35,6 +41,8 @@ def augmented(images: Tensor, kinds: Sequence[Augmentation], rows: Slice, seed: 
     """
     if "flip" in kinds:
         images = _flipped(images, _uniform("flip", 1, rows, seed, step)[:, 0] < 0.5)
+    if "affine" in kinds:
+        images = _moved(images, 2.0 * _uniform("affine", 4, rows, seed, step) - 1.0)
     if "jitter" in kinds:
         images = _jittered(images, 1.0 + JITTER * (2.0 * _uniform("jitter", 3, rows, seed, step) - 1.0))
     return images
@@ -57,13 +65,34 @@ def _flipped(images: Tensor, chosen: Tensor) -> Tensor:
     return torch.where(chosen.to(images.device).view(-1, 1, 1, 1), images.flip(3), images)
 
 
-def _jittered(images: Tensor, factors: Tensor) -> Tensor:
-    """Factors (B, 3); torchvision takes one factor for a whole batch, so images go one by one."""
+def _moved(images: Tensor, amounts: Tensor) -> Tensor:
+    """Images moved, zoomed and turned, by amounts (B, 4) in [-1, 1]; beyond their edges they are mirrored."""
     import torch
-    from torchvision.transforms.v2 import functional as F
+    import torch.nn.functional as F
 
-    changed = [
-        F.adjust_saturation(F.adjust_contrast(F.adjust_brightness(image, brightness), contrast), saturation)
-        for image, (brightness, contrast, saturation) in zip(images, factors.tolist(), strict=True)
-    ]
-    return torch.stack(changed).contiguous(memory_format=torch.channels_last)
+    x, y, zoom, turn = (amounts * torch.tensor([SHIFT, SHIFT, ZOOM, TURN])).unbind(1)
+    across, down = turn.cos() * zoom.exp(), turn.sin() * zoom.exp()
+    where = torch.stack([torch.stack([across, -down, x], 1), torch.stack([down, across, y], 1)], 1).to(images.device)
+    grid = F.affine_grid(where, list(images.shape), align_corners=False)
+    moved: Tensor = F.grid_sample(images, grid, "bilinear", "reflection", align_corners=False)
+    return moved
+
+
+def _jittered(images: Tensor, factors: Tensor) -> Tensor:
+    """Images with factors (B, 3) of brightness, contrast and saturation; torchvision takes one for a whole batch."""
+    brightness, contrast, saturation = factors.to(images.device).T[..., None, None, None]
+    images = (brightness * images).clamp(0.0, 1.0)
+    middle = _grey(images).mean((1, 2, 3), keepdim=True)
+    images = (middle + contrast * (images - middle)).clamp(0.0, 1.0)
+    grey = _grey(images)
+    changed: Tensor = (grey + saturation * (images - grey)).clamp(0.0, 1.0)
+    return changed
+
+
+def _grey(images: Tensor) -> Tensor:
+    """(B, 1, H, W) luma of ITU-R BT.601."""
+    if images.shape[1] != 3:
+        return images
+    luma = images.new_tensor([0.299, 0.587, 0.114])
+    grey: Tensor = (images * luma.view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return grey

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -17,13 +19,13 @@ from attredit.devices import device_of
 from attredit.editing.composite import blend
 from attredit.editing.frames import placed, subjects
 from attredit.editing.images import Output, Picture, as_dtype, as_float, read, under, write
-from attredit.editing.model import Model, moved
-from attredit.errors import UsageError
+from attredit.editing.model import Edit, Model, compared, moved
+from attredit.errors import Unchanged, UsageError
 from attredit.files import below, load_into, read_tensors
 from attredit.framing.network import FrameNetwork
 from attredit.framing.search import Found
 from attredit.html import png_of_row, shown
-from attredit.networks import NetworkSizes, build_parts, latent_shape
+from attredit.networks import Code, NetworkSizes, build_parts
 from attredit.plugin.registry import installed
 from attredit.rows import noise
 from attredit.runs.config import RunConfig
@@ -31,6 +33,7 @@ from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
 
 Mode = Literal["composite", "decoded"]
+_NOTHING: Mapping[str, Any] = {}
 
 SWEEP = (-0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 """Values of a binary attribute, from less to more than either."""
@@ -56,14 +59,18 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
     recipe = config.recipe
     run.check_plugins(registry, config, recipe.edits_with)
     tensors, _ = read_tensors(run.model_file)
-    sizes = NetworkSizes(config.channels, config.image_size, recipe.latent_dim, config.schema_)
+    sizes = NetworkSizes(
+        config.channels, config.image_size, recipe.latent_dim, config.schema_, style_dim=recipe.style_dim
+    )
     parts = build_parts(registry, recipe, recipe.edits_with, sizes)
     for name, part in parts.items():
         load_into(part, below(name, tensors), run.model_file)
     frame = FrameNetwork(config.channels) if config.frame else None
     if frame is not None:
         load_into(frame, below("frame", tensors), run.model_file)
-    return Editor(config, Model.of(recipe, parts, config.schema_, config.request.seed), frame).to(where)
+    model = Model.of(recipe, parts, config.schema_, config.request.seed)
+    load_into(model.known, below("known", tensors), run.model_file)
+    return Editor(config, model, frame).to(where)
 
 
 class Editor:
@@ -109,6 +116,9 @@ class Editor:
         *,
         box: Any = None,
         strength: float = 1.0,
+        given: Mapping[str, Any] | None = None,
+        style: int | None = None,
+        styles: int | None = None,
         like: Any = None,
         mode: Mode = "composite",
         output: Output = "pil",
@@ -116,26 +126,50 @@ class Editor:
     ) -> Any:
         """Change attributes: ``editor.edit("photo.png", Smiling=1)``.
 
+        An image is taken not to have what is asked for, unless the model is sure that it has. Then it is left as it
+        is, and an `Unchanged` warning says so.
+
         Args:
             images: One image or many.
             changes: Attributes and wanted values; the same as keyword arguments, for names that are no identifiers.
                 Binary values may lie between 0 and 1, and beyond.
             box: See the class.
-            strength: How far to go from the predicted value to the wanted one; 0 changes nothing, 1 all, 2 exaggerates.
-            like: An image whose kind of the changed attributes is taken over: its glasses. For models whose latent has
-                parts for attributes.
+            strength: How far to go from the value that an image has to the wanted one; 0 changes nothing, 1 all, 2
+                exaggerates.
+            given: What the images have, as you know better: ``given={"Smiling": 0}``.
+            style: Which of the model's styles the changed attributes take, from 1: the third pair of glasses.
+            styles: So many of them, one after the other: of each image a list (or batch) of edits.
+            like: An image whose style of the changed attributes is taken over: its glasses.
             mode: "composite" keeps the image's own pixels and resolution outside the edited region; "decoded" is the
                 paper's: the decoder's output, at the model's resolution.
             output: "pil", "numpy" or "tensor".
             **attributes: See `changes`.
 
         Raises:
-            UsageError: an unknown attribute, value, mode or output, an endless strength, no image or no box.
+            UsageError: an unknown attribute, value, mode or output, an endless strength, no image, no box, or a style
+                that there is not.
             DataError: a file that is no image, a box outside its image, or an image that shows nothing like those of
                 training.
         """
-        edited, many = self._edited(images, box, [{**(changes or {}), **attributes}], mode, strength, like)
-        return write([one for [one] in edited], many, output)
+        if sum(wanted is not None for wanted in (style, styles, like)) > 1:
+            raise UsageError("More than one of style, styles and like is given.", "Give one.")
+        if styles is not None and styles < 1:
+            raise UsageError(f"{styles} styles are none.", "Ask for one or more.")
+        if not math.isfinite(strength):
+            raise UsageError(f"A strength of {strength} is none.", "0 changes nothing, 1 goes all the way.")
+        asked, told = self.schema.asked({**(changes or {}), **attributes}), self.schema.asked(given or {})
+        other = None if like is None else self._tensor(self._read(like, None)[0])
+
+        def edits(code: Code) -> list[Edit]:
+            own = None if other is None else self.model.encode(other)
+            how = partial(self.model.edit, code, asked, strength=strength, given=told, like=own)
+            return [how(style=number) for number in (range(1, styles + 1) if styles else (style,))]
+
+        edited, many = self._edited(images, box, edits, mode, asked if strength else {})
+        if styles is None:
+            return write([one for [one] in edited], many, output)
+        strips = [write(strip, True, output) for strip in edited]
+        return strips if many else strips[0]
 
     def sweep(
         self,
@@ -160,8 +194,14 @@ class Editor:
         Raises:
             UsageError, DataError: as `edit`.
         """
-        asked = values_of(self.schema.attributes[self.schema.index(attribute)]) if values is None else values
-        edited, many = self._edited(images, box, [{attribute: value} for value in asked], mode)
+        chosen = values_of(self.schema.attributes[self.schema.index(attribute)]) if values is None else values
+        asked = [self.schema.asked({attribute: value}) for value in chosen]
+
+        def frames(code: Code) -> list[Edit]:
+            own = self.model.decode(code)
+            return [compared(own, self.model.decode(code, changes)) for changes in asked]
+
+        edited, many = self._edited(images, box, frames, mode)
         strips = [write(frames, True, output) for frames in edited]
         return strips if many else strips[0]
 
@@ -176,7 +216,7 @@ class Editor:
 
     def reconstruct(self, images: Any, *, box: Any = None, output: Output = "pil") -> Any:
         """Encode and decode with the predicted attributes, at the model's resolution."""
-        edited, many = self._edited(images, box, [{}], "decoded")
+        edited, many = self._edited(images, box, self._plain, "decoded")
         return write([one for [one] in edited], many, output)
 
     def boxes(self, images: Any, box: Any = None) -> list[Found]:
@@ -224,7 +264,7 @@ class Editor:
             cannot = f"Method {self.config.request.method_name} cannot draw new images: its latent has no prior."
             raise UsageError(cannot, "Edit images instead.")
         model = self.model
-        z = noise(seed, 0, "sample/z", (n, *latent_shape(model.parts["decoder"], model.latent_dim)))
+        z = noise(seed, 0, "sample/z", (n, *model.latent_shape))
         uniform = torch.special.ndtr(noise(seed, 0, "sample/attributes", (n, len(self.schema))))
         sizes = torch.tensor([len(a.values) for a in self.schema])
         attrs = self.schema.encode((uniform * sizes).long().clamp(max=sizes - 1))
@@ -252,36 +292,41 @@ class Editor:
         self,
         images: Any,
         box: Any,
-        requests: Sequence[Mapping[str, Any]],
+        edits: Callable[[Code], list[Edit]],
         mode: Mode,
-        strength: float = 1.0,
-        like: Any = None,
+        asked: Mapping[str, Any] = _NOTHING,
     ) -> tuple[list[list[Picture]], bool]:
-        """Of each picture an edit for every request, and whether there were many; nothing is computed twice.
+        """Of each picture its edits, and whether there were many; where nothing changes that was asked for, it is said.
 
         Raises:
-            UsageError: an unknown attribute, value or mode, or an endless strength.
+            UsageError: an unknown attribute, value, mode or style.
         """
-        requests = [self.schema.asked(changes) for changes in requests]
         if mode not in ("composite", "decoded"):
             raise UsageError(f"Unknown mode {mode!r}.", "Use composite or decoded.")
-        if not math.isfinite(strength):
-            raise UsageError(f"A strength of {strength} is none.", "0 changes nothing, 1 goes all the way.")
         (pictures, many), edited = self._read(images, box), list[list[Picture]]()
-        other = None if like is None else self._tensor(self._read(like, None)[0])
         for chunk in _chunks(pictures):
             with torch.inference_mode():
-                code = self.model.encode(self._tensor(chunk))
-                own = None if other is None else self.model.encode(other)
-                decoded = (self.model.decode(code, changes, strength=strength, like=own) for changes in requests)
-                new = [_arrays(images) for images in decoded]
-                old = _arrays(self.model.decode(code)) if mode == "composite" else None
+                decoded = [[_arrays(part) for part in edit] for edit in edits(self.model.encode(self._tensor(chunk)))]
             for i, picture in enumerate(chunk):
-                if old is None:
-                    edited.append([Picture(to_bytes(decoded[i])) for decoded in new])
-                else:
-                    edited.append([self._blend(picture, old[i], decoded[i]) for decoded in new])
+                done = [self._done(picture, mode, *(part[i] for part in parts)) for parts in decoded]
+                same = [np.array_equal(old[i], new[i]) for old, new, _ in decoded]
+                if asked and all(one is picture for one in done):
+                    _say_unchanged(picture, len(edited), asked, has=all(same))
+                edited.append(done)
         return edited, many
+
+    def _plain(self, code: Code) -> list[Edit]:
+        """What the decoder makes of images that are not edited."""
+        same = self.model.decode(code)
+        return [compared(same, same)]
+
+    def _done(self, picture: Picture, mode: Mode, *edit: np.ndarray) -> Picture:
+        """A picture's edit; the picture itself where that changes nothing."""
+        before, after, change = edit
+        if mode == "decoded":
+            return Picture(to_bytes(after))
+        whole = self._blend(picture, before, after, change)
+        return picture if np.array_equal(whole.pixels, picture.pixels) else whole
 
     def _read(self, images: Any, box: Any) -> tuple[list[Picture], bool]:
         """Pictures with their boxes, and whether there were many."""
@@ -294,9 +339,9 @@ class Editor:
         stacked = np.stack([a[..., None] if a.ndim == 2 else a for a in arrays])
         return torch.from_numpy(as_float(stacked)).permute(0, 3, 1, 2)
 
-    def _blend(self, picture: Picture, before: np.ndarray, after: np.ndarray) -> Picture:
+    def _blend(self, picture: Picture, before: np.ndarray, after: np.ndarray, change: np.ndarray) -> Picture:
         """The decoded change within the picture's own pixels, at its own resolution."""
-        whole = blend(picture.seen, before, after, _found(picture).frame, self.model.compositor)
+        whole = blend(picture.seen, before, after, _found(picture).frame, self.model.compositor, change)
         return Picture(as_dtype(under(picture, whole), picture.pixels), picture.alpha)
 
 
@@ -309,6 +354,17 @@ def _found(picture: Picture) -> Found:
 def values_of(attribute: Attribute) -> tuple[float, ...] | tuple[str, ...]:
     """What a sweep shows of an attribute unless it is told."""
     return SWEEP if attribute.binary and not attribute.numbered else attribute.values
+
+
+def _say_unchanged(picture: Picture, number: int, asked: Mapping[str, Any], *, has: bool) -> None:
+    """That a request changes nothing, and what may be done about it."""
+    name, words = picture.name or f"Image {number}", ", ".join(f"{key}={value}" for key, value in asked.items())
+    said = (
+        f"{name} is left as it is: it has {words} already, as the model reads it. If it has not, say what is given."
+        if has
+        else f"{name} is left as it is: the model changes too little to show {words}. Ask for more strength."
+    )
+    warnings.warn(said, Unchanged, stacklevel=4)
 
 
 def _chunks(pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:

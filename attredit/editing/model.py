@@ -5,16 +5,17 @@ The same in training, where a `BatchView` asks it, and in editing, where an `Edi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
-from attredit.editing.composite import blend_batch
+from attredit.editing.composite import blend_batch, change_of
 from attredit.errors import UsageError
-from attredit.networks import Code, Verdict
+from attredit.networks import Code, Verdict, latent_shape
 from attredit.plugin.calling import naming
 from attredit.recipe import Recipe
 from attredit.rows import noise
@@ -23,13 +24,72 @@ Ask = Callable[..., Any]
 """How a part is called: its name, and what it is given. Training notes which took part, and in which arithmetic."""
 
 
+STYLES = 16
+"""K, how many styles of each attribute a run keeps."""
+
+# What is sure where no validation images have told.
+_SURE = math.log(0.95 / 0.05)
+
+
+# So many styles tell where an attribute is.
+_WHERE = 8
+
+
+class Edit(NamedTuple):
+    """What the decoder makes of an edit; `Model.composite` brings it into images.
+
+    Attributes:
+        before: (B, C, H, W) decoded with what the images are taken to have.
+        after: (B, C, H, W) with what they shall have.
+        change: (B, 1, H, W) how much of each place belongs to the edit.
+    """
+
+    before: Tensor
+    after: Tensor
+    change: Tensor
+
+
+def compared(before: Tensor, after: Tensor) -> Edit:
+    """An edit that belongs wherever these two differ."""
+    return Edit(before, after, change_of(before, after))
+
+
+class Known(nn.Module):
+    """What is looked up in images once a model is trained, by `training/settling.py`.
+
+    Args:
+        schema: n attributes.
+        style_dim: W.
+
+    Attributes:
+        sure: (n, most values) log-odds beyond which a predicted value is believed, whatever is asked for.
+        styles: (n, K, W) of training images that have an attribute, the clearest first.
+        count: (n,) how many of them there are.
+        reach: (n, most values) how far an edit to a value goes where all the way is asked for; 1 is as far as training.
+    """
+
+    sure: Tensor
+    styles: Tensor
+    count: Tensor
+    reach: Tensor
+
+    def __init__(self, schema: AttributeSchema, style_dim: int) -> None:
+        super().__init__()
+        values = len(schema), max(len(a.values) for a in schema)
+        self.register_buffer("sure", torch.full(values, _SURE))
+        self.register_buffer("reach", torch.ones(values))
+        self.register_buffer("styles", torch.zeros(len(schema), STYLES, style_dim), persistent=style_dim > 0)
+        self.register_buffer("count", torch.zeros(len(schema), dtype=torch.long), persistent=style_dim > 0)
+
+
 class Model(nn.Module):
     """Parts of a recipe, and how they work together.
 
     Args:
         parts: Networks by their name in the recipe; "encoder", "decoder" and the predictor are what editing needs.
         schema: The attributes that are edited.
-        latent_dim: Z, the width of the latent.
+        latent_dim: Z, the width of the latent's content.
+        style_dim: W, the width of each attribute's style.
         predictor: The part that tells an image's attributes: the encoder's label head, or a classifier.
         prior: Distribution of the latent; None where there is none to decode from.
         decode_with: Whether the decoder is told "true" labels in training, hard ones, or "predicted" probabilities.
@@ -38,11 +98,9 @@ class Model(nn.Module):
         seed: Of that sample.
 
     Attributes:
-        slices: Where the parts of the latent lie, by name; empty where it has none.
+        slices: Where the styles of attributes lie in the latent, by name; empty where there are none.
+        known: What is looked up in images once the model is trained.
         kinds: Kind and full name of each part, where a recipe tells.
-
-    Raises:
-        UsageError: the encoder's parts of the latent are no content and attributes, or do not sum to Z.
     """
 
     def __init__(
@@ -51,6 +109,7 @@ class Model(nn.Module):
         schema: AttributeSchema,
         *,
         latent_dim: int,
+        style_dim: int = 0,
         predictor: str = "encoder",
         prior: str | None = "normal",
         decode_with: str = "true",
@@ -62,9 +121,9 @@ class Model(nn.Module):
         self.parts = nn.ModuleDict(dict(parts))
         self.schema, self.latent_dim, self.predictor, self.prior = schema, latent_dim, predictor, prior
         self.decode_with, self.edit_from, self.styles, self.seed = decode_with, edit_from, styles, seed
-        widths = getattr(dict(self.parts.items()).get("encoder"), "latent_parts", {})
         self.kinds: dict[str, str] = {}
-        self.slices = _slices(widths, schema, latent_dim)
+        self.slices = style_slices(schema, latent_dim, style_dim)
+        self.known = Known(schema, style_dim)
 
     @classmethod
     def of(cls, recipe: Recipe, parts: Mapping[str, nn.Module], schema: AttributeSchema, seed: int = 0) -> Model:
@@ -73,6 +132,7 @@ class Model(nn.Module):
             parts,
             schema,
             latent_dim=recipe.latent_dim,
+            style_dim=recipe.style_dim,
             predictor=recipe.predictor,
             prior=recipe.prior,
             decode_with=recipe.decode_with,
@@ -102,13 +162,46 @@ class Model(nn.Module):
             eps = noise(self.seed, 0, "edit", tuple(code.mean.shape)).to(self.device)
         return code._replace(attrs=attrs, labels=labels, z=sampled(code, eps))
 
+    def supposed(self, code: Code, changes: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Code:
+        """A code whose labels are those that an edit is to start from.
+
+        Whoever asks for a value usually has an image without it. So an image is taken not to have it, but the likeliest
+        other one, unless the predictor is sure; then an edit leaves it as it is.
+
+        Args:
+            code: As `encode` gives it.
+            changes: What is asked for. Values between those of training say nothing of what an image has.
+            given: What the images are said to have, whatever the predictor says.
+
+        Raises:
+            UsageError: an unknown attribute or value.
+        """
+        assert code.labels is not None
+        labels = code.labels.clone()
+        for i, columns in self.schema.wanted(changes).items():
+            if (value := self.schema.attributes[i].whole(columns)) is not None:
+                labels[:, self.schema.columns[i]] = self._supposed(code, i, value)
+        for i, columns in self.schema.wanted(given or {}).items():
+            labels[:, self.schema.columns[i]] = torch.tensor(columns, device=labels.device)
+        return code._replace(labels=labels)
+
+    def _supposed(self, code: Code, i: int, value: int) -> Tensor:
+        """(B, k) columns of attribute `i`: the asked value where that is sure, else the likeliest other one."""
+        attribute = self.schema.attributes[i]
+        shares = attribute.shares(self.probabilities(code)[:, self.schema.columns[i]])
+        others = shares.clone()
+        others[:, value] = -1.0
+        has = torch.where(shares[:, value].logit() > self.known.sure[i, value], value, others.argmax(1))
+        return AttributeSchema((attribute,)).encode(has[:, None])
+
     def decode(
         self,
         code: Code,
         changes: Mapping[str, Any] | None = None,
         *,
-        strength: float = 1.0,
+        strength: float | Mapping[str, float] = 1.0,
         like: Code | None = None,
+        style: int | None = None,
         **attributes: Any,
     ) -> Tensor:
         """A code's images (B, C, H, W) in [0, 1]: ``decode(code)`` reconstructs, ``decode(code, Smiling=1)`` edits.
@@ -116,42 +209,104 @@ class Model(nn.Module):
         Args:
             code: As `encode` gives it; or any with `z` and `labels`.
             changes: Attributes and wanted values, as `AttributeSchema.wanted` reads them; or keyword arguments.
-            strength: How far to go from the code's labels to the wanted ones.
-            like: Of other images, whose parts of the latent the changed attributes take: which glasses.
+            strength: How far to go from the code's labels to the wanted ones; of each attribute, or of all.
+            like: Of other images, whose styles the changed attributes take: which glasses.
+            style: Which of the `known` styles they take, from 1; when neither is said, the image's own where it has the
+                attribute, else the first.
             **attributes: See `changes`.
 
         Raises:
-            UsageError: an unknown attribute or value; or `like`, and the latent has no part for a changed attribute.
+            UsageError: an unknown attribute or value; or a style is asked for, and there is none.
         """
         asked = {**(changes or {}), **attributes}
-        assert code.z is not None
-        z = code.z if like is None else self.taken_over(code.z, like, asked)
-        return self.draw(z, self.changed(code, asked, strength), code)
+        return self.draw(self._styled(code, asked, like, style), self.changed(code, asked, strength), code)
 
-    def taken_over(self, z: Tensor, like: Code, names: Iterable[str]) -> Tensor:
-        """(B, Z) latents whose parts of some attributes are those of other codes.
+    def edit(
+        self,
+        code: Code,
+        changes: Mapping[str, Any],
+        *,
+        strength: float = 1.0,
+        given: Mapping[str, Any] | None = None,
+        like: Code | None = None,
+        style: int | None = None,
+    ) -> Edit:
+        """An edit of a code's images, beside what it is to be compared with; see `supposed` and `decode`.
 
         Raises:
-            UsageError: the latent has no part for one of them.
+            UsageError: as they do.
         """
-        assert like.z is not None
-        z = z.clone()
-        for name in names:
-            if name not in self.slices:
-                raise UsageError(f"This model's latent has no part for {name}.", "Leave out what it shall be like.")
-            z[:, self.slices[name]] = like.z[:, self.slices[name]]
+        code = self.supposed(code, changes, given)
+        before = self.decode(code)
+        after = self.decode(code, changes, strength=self._reaching(changes, strength), like=like, style=style)
+        edit = compared(before, after)
+        for name in self._taken_off(changes) if strength else ():
+            # Where it was is seen best in what many styles have in common: the image's own may be faint, and brings
+            # something of its background along.
+            styles = [self.decode(code, {name: 1}, style=i + 1) for i in range(self._shown(name))]
+            edit = edit._replace(change=change_of(torch.stack(styles).mean(0), after))
+        return edit
+
+    def _reaching(self, changes: Mapping[str, Any], strength: float) -> dict[str, float]:
+        """How far each attribute is to go."""
+        found = {}
+        for i, columns in self.schema.wanted(changes).items():
+            value = self.schema.attributes[i].whole(columns)
+            found[self.schema.names[i]] = strength * (1.0 if value is None else float(self.known.reach[i, value]))
+        return found
+
+    def _taken_off(self, changes: Mapping[str, Any]) -> list[str]:
+        """Attributes with styles that are asked to go."""
+        names = (self.schema.names[i] for i, columns in self.schema.wanted(changes).items() if columns == [0.0])
+        return [name for name in names if self._shown(name)]
+
+    def _shown(self, name: str) -> int:
+        """How many styles tell where an attribute is."""
+        return min(_WHERE, int(self.known.count[self.schema.index(name)]))
+
+    def _styled(self, code: Code, asked: Mapping[str, Any], like: Code | None, style: int | None) -> Tensor:
+        """(B, Z + n W) the code's latent with the styles that the asked attributes are to have.
+
+        Raises:
+            UsageError: a style is asked for, and there is none.
+        """
+        assert code.z is not None
+        assert code.labels is not None
+        z = code.z.clone()
+        for i in self.schema.wanted(asked):
+            name, where = self.schema.names[i], self.slices.get(self.schema.names[i])
+            if where is None:
+                if like is not None or style is not None:
+                    raise UsageError(f"This model has no styles of {name}.", "Leave out what it shall be like.")
+            elif like is not None:
+                assert like.z is not None
+                z[:, where] = like.z[:, where]
+            elif self.schema.attributes[i].binary and (self.known.count[i] or style is not None):
+                lacks = code.labels[:, self.schema.columns[i]] <= 0.5
+                z[:, where] = torch.where(lacks | (style is not None), self._kept(i, style or 1), z[:, where])
         return z
 
+    def _kept(self, i: int, style: int) -> Tensor:
+        """(W,) a style of the bank.
+
+        Raises:
+            UsageError: there is no such one.
+        """
+        count = int(self.known.count[i])
+        if not 1 <= style <= count:
+            styles = f"Styles of {self.schema.names[i]} are numbered 1 to {count}."
+            raise UsageError(f"There is no style {style}.", styles if count else "This run has kept none.")
+        return self.known.styles[i, style - 1]
+
     def content(self, code: Code) -> Code:
-        """The code without what the parts of attributes hold: what factorizers and probes read."""
-        where = self.slices.get("content")
-        if where is None:
+        """The code without styles: what factorizers and probes read."""
+        if not self.slices:
             return code
-        mean, logvar, z = (None if t is None else t[:, where] for t in (code.mean, code.logvar, code.z))
+        mean, logvar, z = (None if t is None else t[:, : self.latent_dim] for t in (code.mean, code.logvar, code.z))
         assert mean is not None
         return code._replace(mean=mean, logvar=logvar, z=z)
 
-    def changed(self, code: Code, changes: Mapping[str, Any], strength: float = 1.0) -> Tensor:
+    def changed(self, code: Code, changes: Mapping[str, Any], strength: float | Mapping[str, float] = 1.0) -> Tensor:
         """(B, A) the code's labels, moved towards wanted ones.
 
         Raises:
@@ -166,21 +321,31 @@ class Model(nn.Module):
         return logits.sigmoid()
 
     @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Of one sample of the prior: what the decoder says, or (Z + n W,)."""
+        width = self.latent_dim + sum(s.stop - s.start for s in self.slices.values())
+        return latent_shape(self.parts["decoder"], width)
+
+    @property
     def compositor(self) -> nn.Module | None:
         """What blends edits into images; None for the one without weights."""
         return dict(self.parts.items()).get("compositor")
 
-    def composite(self, images: Tensor, before: Tensor, after: Tensor, ask: Ask | None = None) -> Tensor:
+    def composite(
+        self, images: Tensor, before: Tensor, after: Tensor, change: Tensor | None = None, ask: Ask | None = None
+    ) -> Tensor:
         """Decoded edits blended into images (B, C, H, W): by the part "compositor", or as `composite.py` does.
 
         Args:
             images: Of any size.
             before: Decoded with the attributes that they have.
             after: Decoded with the wanted ones.
+            change: (B, 1, h, w), of `Edit`; how far these two differ when None. Compositors that are parts look for
+                themselves.
             ask: See `Ask`.
         """
         if "compositor" not in self.parts:
-            return blend_batch(images.to(self.device), before, after)
+            return blend_batch(images.to(self.device), before, after, change)
         blended: Tensor = (ask or self.ask)("compositor", images.to(self.device), before, after)
         return blended
 
@@ -227,22 +392,10 @@ class Model(nn.Module):
         return soft if self.decode_with == "predicted" else self.schema.encode(self.schema.decode(soft))
 
 
-def _slices(widths: Mapping[str, int], schema: AttributeSchema, latent_dim: int) -> dict[str, slice]:
-    """Where parts of the latent lie, one after the other."""
-    found, end = {}, 0
-    for name, width in widths.items():
-        if name != "content" and name not in schema.names:
-            hint = f"Parts are the content, and {', '.join(schema.names)}."
-            raise UsageError(f"The encoder's latent has a part {name!r}, which is no attribute.", hint)
-        found[name] = slice(end, end + width)
-        end += width
-    if found and "content" not in found:
-        raise UsageError("The encoder's latent has parts, and none is the content.", 'Add "content" to latent_parts.')
-    if found and end != latent_dim:
-        raise UsageError(
-            f"The encoder's parts of the latent sum to {end}.", f"The recipe's latent_dim is {latent_dim}."
-        )
-    return found
+def style_slices(schema: AttributeSchema, latent_dim: int, style_dim: int) -> dict[str, slice]:
+    """Where styles of W numbers lie behind a content of Z; none for W = 0."""
+    starts = range(latent_dim, latent_dim + len(schema) * style_dim, style_dim) if style_dim else ()
+    return {name: slice(start, start + style_dim) for name, start in zip(schema.names, starts, strict=False)}
 
 
 def sampled(code: Code, eps: Tensor | None) -> Tensor:
@@ -250,8 +403,10 @@ def sampled(code: Code, eps: Tensor | None) -> Tensor:
     return code.mean if eps is None or code.logvar is None else code.mean + (0.5 * code.logvar).exp() * eps
 
 
-def moved(schema: AttributeSchema, attrs: Tensor, changes: Mapping[str, Any], strength: float = 1.0) -> Tensor:
-    """(B, A) with some attributes moved towards wanted values.
+def moved(
+    schema: AttributeSchema, attrs: Tensor, changes: Mapping[str, Any], strength: float | Mapping[str, float] = 1.0
+) -> Tensor:
+    """(B, A) with some attributes moved towards wanted values: all as far, or each as `strength` says of it.
 
     Raises:
         UsageError: an unknown attribute or value.
@@ -259,5 +414,6 @@ def moved(schema: AttributeSchema, attrs: Tensor, changes: Mapping[str, Any], st
     attrs = attrs.clone()
     for i, columns in schema.wanted(changes).items():
         where = schema.columns[i]
-        attrs[:, where] += strength * (torch.tensor(columns, device=attrs.device) - attrs[:, where])
+        far = strength[schema.names[i]] if isinstance(strength, Mapping) else strength
+        attrs[:, where] += far * (torch.tensor(columns, device=attrs.device) - attrs[:, where])
     return attrs

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import MISSING, Attribute, AttributeSchema
+from attredit.data.subset import spread
 from attredit.evaluation.editing import Edits, Seen, squared_error, taken
 from attredit.evaluation.result import Effect
-from attredit.evaluation.subset import spread
 from attredit.evaluation.table import Table
 
 if TYPE_CHECKING:
@@ -112,20 +112,11 @@ class Axes:
 
     def _edited(self, kind: str, attribute: Attribute, images: Tensor, wanted: Tensor) -> Tensor:
         """(B, C, H, W) decoded or composite edits of images to labels (B,)."""
-        code = self._model.encode(images)
-        assert code.z is not None
-        assert code.labels is not None
-        after = code.labels.clone()
+        code, edited = self._model.encode(images), torch.empty_like(images)
         for value in range(len(attribute.values)):
-            chosen = wanted == value
-            after[chosen] = self._model.changed(taken(code, chosen), {attribute.name: value})
-        decoded = self._model.draw(code.z, after, code)
-        if not kind:
-            return decoded
-        # Of what the decoder is told already, the edit is the image.
-        edited, new = images.clone(), (after != code.labels).any(1)
-        if new.any():
-            edited[new] = self._model.composite(images[new], self._model.decode(taken(code, new)), decoded[new])
+            if (chosen := wanted == value).any():
+                edit = self._model.edit(taken(code, chosen), {attribute.name: value})
+                edited[chosen] = self._model.composite(images[chosen], *edit) if kind else edit.after
         return edited
 
     def _put(self, name: str, attribute: str | None, seen: Seen, images: Tensor, table: Table) -> None:

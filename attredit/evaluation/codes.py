@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attredit.data.subset import as_images, spread
 from attredit.evaluation.data import CHUNK
-from attredit.evaluation.subset import as_images, spread
 from attredit.networks import Code
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from attredit.attributes import MISSING, Attribute
 from attredit.data.source import CounterfactualSource
+from attredit.data.subset import spread
 from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, squared_error
 from attredit.evaluation.off_target import TRUE, note
-from attredit.evaluation.subset import spread
 from attredit.evaluation.table import Table
 from attredit.evaluation.truths import Truths, truths_of
 
@@ -97,7 +97,7 @@ class Counterfactuals:
             for part in _parts(np.flatnonzero(np.isin(seen.rows, found.images))):
                 truths = found.of(seen.rows[part]).to(seen.images.device)
                 drawn = self._reconstructed(truths[:, 0])
-                blended = self._editor.model.composite(seen.images[part], seen.reconstruction[part], drawn)
+                blended = self._editor.model.composite(seen.images[part], edits.before[part], drawn)
                 scores = {
                     "counterfactual_mse": nearest(edits.decoded[part], truths),
                     "counterfactual_floor": squared_error(drawn, truths[:, 0]),

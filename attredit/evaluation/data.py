@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import AttributeSchema
-from attredit.evaluation.subset import as_images
+from attredit.data.subset import as_images
 
 if TYPE_CHECKING:
     from attredit.data import Store

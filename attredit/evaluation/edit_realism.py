@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.attributes import Attribute
+from attredit.data.subset import spread
 from attredit.evaluation.data import CHUNK
 from attredit.evaluation.distances import Distance, kernel
-from attredit.evaluation.subset import spread
 from attredit.evaluation.table import Table
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class _Kept:
         places = torch.from_numpy(np.searchsorted(self.rows, seen.rows[here.numpy()]))
         for kind, images in enumerate((seen.images, edits.decoded, edits.composite)):
             self._images[kind, places] = (images[here] * 255).round().to(torch.uint8).cpu()
-        self._change += (edits.decoded - seen.reconstruction)[here].abs().amax(1).sum(0).cpu()
+        self._change += (edits.decoded - edits.before)[here].abs().amax(1).sum(0).cpu()
 
     def features(self, judge: Judge) -> tuple[Tensor, Tensor, Tensor]:
         """(M, F) of the region of images, decoded and composite edits, in standard deviations of the images'."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import MISSING, Attribute
+from attredit.editing.model import Edit
 from attredit.errors import RunError
 from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData
@@ -83,7 +84,8 @@ class Edits:
 
     Attributes:
         asked: (B,) the wanted labels.
-        decoded: (B, C, H, W).
+        before: (B, C, H, W) decoded with what the images are taken to have; see `Model.supposed`.
+        decoded: (B, C, H, W) with what is asked for.
         composite: (B, C, H, W).
         obeyed: (B,) whether the judge stands by it that the decoded edit is as asked.
         judged: What the judge makes of the decoded edits.
@@ -91,6 +93,7 @@ class Edits:
     """
 
     asked: Tensor
+    before: Tensor
     decoded: Tensor
     composite: Tensor
     obeyed: Tensor
@@ -194,30 +197,37 @@ def _edit(
     asked = (truth + 1) % count
     # The paper scores a binary attribute on images that have it; no value of a categorical one is "having it".
     scored = truth == 1 if attribute.binary else torch.ones_like(truth, dtype=torch.bool)
-    decoded, judged, obeyed = seen.reconstruction.clone(), seen.judged_rec.clone(), torch.zeros_like(scored)
+    before, decoded = seen.reconstruction.clone(), seen.reconstruction.clone()
+    change = torch.zeros_like(before[:, :1])
+    judged, obeyed = seen.judged_rec.clone(), torch.zeros_like(scored)
     for value in range(count):
         other = asked == value
         needed = scored | other
-        images, read = _decoded(editor, data, seen, attribute.name, value, needed)
+        edit, read = _decoded(editor, data, seen, attribute.name, value, needed)
+        images = edit.after
         hits = torch.zeros_like(scored)
         hits[needed] = data.judge.obeyed(images[needed], read[needed], column, torch.full_like(truth, value)[needed])
         _share(class_metric(attribute, value), hits, scored & counted, seen, attribute, table)
-        decoded[other], obeyed[other] = images[other], hits[other]
+        before[other], decoded[other], change[other] = edit.before[other], images[other], edit.change[other]
+        obeyed[other] = hits[other]
         judged.put(other, read[other])
-    composite = editor.model.composite(seen.images, seen.reconstruction, decoded)
-    return Edits(asked, decoded, composite, obeyed, judged, data.judge.look(composite))
+    composite = editor.model.composite(seen.images, before, decoded, change)
+    return Edits(asked, before, decoded, composite, obeyed, judged, data.judge.look(composite))
 
 
 def _decoded(
     editor: Editor, data: EvaluationData, seen: Seen, name: str, value: int, needed: Tensor
-) -> tuple[Tensor, Reading]:
-    """Images (B, C, H, W) with one value asked for, and their readings; the reconstruction where it is not needed."""
-    new = needed & (editor.model.changed(seen.code, {name: value}) != seen.before).any(1)
-    images, judged = seen.reconstruction.clone(), seen.judged_rec.clone()
-    if new.any():
-        images[new] = _image(editor.model.decode(taken(seen.code, new), {name: value}))
-        judged.put(new, data.judge.look(images[new]))
-    return images, judged
+) -> tuple[Edit, Reading]:
+    """One value asked for, and what the judge reads then; reconstructions where that is not needed."""
+    plain, judged = seen.reconstruction, seen.judged_rec.clone()
+    edit = Edit(plain.clone(), plain.clone(), torch.zeros_like(plain[:, :1]))
+    if needed.any():
+        for whole, some in zip(edit, editor.model.edit(taken(seen.code, needed), {name: value}), strict=True):
+            whole[needed] = some
+        new = (_image(edit.after) != plain).flatten(1).any(1)
+        if new.any():
+            judged.put(new, data.judge.look(edit.after[new]))
+    return edit, judged
 
 
 def _image(images: Tensor) -> Tensor:

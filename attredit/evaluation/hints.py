@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.attributes import MISSING, AttributeSchema
+from attredit.data.subset import as_images, spread
 from attredit.evaluation.judge_networks import reduced
-from attredit.evaluation.subset import as_images, spread
 
 if TYPE_CHECKING:
     from attredit.data import Store

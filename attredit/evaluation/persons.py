@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attredit.data.subset import as_images
 from attredit.errors import DataError, PluginError
 from attredit.evaluation.cached import hash_of, kept
 from attredit.evaluation.identity import VERSION, Identity, IdentitySettings, learn, untrained
 from attredit.evaluation.judge_networks import StridedNetwork
-from attredit.evaluation.subset import as_images
 
 if TYPE_CHECKING:
     from attredit.data import Store

@@ -67,9 +67,8 @@ def directions(attribute: Attribute, truth: Tensor) -> Iterator[tuple[str, Tenso
 
 def _needless(editor: Editor, seen: Seen, attribute: Attribute, truth: Tensor) -> Tensor:
     """(B,) mean absolute change of the composite edits to the value that each image has."""
-    model, decoded = editor.model, seen.reconstruction.clone()
+    model, edited = editor.model, seen.images.clone()
     for value in range(len(attribute.values)):
-        new = (truth == value) & (model.changed(seen.code, {attribute.name: value}) != seen.before).any(1)
-        if new.any():
-            decoded[new] = model.decode(taken(seen.code, new), {attribute.name: value})
-    return (model.composite(seen.images, seen.reconstruction, decoded) - seen.images).abs().flatten(1).mean(1)
+        if (has := truth == value).any():
+            edited[has] = model.composite(seen.images[has], *model.edit(taken(seen.code, has), {attribute.name: value}))
+    return (edited - seen.images).abs().flatten(1).mean(1)

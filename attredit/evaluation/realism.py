@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import MISSING, Attribute
+from attredit.data.subset import spread
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.distances import KERNEL_MOST, Distance, frechet, kernel
 from attredit.evaluation.editing import Edits, Seen
-from attredit.evaluation.subset import spread
 from attredit.evaluation.table import Table
 from attredit.rows import noise
 

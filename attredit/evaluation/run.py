@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attredit.data import cache_dir
 from attredit.data.source import CounterfactualSource, DataSource
+from attredit.data.subset import spread
 from attredit.devices import device_of
 from attredit.editing.editor import load
 from attredit.errors import DataError
@@ -30,7 +31,6 @@ from attredit.evaluation.persons import identity_of_persons, persons_of
 from attredit.evaluation.recognition import NOT_OF_FACES, recognition_of
 from attredit.evaluation.result import Evaluation, JudgeFacts, file_of
 from attredit.evaluation.statistics import Estimate
-from attredit.evaluation.subset import spread
 from attredit.evaluation.values import write_values
 from attredit.files import read_tensors
 from attredit.plugin.registry import installed

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from attredit.attributes import Attribute
+from attredit.data.subset import spread
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, taken
-from attredit.evaluation.subset import spread
 from attredit.evaluation.table import Table
 
 if TYPE_CHECKING:

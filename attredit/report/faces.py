@@ -152,12 +152,11 @@ def _decoded(editor: Editor, images: Tensor, attribute: Attribute, after: np.nda
     """What the decoder says: as the face is, with each value, and the edit blended into the image."""
     model = editor.model
     code = model.encode(images)
-    same = model.decode(code)
-    values = [model.decode(code, {attribute.name: value}) for value in range(len(attribute.values))]
-    wanted = torch.stack([values[value][i] for i, value in enumerate(after.tolist())])
-    columns = {RECONSTRUCTION: _arrays(same)}
-    columns |= {value_title(attribute, value): _arrays(decoded) for value, decoded in enumerate(values)}
-    columns[EDIT] = _arrays(model.composite(images, same, wanted))
+    edits = [model.edit(code, {attribute.name: value}) for value in range(len(attribute.values))]
+    blended = [model.composite(images, *edit) for edit in edits]
+    columns = {RECONSTRUCTION: _arrays(model.decode(code))}
+    columns |= {value_title(attribute, value): _arrays(edit.after) for value, edit in enumerate(edits)}
+    columns[EDIT] = _arrays(torch.stack([blended[value][i] for i, value in enumerate(after.tolist())]))
     return columns
 
 

@@ -31,15 +31,21 @@ LATENT = 8
 
 
 def geometry(
-    size: int = 32, channels: int = 3, schema: AttributeSchema = ONE, latent_dim: int = LATENT
+    size: int = 32,
+    channels: int = 3,
+    schema: AttributeSchema = ONE,
+    latent_dim: int = LATENT,
+    style_dim: int = 0,
 ) -> NetworkSizes:
     """What a network is told of the data."""
-    return NetworkSizes(channels, size, latent_dim, schema)
+    return NetworkSizes(channels, size, latent_dim, schema, style_dim=style_dim)
 
 
 def described(of: NetworkSizes) -> str:
     """A geometry in words, for messages."""
-    return f"image_size={of.image_size}, channels={of.channels}, latent_dim={of.latent_dim}, attr_dim={of.attr_dim}"
+    styles = f", style_dim={of.style_dim}" if of.style_dim else ""
+    sizes = f"image_size={of.image_size}, channels={of.channels}, latent_dim={of.latent_dim}{styles}"
+    return f"{sizes}, attr_dim={of.attr_dim}"
 
 
 def built(subject: Subject, component: Component, of: NetworkSizes, seed: int = 0) -> nn.Module:
@@ -128,6 +134,8 @@ def geometries(subject: Subject) -> Iterator[NetworkSizes]:
     yield geometry(taken[0], channels=1)
     yield geometry(taken[0], schema=THREE)
     yield geometry(taken[0], schema=MIXED, latent_dim=LATENT + 3)
+    if "style_dim" in inspect.signature(subject.it.load()).parameters:
+        yield geometry(taken[0], schema=MIXED, style_dim=2)
 
 
 def first_geometry(subject: Subject) -> NetworkSizes:
@@ -165,7 +173,7 @@ def attrs(of: NetworkSizes, n: int = 4, seed: int = 1) -> Tensor:
 
 def vectors(of: NetworkSizes, n: int = 4, seed: int = 2) -> Code:
     """A code whose latent is (n, Z)."""
-    mean = torch.randn(n, of.latent_dim, generator=generator(seed))
+    mean = torch.randn(n, of.width, generator=generator(seed))
     return Code(mean, torch.zeros_like(mean), attrs(of, n), (), attrs(of, n))
 
 

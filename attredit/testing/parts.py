@@ -87,7 +87,7 @@ def _encoded_by(subject: Subject, encoder: Component) -> _Codes:
 
 def _check_code(code: Any, of: NetworkSizes, n: int) -> None:
     _expect(isinstance(code, Code), "a Code", type(code).__name__, of)
-    mean = (n, of.latent_dim)
+    mean = (n, of.width)
     _expect(
         code.mean.ndim in (2, 4) and code.mean.shape[:2] == mean, f"mean {mean} or {(*mean, 'h', 'w')}", code.mean, of
     )
@@ -148,7 +148,7 @@ def _expect(holds: bool, expected: str, found: Tensor | str, of: NetworkSizes) -
 
 def _check_sample(subject: Subject, network: nn.Module, of: NetworkSizes, n: int) -> None:
     """What a decoder makes of the prior, without an image; it may refuse, and one of maps need not say their shape."""
-    shape = latent_shape(network, of.latent_dim)
+    shape = latent_shape(network, of.width)
     if len(shape) != code_for(subject, of, n).mean.ndim - 1:
         return
     z = torch.randn(n, *shape, generator=make.generator(3))

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from attredit.data.subset import as_images
 from attredit.editing.editor import Editor, load
 from attredit.errors import UsageError
-from attredit.evaluation.subset import as_images
 from attredit.files import read_tensors
 from attredit.launch import resume, train
 from attredit.recipe import Recipe, presets_of, resolve

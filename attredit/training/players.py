@@ -114,7 +114,7 @@ def build(registry: Registry, recipe: Recipe, schema: AttributeSchema, *, channe
     Raises:
         UsageError: an unknown component, part, term or option.
     """
-    sizes = NetworkSizes(channels, image_size, recipe.latent_dim, schema)
+    sizes = NetworkSizes(channels, image_size, recipe.latent_dim, schema, style_dim=recipe.style_dim)
     parts = nn.ModuleDict(build_parts(registry, recipe, recipe.parts, sizes))
     for required in recipe.edits_with:
         if required not in parts:

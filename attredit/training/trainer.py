@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -52,6 +52,7 @@ class Trainer:
         accelerator: Devices, precision and processes.
         run: Where checkpoints and metrics go.
         frame: Finds the frame in pictures; trained already, and kept with the model.
+        settle: Told of the model that is saved last, to look up what it knows; see `settling.py`.
     """
 
     def __init__(
@@ -62,8 +63,9 @@ class Trainer:
         accelerator: Accelerator,
         run: RunDirectory,
         frame: FrameNetwork | None = None,
+        settle: Callable[[Model], None] | None = None,
     ) -> None:
-        self.frame = frame
+        self.frame, self._settle = frame, settle
         self.config, self.store, self.accelerator, self.run_directory = config, store, accelerator, run
         self.schema = config.schema_
         parts = synchronised(built.parts, accelerator)
@@ -80,6 +82,9 @@ class Trainer:
         groups = groups_of(store.label_columns(config.request.balance))
         self.order = Order(groups, config.batch_size, config.request.seed)
         self.average = _average_of(self.parts, config.recipe.edits_with) if config.recipe.ema else None
+        self.kept = (
+            self.model if self.average is None else Model.of(config.recipe, dict(self.average.items()), self.schema)
+        )
         self.step_count = 0
         self._health = Health()
 
@@ -105,6 +110,8 @@ class Trainer:
                 if self.step_count % config.request.save_every == 0 or done or ending:
                     self._checked(values)
                     self._health.check_weights(self.players, self.step_count, self.run_directory)
+                    if done and self._settle is not None and self.accelerator.is_main_process:
+                        self._settle(self.kept)
                     self.save(observer)
                 if self.accelerator.is_main_process:
                     observer.on_step(self.step_count)
@@ -171,10 +178,9 @@ class Trainer:
     def save(self, observer: Observer) -> None:
         """Write a checkpoint, on the main process."""
         if self.accelerator.is_main_process:
-            kept = self.average if self.average is not None else self.parts
-            model: dict[str, Tensor] = {}
+            model = prefixed("known", self.kept.known.state_dict())
             for name in self.config.recipe.edits_with:
-                model |= prefixed(name, kept[name].state_dict())
+                model |= prefixed(name, self.kept.parts[name].state_dict())
             if self.frame is not None:
                 model |= prefixed("frame", self.frame.state_dict())
             self.run_directory.save(model, self.state(), self.step_count)
@@ -198,7 +204,7 @@ class Trainer:
         # From memory that is not pinned, only CUDA has taken everything by the time this returns.
         soon = device.type == "cuda"
         images = self.store.batch(indices).to(device, non_blocking=soon).float().div_(255)
-        images = augmented(images, config.request.augment, self.rows, config.request.seed, step)
+        images = augmented(images, config.request.augment or (), self.rows, config.request.seed, step)
         detail = config.recipe.detail
         return BatchView(
             self.model,

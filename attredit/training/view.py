@@ -32,10 +32,10 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING
-from attredit.editing.composite import edit_mask
+from attredit.editing.composite import change_of, edit_mask
 from attredit.editing.model import Model, sampled
 from attredit.errors import UsageError, nearest
-from attredit.networks import Code, Verdict, latent_shape
+from attredit.networks import Code, Verdict
 from attredit.plugin.calling import naming
 from attredit.rows import Slice, gathered, noise_of
 
@@ -158,13 +158,13 @@ class BatchView:
     def z(self, of: Of = "real", draw: int = 0) -> Tensor:
         """(B, Z) a sample of the latent, mu + sigma * eps, or N(0, I) for "prior"; `draw` counts samples.
 
-        Of a latent with parts the content alone, which is to know nothing of the attributes.
+        Of a latent with styles the content alone, which is to know nothing of the attributes.
         """
-        where = self.model.slices.get("content")
-        return self.latent(of, draw) if where is None else self.latent(of, draw)[:, where]
+        whole = self.latent(of, draw)
+        return whole[:, : self.model.latent_dim] if self.model.slices else whole
 
     def latent(self, of: Of = "real", draw: int = 0) -> Tensor:
-        """(B, Z) what decoders read: `z`, and the parts that belong to attributes.
+        """(B, Z + n W) what decoders read: `z`, and the attributes' styles.
 
         Raises:
             UsageError: there are no such images, or no prior to draw from.
@@ -197,7 +197,9 @@ class BatchView:
 
         Without a gradient: an edit must not shrink in order to be seen less.
         """
-        return self.once("mask", lambda: edit_mask(self.images("reconstruction"), self.images("edited")).detach())
+        return self.once(
+            "mask", lambda: edit_mask(change_of(self.images("reconstruction"), self.images("edited"))).detach()
+        )
 
     def verdict(self, part: str, of: Of | Tensor) -> Verdict:
         """What a discriminator or classifier says of some images.
@@ -298,10 +300,13 @@ class BatchView:
 
     def _draw(self, of: Of) -> Tensor:
         if of == "composite":
-            return self.model.composite(self.real, self.images("reconstruction"), self.images("edited"), self.ask)
+            return self.model.composite(self.real, self.images("reconstruction"), self.images("edited"), ask=self.ask)
         if of == "blended":
             return self.real + self.mask * (self.images("edited") - self.real)
         return self.logits(of).sigmoid()
+
+    def _mask(self) -> Tensor:
+        return edit_mask(change_of(self.images("reconstruction"), self.images("edited"))).detach()
 
     def _encode(self, of: Of | Tensor) -> Code:
         labels = None
@@ -314,7 +319,7 @@ class BatchView:
         if of == "prior":
             if self.model.prior is None:
                 raise UsageError("A term asks for samples, but this latent has no prior.", "Leave that term out.")
-            return self.noise(f"z/prior/{draw}", latent_shape(self.model.parts["decoder"], self.model.latent_dim))
+            return self.noise(f"z/prior/{draw}", self.model.latent_shape)
         code = self.code(of)
         return sampled(code, None if code.logvar is None else self.noise(f"z/{of}/{draw}", code.mean.shape[1:]))
 
@@ -333,17 +338,14 @@ class BatchView:
         return logits
 
     def _restyled(self) -> Tensor:
-        """(B, Z) the batch's latent; parts of changed attributes as the recipe's `styles` say."""
+        """(B, Z + n W) the batch's latent; styles of changed attributes as the recipe says."""
         z, model = self.latent("real"), self.model
         if model.styles == "own" or not model.slices:
             return z
-        other, changed = (
-            self.latent("prior") if model.styles == "prior" else z.roll(1, 0),
-            self.edited_labels != self.labels,
-        )
-        parts = [(i, model.slices[name]) for i, name in enumerate(self.schema.names) if name in model.slices]
+        other = self.latent("prior") if model.styles == "prior" else z.roll(1, 0)
+        changed = self.edited_labels != self.labels
         z = z.clone()
-        for i, where in parts:
+        for i, where in enumerate(model.slices.values()):
             z[:, where] = torch.where(changed[:, i : i + 1], other[:, where], z[:, where])
         return z
 

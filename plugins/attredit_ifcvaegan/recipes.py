@@ -17,9 +17,10 @@ DEFAULT = Recipe(
             trains=("encoder", "decoder"),
             terms={
                 "penalty": Term(weight=0.0015, options={"attributes": "sum"}),
+                "kl": Term(weight=0.003, limit=1e4),
                 # The decoder alone answers for its edits: they read as asked for, and are drawn as well as anything.
                 "class_edit": Term(
-                    weight=0.04, only=("decoder",), every=4, options={"of": "blended", "attributes": "sum"}
+                    weight=0.03, only=("decoder",), every=4, options={"of": "blended", "attributes": "sum"}
                 ),
                 "rec_edited": Term(weight=10.0, only=("decoder",), every=4),
             },
@@ -32,6 +33,9 @@ DEFAULT = Recipe(
             repeats=4,
         ),
     },
+    # What only images with an attribute have, such as which glasses; an edit in training wears another image's.
+    style_dim=8,
+    styles="batch",
     steps=2200,
 )
 

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attredit import Code, Verdict
+from attredit import AttributeSchema, Code, Verdict
 from attredit.errors import UsageError
 from attredit.toolkit import Norm, norm_layer, stages, widths
 
@@ -36,6 +36,17 @@ def convolutions(channels: int, image_size: int, width: int, norm: Norm) -> tupl
 def gated_by(z: Tensor, attrs: Tensor) -> Tensor:
     """Latents (B, Z), and once more for each of the attributes (B, A) with its sign: (B, Z (1 + A))."""
     return torch.cat([z, ((2.0 * attrs - 1.0)[:, :, None] * z[:, None, :]).flatten(1)], 1)
+
+
+def present(styles: Tensor, attrs: Tensor, schema: AttributeSchema) -> Tensor:
+    """Styles (B, n W) as far as their attributes (B, A) are present; a categorical one always is."""
+    if not styles.shape[1]:
+        return styles
+    shares = [
+        attrs[:, c].clamp(min=0.0) if a.binary else torch.ones_like(attrs[:, :1])
+        for a, c in zip(schema, schema.columns, strict=True)
+    ]
+    return styles * torch.cat(shares, 1).repeat_interleave(styles.shape[1] // len(schema), 1)
 
 
 class PixelsToLatent(nn.Linear):

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from attredit import AttributeSchema, Code
 from attredit.devices import seeded
 from attredit.toolkit import Norm
-from attredit_networks.conv import ConvDecoder, convolutions, gated_by
+from attredit_networks.conv import ConvDecoder, convolutions, gated_by, present
 
 _MORE = (
     20  # directions beyond those asked for, which make the approximate decomposition exact enough (Halko et al. 2011)
@@ -81,14 +81,17 @@ class PrincipalComponents(nn.Module):
 
 
 class PrincipalEncoder(nn.Module):
-    """Images (B, C, H, W) to mean and log-variance (B, Z) and label logits (B, A).
+    """Images (B, C, H, W) to mean and log-variance (B, Z + n W) and label logits (B, A).
+
+    Styles, which are nothing of all images but of those that have an attribute, the convolutions tell.
 
     Args:
         channels: C.
         image_size: H = W.
         latent_dim: Z.
         attr_dim: A.
-        schema: The attributes, whose columns the label head predicts.
+        schema: The n attributes, whose columns the label head predicts.
+        style_dim: W.
         width: Channels of the convolutions' first stage, doubling at each of the others, at most 8 times.
         components: K, how many principal components the mean is made of, at least Z.
         linear_size: Side in pixels at which they read the images, at most H.
@@ -104,6 +107,7 @@ class PrincipalEncoder(nn.Module):
         latent_dim: int,
         attr_dim: int,
         schema: AttributeSchema,
+        style_dim: int = 0,
         width: int = 16,
         components: int = 320,
         linear_size: int = 64,
@@ -118,6 +122,7 @@ class PrincipalEncoder(nn.Module):
         self.mean = _identity(nn.Linear(count + attr_dim, latent_dim, bias=False), latent_dim)
         self.logvar, self.head = nn.Linear(features, latent_dim), nn.Linear(features, attr_dim)
         nn.init.normal_(self.logvar.weight, std=1e-3)
+        self.style = nn.Linear(features, 2 * style_dim * len(schema)) if style_dim else None
 
     def initialize(self, images: Tensor) -> None:
         """Start as the principal components of images (N, C, H, W)."""
@@ -131,17 +136,25 @@ class PrincipalEncoder(nn.Module):
         attrs = self.head(flat)
         # What the head says is the labels' business alone; the latent only uses it.
         told = 2.0 * self.schema.probabilities(attrs.detach()) - 1.0
-        return Code(self.mean(torch.cat([self.components.read(images), told], 1)), self.logvar(flat), attrs)
+        mean, logvar = self.mean(torch.cat([self.components.read(images), told], 1)), self.logvar(flat)
+        if self.style is not None:
+            style, spread = self.style(flat).chunk(2, 1)
+            mean, logvar = torch.cat([mean, style], 1), torch.cat([logvar, spread], 1)
+        return Code(mean, logvar, attrs)
 
 
 class PrincipalDecoder(nn.Module):
-    """Latent (B, Z) and attributes (B, A) to image logits (B, C, H, W).
+    """Latent (B, Z + n W) and attributes (B, A) to image logits (B, C, H, W).
+
+    A style is drawn as far as its attribute is present.
 
     Args:
         channels: C.
         image_size: H = W.
         latent_dim: Z.
         attr_dim: A.
+        schema: The n attributes.
+        style_dim: W.
         width: Channels before the convolutions' last stage.
         components: K, how many principal components are drawn, at least Z.
         linear_size: Side in pixels at which they are drawn, at most H.
@@ -158,6 +171,8 @@ class PrincipalDecoder(nn.Module):
         image_size: int,
         latent_dim: int,
         attr_dim: int,
+        schema: AttributeSchema,
+        style_dim: int = 0,
         width: int = 16,
         components: int = 320,
         linear_size: int = 64,
@@ -168,9 +183,10 @@ class PrincipalDecoder(nn.Module):
         size, count = min(linear_size, image_size), max(components, latent_dim)
         self.shape, self.image_size, self.gated = (channels, size, size), image_size, gated
         self.components = PrincipalComponents(channels, size, count)
-        self.coordinates = _identity(nn.Linear(latent_dim * (1 + gated * attr_dim), count), latent_dim)
+        self.latent_dim, self.schema, styles = latent_dim, schema, style_dim * len(schema)
+        self.coordinates = _identity(nn.Linear(latent_dim * (1 + gated * attr_dim) + styles, count), latent_dim)
         self.convolutions = ConvDecoder(
-            channels=channels, image_size=image_size, latent_dim=latent_dim, attr_dim=attr_dim, width=width,
+            channels=channels, image_size=image_size, latent_dim=latent_dim + styles, attr_dim=attr_dim, width=width,
             linear_size=0, norm=norm,
         )  # fmt: skip
         self.center = nn.Parameter(torch.zeros(channels * size**2))
@@ -188,11 +204,12 @@ class PrincipalDecoder(nn.Module):
 
     def forward(self, z: Tensor, attrs: Tensor, code: Code | None = None) -> Tensor:
         """Decode; `code` is not read."""
-        told = gated_by(z, attrs) if self.gated else z
+        content, styles = z[:, : self.latent_dim], present(z[:, self.latent_dim :], attrs, self.schema)
+        told = torch.cat([gated_by(content, attrs) if self.gated else content, styles], 1)
         drawn = (self.components.draw(self.coordinates(told)) * self.slope + self.center).view(-1, *self.shape)
         if self.image_size != self.shape[-1]:
             drawn = F.interpolate(drawn, size=self.image_size, mode="bilinear", align_corners=False)
-        logits: Tensor = self.convolutions(z, attrs) + drawn
+        logits: Tensor = self.convolutions(torch.cat([content, styles], 1), attrs) + drawn
         return logits
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from attredit.data import Frame
-from attredit.editing.composite import blend, blend_batch, blurred, edit_mask, fitted
+from attredit.editing.composite import blend, blend_batch, blurred, change_of, edit_mask, fitted
 
 SIZE = 64
 SPOT = (slice(28, 36), slice(24, 40))
@@ -123,8 +123,8 @@ def test_detail_stays_beside_the_change_and_goes_within_it() -> None:
     result = blend(array(original), array(before), array(edited(before)), Frame.within((0, 0, 256, 256)))
     detail = np.abs(np.diff(result[..., 0], axis=1))
     assert detail[124:132, 116:140].max() < 0.02
-    wide = edit_mask(before, edited(before))[0, 0]
-    narrow = edit_mask(before, edited(before), widened=False)[0, 0]
+    wide = edit_mask(change_of(before, edited(before)))[0, 0]
+    narrow = edit_mask(change_of(before, edited(before)), widened=False)[0, 0]
     assert not ((narrow > 0) & (wide == 0)).any()
     beside = ((narrow == 0) & (wide > 0)).repeat_interleave(4, 0).repeat_interleave(4, 1).numpy()
     assert detail[beside[:, 1:]].mean() > 0.15

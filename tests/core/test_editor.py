@@ -14,7 +14,7 @@ from PIL import Image
 
 from attredit import Editor, files, load
 from attredit.data import Frame
-from attredit.editing.composite import blend, edit_mask
+from attredit.editing.composite import blend, change_of, edit_mask
 from attredit.errors import DataError, PluginError, RunError, UsageError
 from attredit.launch import train
 
@@ -91,7 +91,7 @@ def test_composite_leaves_the_rest_bit_for_bit() -> None:
 
 def test_mask_is_zero_where_the_decoder_changes_nothing() -> None:
     same = torch.rand(2, 3, 64, 64)
-    assert float(edit_mask(same, same).abs().max()) == 0
+    assert float(edit_mask(change_of(same, same)).abs().max()) == 0
 
 
 def test_other_calls(editor: Editor) -> None:

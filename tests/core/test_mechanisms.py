@@ -26,27 +26,25 @@ PIXELS = 3 * SIZE**2
 
 
 class Styled(nn.Module):
-    """The content and a part for hats, told by the first and the last of an image's pixels."""
+    """A content of three and two numbers of style an attribute, told by the first and the last of an image's pixels."""
 
-    latent_parts = {"content": 3, "Hat": 2}  # noqa: RUF012
-
-    def __init__(self, *, schema: AttributeSchema) -> None:
+    def __init__(self, *, schema: AttributeSchema, style_dim: int = 0) -> None:
         super().__init__()
-        self.names = schema.names
+        self.names, self.styles = schema.names, style_dim * len(schema)
         self.scale = nn.Parameter(torch.ones(()))
 
     def forward(self, images: Tensor, labels: Tensor | None) -> Code:
         flat = self.scale * images.flatten(1)
-        mean = torch.cat([flat[:, :3], flat[:, -2:]], 1)
+        mean = torch.cat([flat[:, :3], flat[:, flat.shape[1] - self.styles :]], 1)
         return Code(mean, torch.full_like(mean, -20.0), flat[:, : len(self.names)] - 0.5)
 
 
 class Linear(nn.Module):
-    """Latent and attributes to logits."""
+    """Latent and binary attributes to logits."""
 
-    def __init__(self, *, latent_dim: int, attr_dim: int) -> None:
+    def __init__(self, *, latent_dim: int, attr_dim: int, style_dim: int = 0) -> None:
         super().__init__()
-        self.layer = nn.Linear(latent_dim + attr_dim, PIXELS)
+        self.layer = nn.Linear(latent_dim + style_dim * attr_dim + attr_dim, PIXELS)
 
     def forward(self, z: Tensor, attrs: Tensor, code: Code | None = None) -> Tensor:
         logits: Tensor = self.layer(torch.cat([z, attrs], 1)).view(-1, 3, SIZE, SIZE)
@@ -106,7 +104,8 @@ def finest(view: BatchView) -> Tensor:
 
 
 RECIPE = Recipe(
-    latent_dim=5,
+    latent_dim=3,
+    style_dim=2,
     parts={
         "encoder": Part(use="styled"),
         "decoder": Part(use="linear"),
@@ -182,55 +181,67 @@ def test_parts_are_of_the_kind_that_they_say(registry: Registry) -> None:
     assert built.parts["encoder"].names == SCHEMA.names
 
 
-def test_a_run_keeps_what_the_recipe_says_and_is_edited_with_it(
-    registry: Registry, request_for: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_keeps_what_the_recipe_says_and_is_edited_with_it(registry: Registry, request_for: Any) -> None:
     from attredit import load, train
 
     request = request_for(method="mechanical", image_size=SIZE, attributes=("Smiling", "Male"), steps=4)
-    monkeypatch.setattr(Styled, "latent_parts", {"content": 3, "Smiling": 2})
     editor = load(train(request.replaced(overrides={})), "cpu")
     assert set(editor.model.parts) == {"encoder", "decoder", "compositor", "pairs"}
-    assert editor.model.slices == {"content": slice(0, 3), "Smiling": slice(3, 5)}
+    assert editor.model.slices == {"Smiling": slice(3, 5), "Male": slice(5, 7)}
     picture = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
     other = np.random.default_rng(1).integers(0, 256, (20, 20, 3), dtype=np.uint8)
     own, like = editor.edit(picture, Smiling=1), editor.edit(picture, Smiling=1, like=other)
     assert own.size == like.size == (20, 20)
     assert np.asarray(own).tobytes() != np.asarray(like).tobytes()
-    with pytest.raises(UsageError, match="no part for Male"):
-        editor.edit(picture, Male=1, like=other)
 
 
-def test_a_latents_parts(registry: Registry) -> None:
+def test_styles_of_changed_attributes_are_another_images(registry: Registry) -> None:
     _, model = made(registry)
     view = view_of(model, count=24)
-    assert view.latent().shape == (24, 5)
+    assert view.latent().shape == (24, 7)
     assert torch.equal(view.z(), view.latent()[:, :3])
     seen: list[Tensor] = []
     model.parts["decoder"].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     view.logits("edited")
-    changed = view.edited_labels[:, :1] != view.labels[:, :1]
+    changed = (view.edited_labels != view.labels).repeat_interleave(2, 1)
     z = view.latent()
     assert changed.any()
     assert not changed.all()
     # A changed hat is another image's; everything else is the image's own.
     assert torch.equal(seen[0][:, :3], z[:, :3])
     assert torch.equal(seen[0][:, 3:], torch.where(changed, z.roll(1, 0)[:, 3:], z[:, 3:]))
-    code = model.encode(view.real)
+
+
+def test_edits_take_styles_from_other_images_or_from_those_that_are_kept(registry: Registry) -> None:
+    _, model = made(registry)
+    code = model.encode(view_of(model, count=24).real)
     other = code._replace(z=code.z.flip(0))
-    expected = model.draw(torch.cat([code.z[:, :3], code.z.flip(0)[:, 3:]], 1), model.changed(code, {"Hat": 1}), code)
-    assert torch.equal(model.decode(code, Hat=1, like=other), expected)
+
+    def expected(hat: Tensor) -> Tensor:
+        z = torch.cat([code.z[:, :3], hat, code.z[:, 5:]], 1)
+        return model.draw(z, model.changed(code, {"Hat": 1}), code)
+
+    assert torch.equal(model.decode(code, Hat=1, like=other), expected(other.z[:, 3:5]))
+    assert torch.equal(model.decode(code, Hat=1), expected(code.z[:, 3:5]))
     assert model.content(code).mean.shape == (24, 3)
-    with pytest.raises(UsageError, match="no part for Smiling"):
-        model.decode(code, Smiling=1, like=other)
+    with pytest.raises(UsageError, match="no style 1"):
+        model.decode(code, Hat=1, style=1)
+    model.known.styles[0, :2], model.known.count[0] = torch.tensor([[5.0, 6.0], [7.0, 8.0]]), 2
+    has = code.labels[:, :1] > 0.5
+    assert has.any()
+    assert not has.all()
+    # Who has a hat keeps it, unless another is asked for.
+    first = torch.tensor([[5.0, 6.0]])
+    assert torch.equal(model.decode(code, Hat=1), expected(torch.where(has, code.z[:, 3:5], first)))
+    assert torch.equal(model.decode(code, Hat=1, style=2), expected(torch.tensor([[7.0, 8.0]]).expand(24, 2)))
+    with pytest.raises(UsageError, match="no style 3"):
+        model.decode(code, Hat=1, style=3)
 
 
-@pytest.mark.parametrize("parts", [{"content": 3, "Beard": 2}, {"content": 3, "Hat": 1}, {"Hat": 5}])
-def test_parts_that_are_none_or_do_not_fit(parts: dict[str, int]) -> None:
-    encoder = Styled(schema=SCHEMA)
-    encoder.latent_parts = parts
-    with pytest.raises(UsageError, match="latent"):
-        Model({"encoder": encoder}, SCHEMA, latent_dim=5)
+def test_networks_without_styles_are_refused_where_there_are_some(registry: Registry) -> None:
+    recipe = RECIPE.model_copy(update={"parts": {**RECIPE.parts, "encoder": Part(use="conv")}})
+    with pytest.raises(UsageError, match="encoder 'conv' knows no styles"):
+        build(registry, recipe, SCHEMA, channels=3, image_size=SIZE)
 
 
 def test_players_take_turns_and_repeats_may_draw_anew(registry: Registry) -> None:
@@ -292,12 +303,11 @@ def test_a_compositor_changes_a_pictures_own_pixels_inside_the_frame_alone() -> 
     assert np.array_equal(edited[outside], picture[outside])
 
 
-def test_finer_images(registry: Registry, request_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finer_images(registry: Registry, request_for: Any) -> None:
     from attredit import load, train
     from attredit.launch import resume
     from attredit.runs.directory import RunDirectory
 
-    monkeypatch.setattr(Styled, "latent_parts", {"content": 5})
     request = request_for(method="mechanical", preset="fine", image_size=SIZE, attributes=("Smiling",), steps=2)
     run = train(request.replaced(overrides={}))
     assert [line["autoencoder/finest"] for line in RunDirectory(run).metrics()] == [0.0]
@@ -322,7 +332,7 @@ def test_a_second_strategy_does_not_answer_for_the_first() -> None:
     torch.manual_seed(0)
     parts = {"encoder": Styled(schema=SCHEMA), "factorizer": Minimax(latent_dim=3, attr_dim=2, width=4)}
     parts["other"] = Confusion(latent_dim=3, attr_dim=2, width=4)
-    view = view_of(Model(parts, SCHEMA, latent_dim=5))
+    view = view_of(Model(parts, SCHEMA, latent_dim=3))
     first, second = (parts[name].fit(view) for name in ("factorizer", "other"))
     assert first != second
     torch.testing.assert_close(second, view.loss(parts["other"](view.z()), view.targets))

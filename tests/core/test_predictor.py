@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from attredit import AttributeSchema, Code, Recipe, Verdict, load
-from attredit.editing.composite import edit_mask
+from attredit.editing.composite import change_of, edit_mask
 from attredit.editing.model import Model
 from attredit.errors import PluginError, RunError, UsageError
 from attredit.files import read_tensors
@@ -122,7 +122,7 @@ def test_a_blended_edit_changes_the_image_where_the_decoder_does() -> None:
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     model = Model({"encoder": encoder, "decoder": Half()}, schema, latent_dim=3)
     ours = BatchView(model, images, labels, rows=Slice(0, 2, 2), seed=0, step=0)
-    mask = edit_mask(ours.images("reconstruction"), ours.images("edited")).detach()
+    mask = edit_mask(change_of(ours.images("reconstruction"), ours.images("edited"))).detach()
     assert not ours.mask.requires_grad
     torch.testing.assert_close(ours.mask, mask)
     assert (mask[..., :28] > 0.999).all()
@@ -172,14 +172,14 @@ def test_an_editor_tells_the_encoder_only_what_another_part_predicts(request_for
 
 def test_the_model_file_holds_what_editing_needs(request_for: Any, tmp_path: Path) -> None:
     for name, overrides, needed in (
-        ("plain", {}, {"encoder", "decoder"}),
-        ("other", CLASSIFIER, {"encoder", "decoder", "classifier"}),
-        ("averaged", {**CLASSIFIER, "ema": 0.9}, {"encoder", "decoder", "classifier"}),
+        ("plain", {}, {"known", "encoder", "decoder"}),
+        ("other", CLASSIFIER, {"known", "encoder", "decoder", "classifier"}),
+        ("averaged", {**CLASSIFIER, "ema": 0.9}, {"known", "encoder", "decoder", "classifier"}),
     ):
         run = RunDirectory(train(request_for(overrides=overrides, steps=2, run_dir=str(tmp_path / name))))
         assert {key.split(".")[0] for key in read_tensors(run.model_file)[0]} == needed
         parts = load(run.path).model.parts
-        assert set(parts) == needed
+        assert set(parts) == needed - {"known"}
         if name == "other":
             saved = read_tensors(run.model_file)[0]["classifier.head.weight"]
             assert torch.equal(parts["classifier"].head.weight, saved)

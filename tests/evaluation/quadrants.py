@@ -15,10 +15,10 @@ import torch
 
 from attredit.attributes import Attribute, AttributeSchema
 from attredit.data import Geometry, Store
+from attredit.data.subset import spread
 from attredit.editing.model import Model
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.judge import Reading
-from attredit.evaluation.subset import spread
 from attredit.networks import Code
 
 SIZE, HALF = 16, 8

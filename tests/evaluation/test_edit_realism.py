@@ -15,12 +15,12 @@ import torch.nn.functional as F
 
 from attredit.data import cache_dir, prepare
 from attredit.data.geometry import Geometry
+from attredit.data.subset import as_images
 from attredit.editing.composite import blurred
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.edit_realism import FEWEST, EditRealism, Window, window
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.judge_training import JudgeSettings
-from attredit.evaluation.subset import as_images
 from attredit.evaluation.table import Table
 from attredit_synthfaces.source import SynthFaces
 

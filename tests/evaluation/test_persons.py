@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 
 from attredit.data import Geometry, cache_dir, prepare
+from attredit.data.subset import as_images
 from attredit.errors import DataError
 from attredit.evaluation.identity import IdentitySettings
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.persons import identity_of_persons, persons_of
-from attredit.evaluation.subset import as_images
 from attredit.evaluation.table import Table
 from attredit_collections.folder import Folder
 from attredit_synthfaces.source import SynthFaces

@@ -21,7 +21,8 @@ def images_of(count: int, size: int = 8, directions: int = 3) -> Tensor:
 def networks(size: int = 8, **options: int) -> tuple[PrincipalEncoder, PrincipalDecoder]:
     torch.manual_seed(0)
     common = {"channels": 3, "image_size": size, "latent_dim": 3, "attr_dim": 2, "width": 2, "components": 5, **options}
-    return PrincipalEncoder(schema=AttributeSchema.of_binary("ab"), **common), PrincipalDecoder(**common)
+    common["schema"] = AttributeSchema.of_binary("ab")
+    return PrincipalEncoder(**common), PrincipalDecoder(**common)
 
 
 def test_components_are_those_of_the_covariance() -> None:

@@ -1,0 +1,140 @@
+"""What a model knows of its data once it is trained: when its readings are sure, which styles there are, how far to go.
+
+Nothing is trained here. All are looked up in images: styles in those of training, the others in the validation split,
+which no part has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from attredit.data import Store
+from attredit.data.subset import as_images, spread
+from attredit.editing.model import STYLES, Model
+
+# A value is believed where at most this share of the validation images without it are read as surely; and of so many.
+_WRONG, _LEAST = 0.02, 20
+_VALIDATION = 2000
+# Styles are tried on so many images without the attribute, and so many are tried.
+_TRIED, _TRIED_ON = 96, 16
+_CHUNK = 128
+# How far edits may go, and by how much more of them must obey that one goes farther.
+_FARTHER, _FEW = (1.0, 1.25, 1.5), 0.02
+
+
+@torch.inference_mode()
+def settle(model: Model, train: Store, valid: Store | None, detail: int = 1) -> None:
+    """Fill `Model.known`; what edits reach is looked up last, with the styles that they have.
+
+    Args:
+        model: Trained; its buffers are replaced.
+        train: The training images.
+        valid: Images that it was not trained on; None where there are none, and what is sure stays a constant.
+        detail: How many times finer both are than what the model sees.
+    """
+    training = model.training
+    model.eval()
+    if valid is not None:
+        model.known.sure.copy_(sureness(model, valid, detail))
+    for i, name in enumerate(model.slices):
+        styles = _styles(model, train, name, detail)
+        model.known.styles[i, : len(styles)], model.known.count[i] = styles, len(styles)
+    for i, attribute in enumerate(model.schema):
+        if attribute.binary:
+            model.known.reach[i, :2] = torch.tensor([_reach(model, valid or train, i, to, detail) for to in (0, 1)])
+    model.train(training)
+
+
+def sureness(model: Model, valid: Store, detail: int = 1) -> Tensor:
+    """(n, most values) log-odds that few of the images without a value are given; see `Model.supposed`."""
+    rows = spread(len(valid), _VALIDATION)
+    said = torch.cat([model.probabilities(model.encode(images)).cpu() for images in _images(valid, rows, detail)])
+    labels = torch.from_numpy(valid.label_columns(model.schema.names)[rows])
+    sure = model.known.sure.cpu().clone()
+    for i, (attribute, where) in enumerate(zip(model.schema, model.schema.columns, strict=True)):
+        odds = attribute.shares(said[:, where]).logit()
+        for value in range(len(attribute.values)):
+            without = odds[(labels[:, i] >= 0) & (labels[:, i] != value), value]
+            if len(without) >= _LEAST:
+                # The next larger one that was seen: between infinite odds there is no mean.
+                tail = without.quantile(1 - _WRONG, interpolation="higher")
+                sure[i, value] = tail.clamp(min=float(sure[i, value]))
+    return sure
+
+
+def _reach(model: Model, store: Store, i: int, to: int, detail: int) -> float:
+    """How far to go that edits show: the least of `_FARTHER` from which on going on changes few readings.
+
+    Beyond what training has seen edits grow, and are still drawn by the same decoder. A reader can be fooled by
+    gradients, but hardly by one number.
+    """
+    name, labels = model.schema.names[i], store.label_columns([model.schema.names[i]])[:, 0]
+    rows = np.flatnonzero(labels == 1 - to)
+    if not len(rows):
+        return 1.0
+    [images] = _images(store, rows[spread(len(rows), _CHUNK)], detail)
+    code, column = model.encode(images), model.schema.columns[i].start
+    best, obeyed = _FARTHER[0], -1.0
+    for far in _FARTHER:
+        edited = model.composite(images, *model.edit(code, {name: to}, strength=far, given={name: 1 - to}))
+        read = model.probabilities(model.encode(edited))[:, column] > 0.5
+        share = float((read == bool(to)).float().mean())
+        if share > obeyed + _FEW:
+            best, obeyed = far, share
+    return best
+
+
+def _styles(model: Model, train: Store, name: str, detail: int) -> Tensor:
+    """(at most K, W) styles of training images that have an attribute: the clearest, then ones unlike those before.
+
+    Clear is what the model reads as the attribute when images without it are given that style.
+    """
+    attribute = model.schema.attributes[model.schema.index(name)]
+    where, labels = model.slices[name], train.label_columns([name])[:, 0]
+    having, lacking = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+    if not attribute.binary or not len(having) or not len(lacking):
+        return torch.zeros(0, where.stop - where.start, device=model.device)
+    some = having[spread(len(having), _TRIED)]
+    styles = torch.cat([model.encode(images).mean[:, where] for images in _images(train, some, detail)])
+    [plain] = _images(train, lacking[spread(len(lacking), _TRIED_ON)], detail)
+    code = model.supposed(model.encode(plain), {name: 1}, {name: 0})
+    before = model.decode(code)
+    column = model.schema.columns[model.schema.index(name)].start
+    clear, looks = [], []
+    for style in styles:
+        assert code.z is not None
+        z = code.z.clone()
+        z[:, where] = style
+        after = model.draw(z, model.changed(code, {name: 1}), code)
+        read = model.probabilities(model.encode(model.composite(plain, before, after)))
+        clear.append(read[:, column].mean())
+        looks.append((after - before).flatten())
+    return styles[unlike(torch.stack(looks), torch.stack(clear), STYLES)]
+
+
+def unlike(looks: Tensor, clear: Tensor, count: int) -> Tensor:
+    """At most (count,) of N things: the clearest, then of the clearer half whatever is least like those before.
+
+    Args:
+        looks: (N, D), between which distances tell how unlike two are.
+        clear: (N,).
+        count: How many.
+    """
+    order = clear.argsort(descending=True)[: max(1, len(clear) // 2)]
+    apart = torch.cdist(looks[order], looks[order])
+    chosen = [0]
+    while len(chosen) < min(count, len(order)):
+        chosen.append(int(apart[:, chosen].amin(1).argmax()))
+    return order[chosen]
+
+
+def _images(store: Store, rows: np.ndarray, detail: int) -> Iterator[Tensor]:
+    """Rows of a store as the model sees them, in chunks."""
+    for start in range(0, len(rows), _CHUNK):
+        images = as_images(store, rows[start : start + _CHUNK])
+        yield F.avg_pool2d(images, detail) if detail > 1 else images
