@@ -6,7 +6,7 @@ The same in training, where a `BatchView` asks it, and in editing, where an `Edi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -32,7 +32,7 @@ _SURE = math.log(0.95 / 0.05)
 
 
 # So many styles tell where an attribute is.
-_WHERE = 8
+WHERE = 8
 
 
 class Edit(NamedTuple):
@@ -236,16 +236,29 @@ class Model(nn.Module):
         Raises:
             UsageError: as they do.
         """
-        code = self.supposed(code, changes, given)
-        before = self.decode(code)
-        after = self.decode(code, changes, strength=self._reaching(changes, strength), like=like, style=style)
-        edit = compared(before, after)
-        for name in self._taken_off(changes) if strength else ():
+        code, far = self.supposed(code, changes, given), self._reaching(changes, strength)
+        before, after = self.decode(code), self.decode(code, changes, strength=far, like=like, style=style)
+        edit, off = compared(before, after), self._taken_off(changes) if strength else []
+        if off:
             # Where it was is seen best in what many styles have in common: the image's own may be faint, and brings
             # something of its background along.
-            styles = [self.decode(code, {name: 1}, style=i + 1) for i in range(self._shown(name))]
-            edit = edit._replace(change=change_of(torch.stack(styles).mean(0), after))
+            kept = {name: value for name, value in changes.items() if name not in off}
+            kept_labels = self.changed(code, kept, far) if kept else code.labels
+            again = [self._worn(code, kept_labels, off, number) for number in range(WHERE)]
+            change = change_of(torch.stack(again).mean(0), after)
+            edit = edit._replace(change=torch.maximum(change, edit.change) if kept else change)
         return edit
+
+    def _worn(self, code: Code, labels: Tensor | None, names: Sequence[str], number: int) -> Tensor:
+        """Images (B, C, H, W) of labels (B, A), but with some attributes in one of their kept styles."""
+        assert code.z is not None
+        assert labels is not None
+        z, labels = code.z.clone(), labels.clone()
+        for name in names:
+            i = self.schema.index(name)
+            z[:, self.slices[name]] = self.known.styles[i, number % self.known.count[i]]
+            labels[:, self.schema.columns[i]] = 1.0
+        return self.draw(z, labels, code)
 
     def _reaching(self, changes: Mapping[str, Any], strength: float) -> dict[str, float]:
         """How far each attribute is to go."""
@@ -258,11 +271,7 @@ class Model(nn.Module):
     def _taken_off(self, changes: Mapping[str, Any]) -> list[str]:
         """Attributes with styles that are asked to go."""
         names = (self.schema.names[i] for i, columns in self.schema.wanted(changes).items() if columns == [0.0])
-        return [name for name in names if self._shown(name)]
-
-    def _shown(self, name: str) -> int:
-        """How many styles tell where an attribute is."""
-        return min(_WHERE, int(self.known.count[self.schema.index(name)]))
+        return [name for name in names if name in self.slices and self.known.count[self.schema.index(name)]]
 
     def _styled(self, code: Code, asked: Mapping[str, Any], like: Code | None, style: int | None) -> Tensor:
         """(B, Z + n W) the code's latent with the styles that the asked attributes are to have.

@@ -23,6 +23,8 @@ _VALIDATION = 2000
 # Styles are tried on so many images without the attribute, and so many are tried.
 _TRIED, _TRIED_ON = 96, 16
 _CHUNK = 128
+# Differences in clearness that count.
+_AS_CLEAR = 0.05
 # How far edits may go, and by how much more of them must obey that one goes farther.
 _FARTHER, _FEW = (1.0, 1.25, 1.5), 0.02
 
@@ -120,13 +122,18 @@ def _styles(model: Model, train: Store, name: str, detail: int) -> Tensor:
 def unlike(looks: Tensor, clear: Tensor, count: int) -> Tensor:
     """At most (count,) of N things: the clearest, then of the clearer half whatever is least like those before.
 
+    Of several that are as clear, the one that is most like all others: what is farthest out is more clear than true.
+
     Args:
         looks: (N, D), between which distances tell how unlike two are.
-        clear: (N,).
+        clear: (N,) from 0 to 1.
         count: How many.
     """
-    order = clear.argsort(descending=True)[: max(1, len(clear) // 2)]
-    apart = torch.cdist(looks[order], looks[order])
+    apart = torch.cdist(looks, looks)
+    odd = apart.mean(1) / apart.mean(1).amax().clamp(min=1e-12)
+    order = ((clear / _AS_CLEAR).round() * _AS_CLEAR - 0.5 * _AS_CLEAR * odd).argsort(descending=True)
+    order = order[: max(1, len(clear) // 2)]
+    apart = apart[order][:, order]
     chosen = [0]
     while len(chosen) < min(count, len(order)):
         chosen.append(int(apart[:, chosen].amin(1).argmax()))

@@ -35,9 +35,9 @@ class Editor:
         # As Pillow turns pictures, which cuts fractions off.
         square = shown(looked_up(pixels, *frame.places(frame.pixels), cubic=-1.0) - 0.499 / 255)
         square = square.resize((size, size), Image.Resampling.BICUBIC)
-        z, labels, *skips = self.run("encoder", floats(square).transpose(2, 0, 1)[None])
-        before, after = (self.run("decoder", z, a, labels, *skips)[0] for a in (labels, self.wanted(labels, changes)))
-        return shown(self.blended(pixels, before, after, frame))
+        z, labels, logits, *skips = self.run("encoder", floats(square).transpose(2, 0, 1)[None])
+        edit = self.run("edit", z, labels, logits, *self.wanted(labels, changes), *skips)
+        return shown(self.blended(pixels, edit, frame))
 
     def run(self, name: str, *given: Any) -> list[Any]:
         """What a graph says."""
@@ -57,20 +57,20 @@ class Editor:
             return usual
         return find(picture, lambda *given: self.run("frame", *given), None if self.about["crop"] == "box" else usual)
 
-    def wanted(self, labels: np.ndarray, changes: dict[str, Any]) -> np.ndarray:
-        """Labels (1, A) with the columns that the changes mean."""
-        labels = labels.copy()
+    def wanted(self, labels: np.ndarray, changes: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Labels (1, A) with the columns that the changes mean, and which of n attributes (1, n) are asked for."""
+        wanted, names = labels.copy(), list(self.about["attributes"])
         for name, value in changes.items():
             start, width, known = self.about["attributes"][name]
             columns = known[str(value)] if str(value) in known else [float(value)]
-            labels[:, start : start + width] = np.reshape(columns, (1, width))
-        return labels
+            wanted[:, start : start + width] = np.reshape(columns, (1, width))
+        return wanted, np.array([[name in changes for name in names]])
 
-    def blended(self, pixels: np.ndarray, before: np.ndarray, after: np.ndarray, frame: Frame) -> np.ndarray:
+    def blended(self, pixels: np.ndarray, edit: list[Any], frame: Frame) -> np.ndarray:
         """The picture (H, W, C) with what the decoder changed."""
         size, side = self.about["size"], frame.pixels
         small = resized(looked_up(pixels, *frame.places(side), cubic=-0.75), size, size)
-        change, changed, mask = self.run("composite", small.transpose(2, 0, 1)[None], before, after)
+        change, changed, mask = self.run("composite", small.transpose(2, 0, 1)[None], *edit)
         planes = np.concatenate([change[0], changed[0], mask[0], small.transpose(2, 0, 1)]).transpose(1, 2, 0)
         planes = resized(planes, side, side) if side < size else planes
         # All that the frame may reach of the picture.
