@@ -8,6 +8,7 @@ const cards = [...document.querySelectorAll(".run")];
 let picture = null;
 let looks = [];
 let wanted = {};
+let styled = {};
 
 // --- asking ---------------------------------------------------------------------------------------------------------
 
@@ -38,13 +39,14 @@ async function drop(file) {
     const seen = await Promise.all(RUNS.map((_, run) => look(next, run)));
     picture = next;
     looks = seen;
-    wanted = {};
+    [wanted, styled] = [{}, {}];
     const [, , side] = looks[0].frame;
     at("close").checked = 2 * side < Math.min(picture.width, picture.height);
     at("original").src = `pictures/${picture.key}.png`;
     for (const id of ["placing", "results", "changes"]) at(id).hidden = false;
     drawFrames();
     showValues();
+    showStyles();
     await showAll();
   } catch (error) {
     say(error.message);
@@ -145,6 +147,7 @@ async function settle() {
     if (of !== picture || looks.some((look, run) => String(look.frame) !== String(frames[run]))) return;
     looks = seen;
     showValues();
+    showStyles();
     await showAll();
   } catch (error) {
     say(error.message);
@@ -216,7 +219,44 @@ for (const { name, low, high, values } of attributes.values()) {
     showValues();
     showAll();
   });
+  const owner = ownerOf(name);
+  if (owner >= 0) {
+    const styles = made("details", { className: "styles" }, made("summary", { textContent: "Styles" }), made("div"));
+    styles.addEventListener("toggle", showStyles);
+    row.append(styles);
+  }
   at("attributes").append(row);
+}
+
+// Styles are a run's own: those of the first run that has some of an attribute are shown, as small edits.
+function ownerOf(name) {
+  return RUNS.findIndex((run) => run.attributes.some((attribute) => attribute.name === name && attribute.styles));
+}
+
+function showStyles() {
+  for (const row of at("attributes").querySelectorAll(".attribute:has(.styles[open])")) {
+    const name = row.dataset.attribute;
+    const run = ownerOf(name);
+    const { styles } = RUNS[run].attributes.find((attribute) => attribute.name === name);
+    const buttons = Array.from({ length: styles }, (_, i) => {
+      const query = { run, picture: picture.key, frame: looks[run].frame.join(","), close: "", small: "" };
+      const asked = { ...query, changes: JSON.stringify({ [name]: 1 }), styles: JSON.stringify({ [name]: i + 1 }) };
+      const image = made("img", { src: `edit?${new URLSearchParams(asked)}`, alt: `Style ${i + 1}` });
+      const button = made("button", { type: "button", ariaPressed: String(styled[name] === i + 1) }, image);
+      button.addEventListener("click", () => choose(name, i + 1));
+      return button;
+    });
+    row.querySelector(".styles div").replaceChildren(...buttons);
+  }
+}
+
+function choose(name, style) {
+  styled[name] = style;
+  wanted[name] ??= 1;
+  const buttons = at(`attribute-${name}`).closest(".attribute").querySelectorAll(".styles button");
+  buttons.forEach((button, i) => (button.ariaPressed = String(i + 1 === style)));
+  showValues();
+  showAll();
 }
 
 // What the first run that knows an attribute predicts of it.
@@ -242,7 +282,8 @@ function showValues() {
 }
 
 at("reset").addEventListener("click", () => {
-  wanted = {};
+  [wanted, styled] = [{}, {}];
+  showStyles();
   showValues();
   showAll();
 });
@@ -254,7 +295,11 @@ const modeNow = () => document.querySelector("[name=mode]:checked").value;
 
 function address(run, side, whole = false) {
   const query = new URLSearchParams({ run, picture: picture.key, frame: looks[run].frame.join(","), mode: modeNow(), side });
-  if (side === "after") query.set("changes", JSON.stringify(wanted));
+  if (side === "after") {
+    const own = Object.entries(styled).filter(([name]) => ownerOf(name) === run);
+    query.set("changes", JSON.stringify(wanted));
+    query.set("styles", JSON.stringify(Object.fromEntries(own)));
+  }
   if (at("close").checked) query.set("close", "");
   if (whole) query.set("whole", "");
   return `edit?${query}`;

@@ -36,7 +36,8 @@ HOST = "127.0.0.1"
 MOST = 256 * 2**20
 """Bytes of a picture's file."""
 
-_SHOWN = 1024  # pixels of the longer side of what is shown before it is downloaded
+# Pixels of the longer side of what is shown before it is downloaded, and of styles to choose from.
+_SHOWN, _SMALL = 1024, 96
 
 # What the browser refuses to do, whatever the page might say: fetch from elsewhere, send anywhere, be framed.
 _HEADERS = {
@@ -213,9 +214,11 @@ def _edit(studio: Studio, asked: Mapping[str, str]) -> _Answer:
         mode="decoded" if asked.get("mode") == "decoded" else "composite",
         side="before" if asked.get("side") == "before" else "after",
         close="close" in asked and not whole,
-        pixels=None if whole else _SHOWN,
+        pixels=None if whole else _SMALL if "small" in asked else _SHOWN,
     )
-    image, said = studio.edit(_number(asked, "run"), picture, _frame(asked), _changes(asked), view)
+    image, said = studio.edit(
+        _number(asked, "run"), picture, _frame(asked), _object(asked, "changes"), view, _styles(asked)
+    )
     # What is only looked at is made quickly, what is kept small.
     data = encoded(image, Path("edit.png"), compress_level=6 if whole else 1, **picture.profile)
     return _Answer("image/png", data, said)
@@ -238,14 +241,21 @@ def _frame(asked: Mapping[str, str]) -> Frame:
     return Frame(x, y, side, angle)
 
 
-def _changes(asked: Mapping[str, str]) -> dict[str, Any]:
+def _object(asked: Mapping[str, str], name: str) -> dict[str, Any]:
     try:
-        changes: Any = json.loads(asked.get("changes", "{}"))
+        found: Any = json.loads(asked.get(name, "{}"))
     except ValueError:
-        changes = None
-    if not isinstance(changes, dict) or not all(isinstance(v, str | int | float) for v in changes.values()):
-        raise UsageError("The changes are no object of values by attribute.", "Open the page again.")
-    return changes
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str | int | float) for value in found.values()):
+        raise UsageError(f"The {name} are no object of values by attribute.", "Open the page again.")
+    return found
+
+
+def _styles(asked: Mapping[str, str]) -> dict[str, int]:
+    styles = _object(asked, "styles")
+    if not all(isinstance(number, int) for number in styles.values()):
+        raise UsageError("Styles are numbers.", "Open the page again.")
+    return styles
 
 
 def _json(value: Any, status: HTTPStatus = HTTPStatus.OK) -> _Answer:

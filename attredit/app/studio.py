@@ -21,6 +21,9 @@ from attredit.editing.editor import Editor, Mode, load, values_of
 from attredit.errors import DataError, UsageError
 from attredit.plugin.registry import installed
 
+STYLES = 8
+"""Of each attribute so many are shown at most."""
+
 Side = Literal["before", "after"]
 
 
@@ -83,7 +86,10 @@ class Studio:
                 "name": name,
                 "about": f"{editor.config.request.method_name} on {editor.config.request.dataset_name}",
                 "side": editor.config.image_size,
-                "attributes": [_described(attribute) for attribute in editor.schema],
+                "attributes": [
+                    {**_described(attribute), "styles": min(STYLES, int(count))}
+                    for attribute, count in zip(editor.schema, editor.model.known.count, strict=True)
+                ],
             }
             for name, editor in zip(self.names, self.editors, strict=True)
         ]
@@ -114,7 +120,13 @@ class Studio:
         return {"frame": found.frame, "sureness": found.sureness, "values": values}
 
     def edit(
-        self, run: int, picture: Dropped, frame: Frame, changes: Mapping[str, Any], view: View
+        self,
+        run: int,
+        picture: Dropped,
+        frame: Frame,
+        changes: Mapping[str, Any],
+        view: View,
+        styles: Mapping[str, int] | None = None,
     ) -> tuple[Image, str]:
         """What a run makes of a picture, or what it was before; and what is to be said of it.
 
@@ -124,6 +136,7 @@ class Studio:
             frame: Where its subject is.
             changes: Wanted values; attributes that the run does not edit are left out.
             view: What to show.
+            styles: Which of the run's styles changed attributes take, as of `Editor.edit`.
 
         Raises:
             UsageError: there is no such run, or a value that there is not.
@@ -139,7 +152,7 @@ class Studio:
         # Who warns, warns this request: no other is answered meanwhile.
         with self._turn, warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always", UserWarning)
-            edited = editor.edit(scene.pixels, own, box=scene.frame, mode=view.mode)
+            edited = editor.edit(scene.pixels, own, box=scene.frame, mode=view.mode, style=styles or None)
         return edited, " ".join(str(warning.message) for warning in told)
 
     def _editor(self, run: int) -> Editor:

@@ -117,7 +117,7 @@ class Editor:
         box: Any = None,
         strength: float = 1.0,
         given: Mapping[str, Any] | None = None,
-        style: int | None = None,
+        style: int | Mapping[str, int] | None = None,
         styles: int | None = None,
         like: Any = None,
         mode: Mode = "composite",
@@ -137,7 +137,8 @@ class Editor:
             strength: How far to go from the value that an image has to the wanted one; 0 changes nothing, 1 all, 2
                 exaggerates.
             given: What the images have, as you know better: ``given={"Smiling": 0}``.
-            style: Which of the model's styles the changed attributes take, from 1: the third pair of glasses.
+            style: Which of the model's styles the changed attributes take, from 1: the third pair of glasses. A
+                number for each, where they shall differ: ``style={"Eyeglasses": 3}``.
             styles: So many of them, one after the other: of each image a list (or batch) of edits.
             like: An image whose style of the changed attributes is taken over: its glasses.
             mode: "composite" keeps the image's own pixels and resolution outside the edited region; "decoded" is the

@@ -201,7 +201,7 @@ class Model(nn.Module):
         *,
         strength: float | Mapping[str, float] = 1.0,
         like: Code | None = None,
-        style: int | None = None,
+        style: int | Mapping[str, int] | None = None,
         **attributes: Any,
     ) -> Tensor:
         """A code's images (B, C, H, W) in [0, 1]: ``decode(code)`` reconstructs, ``decode(code, Smiling=1)`` edits.
@@ -211,8 +211,8 @@ class Model(nn.Module):
             changes: Attributes and wanted values, as `AttributeSchema.wanted` reads them; or keyword arguments.
             strength: How far to go from the code's labels to the wanted ones; of each attribute, or of all.
             like: Of other images, whose styles the changed attributes take: which glasses.
-            style: Which of the `known` styles they take, from 1; when neither is said, the image's own where it has the
-                attribute, else the first.
+            style: Which of the `known` styles they take, from 1, or which each of them takes; when neither is said, the
+                image's own where it has the attribute, else the first.
             **attributes: See `changes`.
 
         Raises:
@@ -229,7 +229,7 @@ class Model(nn.Module):
         strength: float = 1.0,
         given: Mapping[str, Any] | None = None,
         like: Code | None = None,
-        style: int | None = None,
+        style: int | Mapping[str, int] | None = None,
     ) -> Edit:
         """An edit of a code's images, beside what it is to be compared with; see `supposed` and `decode`.
 
@@ -273,7 +273,9 @@ class Model(nn.Module):
         names = (self.schema.names[i] for i, columns in self.schema.wanted(changes).items() if columns == [0.0])
         return [name for name in names if name in self.slices and self.known.count[self.schema.index(name)]]
 
-    def _styled(self, code: Code, asked: Mapping[str, Any], like: Code | None, style: int | None) -> Tensor:
+    def _styled(
+        self, code: Code, asked: Mapping[str, Any], like: Code | None, style: int | Mapping[str, int] | None
+    ) -> Tensor:
         """(B, Z + n W) the code's latent with the styles that the asked attributes are to have.
 
         Raises:
@@ -284,15 +286,16 @@ class Model(nn.Module):
         z = code.z.clone()
         for i in self.schema.wanted(asked):
             name, where = self.schema.names[i], self.slices.get(self.schema.names[i])
+            number = style.get(name) if isinstance(style, Mapping) else style
             if where is None:
-                if like is not None or style is not None:
+                if like is not None or number is not None:
                     raise UsageError(f"This model has no styles of {name}.", "Leave out what it shall be like.")
             elif like is not None:
                 assert like.z is not None
                 z[:, where] = like.z[:, where]
-            elif self.schema.attributes[i].binary and (self.known.count[i] or style is not None):
+            elif self.schema.attributes[i].binary and (self.known.count[i] or number is not None):
                 lacks = code.labels[:, self.schema.columns[i]] <= 0.5
-                z[:, where] = torch.where(lacks | (style is not None), self._kept(i, style or 1), z[:, where])
+                z[:, where] = torch.where(lacks | (number is not None), self._kept(i, number or 1), z[:, where])
         return z
 
     def _kept(self, i: int, style: int) -> Tensor:

@@ -22,9 +22,14 @@ from attredit.runs.named import box
 
 
 @pytest.fixture(scope="session")
-def studio(tiny_request: Any, tmp_path_factory: pytest.TempPathFactory) -> Studio:
-    """One that edits well and finds frames, and one that does neither and edits one attribute."""
-    tiny = train(tiny_request(steps=2, frame="none", run_dir=str(tmp_path_factory.mktemp("app") / "tiny")))
+def tiny(tiny_request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """It edits one attribute, of which it has styles, badly."""
+    return train(tiny_request(steps=2, frame="none", run_dir=str(tmp_path_factory.mktemp("app") / "tiny")))
+
+
+@pytest.fixture(scope="session")
+def studio(tiny: Path) -> Studio:
+    """One run that edits well and finds frames, and the other."""
     return Studio.of([box()["drawn-faces"], tiny])
 
 
