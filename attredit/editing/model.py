@@ -49,6 +49,18 @@ class Edit(NamedTuple):
     change: Tensor
 
 
+def plainer(own: Tensor, styles: Tensor, *, alone: bool = True) -> Tensor:
+    """(B, 1, H, W) where an image's own change is the weaker one, that of styles; else its own.
+
+    Args:
+        own: (B, 1, H, W).
+        styles: Likewise.
+        alone: Whether nothing else is edited, which only its own change would show.
+    """
+    weaker = own.flatten(1).amax(1) < styles.flatten(1).amax(1)
+    return torch.where(weaker.view(-1, 1, 1, 1), styles if alone else torch.maximum(own, styles), own)
+
+
 def compared(before: Tensor, after: Tensor) -> Edit:
     """An edit that belongs wherever these two differ."""
     return Edit(before, after, change_of(before, after))
@@ -240,13 +252,13 @@ class Model(nn.Module):
         before, after = self.decode(code), self.decode(code, changes, strength=far, like=like, style=style)
         edit, off = compared(before, after), self._taken_off(changes) if strength else []
         if off:
-            # Where it was is seen best in what many styles have in common: the image's own may be faint, and brings
-            # something of its background along.
+            # Where the image's own is drawn faintly, what many styles have in common tells better where it was.
             kept = {name: value for name, value in changes.items() if name not in off}
             kept_labels = self.changed(code, kept, far) if kept else code.labels
             again = [self._worn(code, kept_labels, off, number) for number in range(WHERE)]
-            change = change_of(torch.stack(again).mean(0), after)
-            edit = edit._replace(change=torch.maximum(change, edit.change) if kept else change)
+            edit = edit._replace(
+                change=plainer(edit.change, change_of(torch.stack(again).mean(0), after), alone=not kept)
+            )
         return edit
 
     def _worn(self, code: Code, labels: Tensor | None, names: Sequence[str], number: int) -> Tensor:

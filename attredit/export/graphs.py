@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from attredit.editing.composite import change_of, edit_mask, fitted
 from attredit.editing.editor import Editor
-from attredit.editing.model import WHERE, Model, sampled
+from attredit.editing.model import WHERE, Model, plainer, sampled
 from attredit.framing.network import SIZE, FrameNetwork, move_of
 from attredit.framing.search import moved
 from attredit.networks import Code
@@ -115,7 +115,9 @@ class _Edit(nn.Module):
             drawn.append(self.model.draw(worn, labels, code))
         again = change_of(torch.stack(drawn).mean(0), after)
         some, alone = ((count > 0).view(-1, 1, 1, 1) for count in (off.sum(1), 1.0 - (asked - off).amax(1)))
-        return torch.where(some, torch.where(alone, again, torch.maximum(again, change)), change)
+        return torch.where(
+            some, torch.where(alone, plainer(change, again), plainer(change, again, alone=False)), change
+        )
 
 
 class _Frame(nn.Module):

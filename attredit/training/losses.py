@@ -10,6 +10,7 @@ size, which is what the authors' code computes for some terms.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -111,7 +112,12 @@ def class_rec_(view: BatchView, target: Literal["true", "predicted"] = "true") -
     return view.loss(view.attrs("reconstruction"), wanted)
 
 
-def class_edit_(view: BatchView, of: Literal["edited", "blended"] = "edited", attributes: Reduction = "mean") -> Tensor:
+def class_edit_(
+    view: BatchView,
+    of: Literal["edited", "blended"] = "edited",
+    attributes: Reduction = "mean",
+    put_on: bool = True,
+) -> Tensor:
     """The label head on the edit, against the labels asked for (AttGAN's attribute classification constraint).
 
     Give it ``only=("decoder",)``: the head judges, the decoder obeys.
@@ -121,8 +127,17 @@ def class_edit_(view: BatchView, of: Literal["edited", "blended"] = "edited", at
         of: The decoded edit, or that blended into the image. The second looks like what the head knows, and what the
             decoder misses of an image is no reason to exaggerate.
         attributes: Their mean, or their sum: then each is edited as well as if it were the only one.
+        put_on: Also of binary attributes that are put on. Those that wear another image's style have a truth to show;
+            what pleases the head in its place is the same sign on every image.
     """
-    return view.loss(view.attrs(of), view.edited_targets) * _of_each(view, attributes)
+    target = view.edited_targets
+    if not put_on:
+        worn = (view.edited_labels == 1) & (view.labels == 0)
+        for i, (attribute, where) in enumerate(zip(view.schema, view.schema.columns, strict=True)):
+            if attribute.binary:
+                target = target.clone()
+                target[:, where] = target[:, where].masked_fill(worn[:, i : i + 1], math.nan)
+    return view.loss(view.attrs(of), target, some=not put_on) * _of_each(view, attributes)
 
 
 def residual_(view: BatchView) -> Tensor:

@@ -124,7 +124,7 @@ class BatchView:
         """
         return torch.where(targets.isnan(), self._predicted, targets) if self.missing else targets
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+    def loss(self, logits: Tensor, target: Tensor, *, some: bool = False) -> Tensor:
         """`AttributeSchema.loss`, its means over what is known of the global batch, whatever the number of processes.
 
         Every process divides by what all of them know: then the mean of their gradients, which is what the trainer
@@ -133,8 +133,9 @@ class BatchView:
         Args:
             logits: (B, A).
             target: (B, A), such as `targets`; NaN where it is unknown.
+            some: Whether targets may be NaN that no label lacks.
         """
-        share = self.schema.known(self.gather(target.detach())).mean(0) if self.missing else None
+        share = self.schema.known(self.gather(target.detach())).mean(0) if self.missing or some else None
         return self.schema.loss(logits, target, share)
 
     def code(self, of: Of | Tensor = "real") -> Code:

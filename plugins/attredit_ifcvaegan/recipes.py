@@ -20,7 +20,10 @@ DEFAULT = Recipe(
                 "kl": Term(weight=0.003, limit=1e4),
                 # The decoder alone answers for its edits: they read as asked for, and are drawn as well as anything.
                 "class_edit": Term(
-                    weight=0.015, only=("decoder",), every=4, options={"of": "blended", "attributes": "sum"}
+                    weight=0.03,
+                    only=("decoder",),
+                    every=4,
+                    options={"of": "blended", "attributes": "sum", "put_on": False},
                 ),
                 "rec_edited": Term(weight=10.0, only=("decoder",), every=4),
             },

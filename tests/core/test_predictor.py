@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import types
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -74,6 +75,12 @@ def test_terms_ask_the_predictor() -> None:
     mean = SCHEMA.loss(torch.ones(3, 2), ours.edited_targets)
     torch.testing.assert_close(class_edit_(ours), mean)
     torch.testing.assert_close(class_edit_(ours, attributes="sum"), 2 * mean)
+    # What is put on may be left out: means are over the others then. The classifier's logits are all 1.
+    entropy = torch.where(ours.edited_labels == 1, math.log1p(math.exp(-1)), math.log1p(math.exp(1)))
+    counted = ~((ours.edited_labels == 1) & (ours.labels == 0))
+    assert not counted.all()
+    each = (entropy * counted).sum(0) / counted.sum(0).clamp(min=1)
+    torch.testing.assert_close(class_edit_(ours, put_on=False), each.mean())
     theirs, _ = view()
     assert torch.equal(theirs.attrs("edited"), -torch.ones(3, 2))
 
