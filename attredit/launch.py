@@ -19,7 +19,6 @@ import torch.nn.functional as F
 
 from attredit.attributes import AttributeSchema
 from attredit.data import Geometry, Store, groups_of, missing_of, prevalence_of, require_classes
-from attredit.data.augment import USUAL
 from attredit.data.collection import Collection
 from attredit.data.source import CounterfactualSource
 from attredit.devices import accelerator_for, seeded
@@ -116,8 +115,6 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
     whole = geometry.crop != "box" and geometry.keeps(geometry.size, geometry.size)
     if isinstance(source, CounterfactualSource) and not whole:
         raise UsageError(f"{request.dataset_name} draws squares to be seen whole.", f"Leave --crop {request.crop} out.")
-    usual = ("none",) if isinstance(source, CounterfactualSource) else USUAL
-    augment = usual if request.augment is None else request.augment
     batch_size = request.batch_size or recipe.batch_size
     # Before the data, whose preparation may take minutes: what cannot be built or divided is refused at once.
     share_of(batch_size, accelerator)
@@ -135,9 +132,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
     steps = _steps(request, recipe, len(store), batch_size)
     frame = _frame(request, store, steps, accelerator)
     config = RunConfig(
-        request=request.model_copy(
-            update={"attributes": schema.names, "augment": augment, "run_dir": None, "device": None}
-        ),
+        request=request.model_copy(update={"attributes": schema.names, "run_dir": None, "device": None}),
         recipe=recipe,
         attributes=schema.attributes,
         channels=source.channels,

@@ -110,8 +110,7 @@ class Request(CollectionRequest):
         balance: Attributes whose values, or combinations of values, shall be equally frequent in batches.
         frame: "auto": the model also learns where its images' frame lies, if they share one, and finds it in pictures;
             "none": it looks where `crop` says.
-        augment: What is done to images in training: "flip", "affine", "jitter", or "none"; see `attredit.data.augment`.
-            When None, "affine", unless the data set draws exact images.
+        augment: What is done to images in training: "flip", "affine", "jitter"; see `attredit.data.augment`.
         steps: Length of training; or `epochs`.
         epochs: Length of training in passes over the data.
         batch_size: Images a step over all processes.
@@ -130,7 +129,7 @@ class Request(CollectionRequest):
     attributes: tuple[str, ...] = ()
     balance: tuple[str, ...] = ()
     frame: Literal["auto", "none"] = "auto"
-    augment: tuple[Augmentation, ...] | None = None
+    augment: tuple[Augmentation, ...] = ()
     steps: int | None = Field(None, gt=0)
     epochs: float | None = Field(None, gt=0)
     batch_size: int | None = Field(None, gt=0)

@@ -131,7 +131,7 @@ class DatasetEntry(CollectionEntry):
 
     attributes: AttributeSets = ()
     crop: Crop = "centre"
-    augment: tuple[Augmentation, ...] | None = None
+    augment: tuple[Augmentation, ...] = ()
     balance: tuple[str, ...] = ()
     evaluate_on: Annotated[tuple[CollectionEntry, ...], BeforeValidator(_a_name_is_a_collection)] = ()
 

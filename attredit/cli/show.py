@@ -44,7 +44,7 @@ def _facts(run: RunDirectory, config: RunConfig) -> Tree:
         "method": f"{asked.method_name}, preset {asked.preset}",
         "data": f"{asked.dataset_name}, {data.images:,} images of {config.image_size}x{config.image_size}{options}",
         "from": asked.data_dir or "",
-        "seen": f"crop {asked.crop}{''.join(f', augmented: {kind}' for kind in asked.augment or ())}",
+        "seen": f"crop {asked.crop}{''.join(f', augmented: {kind}' for kind in asked.augment)}",
         "attributes": ", ".join(config.schema_.names),
         "prevalence": "; ".join(config.prevalences),
         "balanced on": ", ".join(asked.balance),

@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 
     from attredit.rows import Slice
 
-Augmentation = Literal["none", "flip", "affine", "jitter"]
-
-USUAL: tuple[Augmentation, ...] = ("affine",)
-"""What photographs are trained with unless something else is asked for: no frame is ever quite the same."""
+Augmentation = Literal["flip", "affine", "jitter"]
 
 # How far brightness, contrast and saturation go, as a share; the hue stays, because attributes may be colours.
 JITTER = 0.2
@@ -31,7 +28,7 @@ def augmented(images: Tensor, kinds: Sequence[Augmentation], rows: Slice, seed: 
         images: (B, C, H, W) float in [0, 1], on any device.
         kinds: ``flip``: half of the images are mirrored, left for right. ``affine``: each is moved by up to 1 % of its
             side, enlarged or made smaller by up to 2 % and turned by up to 1 degree. ``jitter``: brightness, contrast
-            and saturation of each image, in this order, are changed by factors between .8 and 1.2. ``none``: nothing.
+            and saturation of each image, in this order, are changed by factors between .8 and 1.2.
         rows: Where the share lies in the global batch.
         seed: The run's.
         step: Number of the step.

@@ -204,7 +204,7 @@ class Trainer:
         # From memory that is not pinned, only CUDA has taken everything by the time this returns.
         soon = device.type == "cuda"
         images = self.store.batch(indices).to(device, non_blocking=soon).float().div_(255)
-        images = augmented(images, config.request.augment or (), self.rows, config.request.seed, step)
+        images = augmented(images, config.request.augment, self.rows, config.request.seed, step)
         detail = config.recipe.detail
         return BatchView(
             self.model,
