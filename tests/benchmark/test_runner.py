@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import submitit
 from filelock import FileLock
 from made import STEPS, plain
 
@@ -112,40 +111,17 @@ class Told(Watch):
         self.stages |= {progress.stage for _, progress in cells}
 
 
-class Preempting(Told):
-    """Has every job preempted once, in the midst of its training, as a cluster does before a job's time ends."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.jobs: dict[str, int] = {}
-
-    def running(self, cells: Any, seconds_left: float) -> None:
-        super().running(cells, seconds_left)
-        for cell, progress in cells:
-            if progress.stage == "training" and progress.done > 1 and cell.key in self.jobs:
-                os.kill(self.jobs.pop(cell.key), signal.SIGUSR2)
-
-
-def test_submitted_cells_are_requeued_and_give_the_same_figures(
+def test_submitted_cells_give_the_same_figures(
     whole: tuple[Path, Any], suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Else as many as there are cores.
     monkeypatch.setattr(Submitted, "threads", lambda self, jobs: 1)
-    told, out, submit = Preempting(), tmp_path / "out", submitit.AutoExecutor.submit
-
-    def noted(executor: submitit.AutoExecutor, function: Any, home: str) -> Any:
-        job = submit(executor, function, home)
-        told.jobs[Path(home).name] = int(job.job_id)
-        return job
-
-    monkeypatch.setattr(submitit.AutoExecutor, "submit", noted)
+    told, out = Told(), tmp_path / "out"
     engine = Submitted(out / "slurm", 2, {"timeout_min": 5}, cluster="local")
     results = run(parse_suite(suite.read_text(), "tiny.toml", "tiny"), out, engine, device="cpu", watch=told)
     assert [result.error for result in results] == ["", ""]
     assert told.most == 2
     assert "training" in told.stages
-    logs = "".join(log.read_text() for log in (out / "slurm").glob("*_log.*"))
-    assert logs.count("Requeued job") == 2
     assert plain(out) == plain(whole[0])
 
 
