@@ -54,7 +54,7 @@ class Planted:
         model = EditRealism(SimpleNamespace(schema=schema), self.data)
         for part in torch.arange(len(self.images)).split(100):
             seen = SimpleNamespace(rows=part.numpy(), images=self.images[part], reconstruction=self.images[part])
-            edits = SimpleNamespace(decoded=edited[part], composite=self.images[part])
+            edits = SimpleNamespace(before=self.images[part], decoded=edited[part], composite=self.images[part])
             model.see(seen, schema.attributes[0], edits)
         reasons = model.score(table)
         return table.metrics(), reasons

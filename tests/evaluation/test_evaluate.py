@@ -94,7 +94,7 @@ def test_a_run(run, tmp_path, monkeypatch):
     assert expected <= set(written["metrics"]) | set(written["not_measured"])
     config = run.config()
     assert written["run"] == {
-        "method": config.request.method,
+        "method": config.request.method_name,
         "preset": config.request.preset,
         "recipe": config.recipe.hash,
         "step": 8,

@@ -198,7 +198,7 @@ def test_whatever_a_recipe_has(strange: Callable[[], Editor], runner: Any, tmp_p
 
 @pytest.mark.parametrize("fault", ["branches", "remembers"])
 def test_a_part_that_no_graph_can_hold_is_named(strange: Callable[[str], Editor], fault: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"the part decoder \(principal\)") as caught:
+    with pytest.raises(UsageError, match=r"the part decoder \(networks/principal\)") as caught:
         export_onnx(strange(fault), tmp_path)
     assert str(caught.value).count("\n") == 0
     assert not (tmp_path / "edit.onnx").exists()

@@ -255,6 +255,6 @@ def test_an_argument_of_another_source_is_its_own_option(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(SynthFaces, "argument", "train", raising=False)
     chosen = choose_dataset(installed(), "synthfaces:a:b", None, {"test": 3})
-    assert chosen == ("synthfaces", None, {"test": 3, "train": "a:b"})
+    assert chosen == ("synthfaces/synthfaces", None, {"test": 3, "train": "a:b"})
     with pytest.raises(UsageError, match="given train twice"):
         choose_dataset(installed(), "synthfaces:9", None, {"train": 3})
