@@ -51,7 +51,7 @@ def test_every_image_is_encoded_and_decoded_no_more_than_needed():
     having = int(labels[:, 0].sum())
     # The evaluated images, those that the probe is trained on, and both edits of 200 images to undo them.
     assert editor.encoded == 300 + 200 + 2 * 200
-    # The reconstruction; before and after each edit: to 0 of images that have it, to 1 of all, and to what each has; six of
+    # The reconstruction; before and after each edit: to 0 of images that have it, to 1 of all, to what each has; six of
     # seven steps of a sweep of 200 images, and what undoes their decoded and composite edits.
     assert editor.decoded == 300 + 2 * (having + 300 + 300) + 6 * 200 + 2 * 2 * 200
 
