@@ -15,7 +15,9 @@ from attredit.errors import UsageError, nearest
 from attredit.files import expanded
 from attredit.plugin.registry import Registry, bare
 
-PlacePath = Annotated[str | None, BeforeValidator(lambda path: path if path is None else str(expanded(path)))]
+PlacePath = Annotated[
+    str | None, BeforeValidator(lambda path: str(expanded(path)) if isinstance(path, str | Path) else path)
+]
 
 
 class CollectionRequest(BaseModel):

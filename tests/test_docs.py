@@ -238,7 +238,7 @@ def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
     from attredit.benchmark.results import Facts, Figures, Result
     from attredit.plugin.registry import installed
 
-    methods = {component.name for component in installed().components("method")}
+    methods = {name for component in installed().components("method") for name in (component.name, component.id)}
     here = suite.model_copy(update={"methods": tuple(m for m in suite.methods if m.name in methods)})
     directory, cells = BenchmarkDirectory(out), cells_of(here, installed())
     directory.write(here, cells)

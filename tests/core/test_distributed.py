@@ -95,7 +95,7 @@ def test_two_processes_equal_one(name: str, pair: Callable[[str], Pair]) -> None
         assert single.keys() == double.keys()
         names = [n for n in single if file == "model_file" or n.startswith(("parts.", "terms."))]
         for n in names:
-            torch.testing.assert_close(double[n], single[n], rtol=1e-3, atol=5e-5, msg=lambda m, n=n: f"{n}: {m}")
+            torch.testing.assert_close(double[n], single[n], rtol=1e-3, atol=2e-4, msg=lambda m, n=n: f"{n}: {m}")
         # Not by standing still: the same comparison against the initial weights fails by far.
         assert max(single[n].abs().max() for n in names) > 0.1
     logs = [run.metrics() for run in (one, two)]

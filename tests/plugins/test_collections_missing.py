@@ -112,8 +112,8 @@ def test_from_the_command_line_to_the_figures(folder: Path, tmp_path: Path, attr
         assert all(np.isfinite(value) for value in line.values())
     evaluate(run, device="cpu", judge=JudgeSettings(width=4, epochs=1, steps=20))
     attributes = json.loads((run / "evaluation.json").read_text())["attributes"]
-    assert attributes["Left"]["edit_success"]["n"] == sum(bool(LEFT[i]) for i in TEST)
-    assert attributes["Hair"]["edit_success"]["n"] == sum(bool(HAIR[i].strip()) for i in TEST)
+    assert attributes["Left"]["label_accuracy"]["n"] == sum(bool(LEFT[i]) for i in TEST)
+    assert attributes["Hair"]["label_accuracy"]["n"] == sum(bool(HAIR[i].strip()) for i in TEST)
     attredit_command("report", run)
     found = json.loads(attredit_command("datasets", "inspect", of[1], "--image-size", 32, "--json").stdout)
     assert found["splits"]["train"]["missing"] == missing
