@@ -63,11 +63,11 @@ class Attribute:
         """Columns of the conditioning vector that belong to this attribute."""
         return 1 if self.binary else len(self.values)
 
-    def whole(self, columns: Sequence[float]) -> int | None:
-        """The value that wanted columns ask for in full; None of a binary attribute between its two."""
-        if not self.binary:
-            return columns.index(1.0)
-        return 1 if columns[0] >= 1 else 0 if columns[0] <= 0 else None
+    def whole(self, columns: Tensor) -> Tensor:
+        """Wanted columns (B, width) to (B, K): 1 for the value that is asked for in full, if any is."""
+        import torch
+
+        return torch.cat([columns <= 0, columns >= 1], 1).to(columns.dtype) if self.binary else columns
 
     def shares(self, probabilities: Tensor) -> Tensor:
         """This attribute's columns (B, width) of probabilities to (B, K): of each value."""

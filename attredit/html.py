@@ -45,17 +45,22 @@ def shown(
     return _template().render(title=title, facts=facts, rows=rows, pictures=encoded).strip()
 
 
-def png_of_row(images: Sequence[Image]) -> bytes:
-    """Images of one size side by side, as the bytes of a PNG file."""
+def png_of(image: Image) -> bytes:
+    """An image as the bytes of a PNG file."""
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def beside(images: Sequence[Image]) -> Image:
+    """Images of one size next to each other."""
     from PIL import Image as PIL
 
     width, height = images[0].size
     row = PIL.new(images[0].mode, (width * len(images), height))
     for i, image in enumerate(images):
         row.paste(image, (i * width, 0))
-    buffer = BytesIO()
-    row.save(buffer, "PNG")
-    return buffer.getvalue()
+    return row
 
 
 @cache

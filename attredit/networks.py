@@ -100,13 +100,15 @@ class Compositor(Protocol):
     Differentiable, for images of any size.
     """
 
-    def __call__(self, images: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    def __call__(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor) -> Tensor:
         """Blend.
 
         Args:
             images: (B, C, H, W) in [0, 1].
             before: (B, c, h, w) decoded with the attributes that the images have.
             after: (B, c, h, w) decoded with the wanted ones.
+            change: (B, 1, h, w) how much of each place belongs to the edit: where these two differ, or where styles of
+                what is taken off do.
 
         Returns:
             (B, C, H, W) in [0, 1], equal to `images` where nothing is to change.

@@ -78,7 +78,10 @@ def guided(case: Case, radius: int = 10, flat: float = 0.001) -> Tensor:
 def chosen(case: Case) -> Tensor:
     parts = (a.permute(0, 2, 3, 1).numpy() for a in (case.original, case.before, case.after))
     frame = Frame.within((0, 0, SIZE, SIZE))
-    whole = [blend(original, before, after, frame) for original, before, after in zip(*parts, strict=True)]
+    whole = [
+        blend(original, before, after, np.abs(after - before).max(-1, keepdims=True), frame)
+        for original, before, after in zip(*parts, strict=True)
+    ]
     return torch.from_numpy(np.stack(whole)).permute(0, 3, 1, 2)
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from attredit.data.frames import Frame
 from attredit.data.pixels import as_pil, colours_of
-from attredit.editing.images import profile_of
+from attredit.editing.images import explained, profile_of
 from attredit.errors import DataError
 
 ROOM = 2**30
@@ -121,15 +121,8 @@ class Album:
 
 
 def _read(data: bytes, name: str) -> np.ndarray:
-    try:
+    with explained(name, "Take an image file that opens elsewhere."):
         colours = colours_of(data)
-    except DataError as error:
-        raise DataError(f"{name} cannot be read: {error.message}", error.hint) from error
-    except MemoryError:
-        raise
-    except Exception as error:  # broken files make decoders raise anything
-        reason = "it is no image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
-        raise DataError(f"{name} cannot be read: {reason}.", "Take an image file that opens elsewhere.") from error
     if colours.alpha is None:
         return colours.pixels
     rgb = np.broadcast_to(colours.pixels, (*colours.pixels.shape[:2], 3))

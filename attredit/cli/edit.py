@@ -105,8 +105,8 @@ def _edit_all(
 ) -> list[AttrEditError]:
     """Edit one picture after the other: a thousand need no more memory than one, and a broken one stops none."""
     from attredit.editing.images import profile_of
+    from attredit.html import beside
     from attredit.report.encoding import write_image
-    from attredit.report.grid import beside
 
     failed: list[AttrEditError] = []
     with progress() as report:

@@ -85,7 +85,7 @@ def fitted(images: Tensor, before: Tensor, after: Tensor) -> Tensor:
     return (after + blurred(gain, sigma) * after + blurred(offset, sigma)).clamp(0.0, 1.0)
 
 
-def blend_batch(images: Tensor, before: Tensor, after: Tensor, change: Tensor | None = None) -> Tensor:
+def blend_batch(images: Tensor, before: Tensor, after: Tensor, change: Tensor) -> Tensor:
     """Composite edits of images of the decoder's own size, all (B, C, H, W); for `change` see `edit_mask`."""
     return _blend(images, before, after, change, Upright(_size(images)))
 
@@ -93,18 +93,18 @@ def blend_batch(images: Tensor, before: Tensor, after: Tensor, change: Tensor | 
 class Blend(nn.Module):
     """`blend_batch`, for images of any size, as the compositor of a recipe; it has no weights."""
 
-    def forward(self, images: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    def forward(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor) -> Tensor:
         """See `attredit.Compositor`."""
-        return _blend(images, before, after, None, Upright(_size(images)))
+        return blend_batch(images, before, after, change)
 
 
 def blend(
     original: np.ndarray,
     before: np.ndarray,
     after: np.ndarray,
+    change: np.ndarray,
     frame: Frame,
     compositor: Compositor | None = None,
-    change: np.ndarray | None = None,
 ) -> np.ndarray:
     """A composite edit at the original's full resolution.
 
@@ -112,21 +112,21 @@ def blend(
         original: (H, W, C) float in [0, 1].
         before: (h, w, c) the decoder's image with the predicted attributes.
         after: (h, w, c) the decoder's image with the wanted ones.
+        change: (h, w, 1) how much of each place belongs to the edit, see `edit_mask`.
         frame: The square of `original` that the decoder saw.
         compositor: What blends; the one without weights when None.
-        change: (h, w, 1), see `edit_mask`; their difference when None.
 
     Returns:
         (H, W, C) float; equal to `original` where the mask is zero and outside the frame.
     """
     (height, width, _), (left, top, right, bottom) = original.shape, frame.hull
     # What the decoder saw beyond the image is the repeated edge.
-    images, old, new = (_batch(a) for a in (extended(original, frame.hull), before, after))
+    images, old, new, where = (_batch(a) for a in (extended(original, frame.hull), before, after, change))
     place = placing(frame._replace(x=frame.x - left, y=frame.y - top), _size(images))
     if compositor is None:
-        edited = _blend(images, old, new, None if change is None else _batch(change), place)
+        edited = _blend(images, old, new, where, place)
     else:
-        edited = _composed(images, old, new, place, compositor)
+        edited = _composed(images, old, new, where, place, compositor)
     blended = edited[0].permute(1, 2, 0).numpy()
     first, upper = max(0, left), max(0, top)
     last, lower = max(first, min(right, width)), max(upper, min(bottom, height))
@@ -135,10 +135,9 @@ def blend(
     return result
 
 
-def _blend(images: Tensor, before: Tensor, after: Tensor, change: Tensor | None, place: Placing) -> Tensor:
+def _blend(images: Tensor, before: Tensor, after: Tensor, change: Tensor, place: Placing) -> Tensor:
     """Composite edits of images (B, C, H, W) of any size and number of channels."""
     small = place.to_decoder(images, _size(before))
-    change = change_of(before, after) if change is None else change
     mask, changed = edit_mask(change), edit_mask(change, widened=False)
     if before.shape[1] != images.shape[1]:
         # Grey on either side; the fit then brings the image's own colours to a grey edit.
@@ -149,14 +148,16 @@ def _blend(images: Tensor, before: Tensor, after: Tensor, change: Tensor | None,
     return torch.where(place.to_picture(mask) > 0, blended.clamp(0.0, 1.0), images)
 
 
-def _composed(images: Tensor, before: Tensor, after: Tensor, place: Placing, compositor: Compositor) -> Tensor:
+def _composed(
+    images: Tensor, before: Tensor, after: Tensor, change: Tensor, place: Placing, compositor: Compositor
+) -> Tensor:
     """What a compositor changes of the square that the decoder saw, in the picture's own pixels."""
     device, side = before.device, max(_size(before)[0], min(_size(images)))
     upright = place.to_decoder(images, (side, side))
     with torch.inference_mode():
-        change = compositor(upright.to(device), before, after).to(images.device) - upright
-    change = place.to_picture(change)
-    return torch.where(change == 0, images, (images + change).clamp(0.0, 1.0))
+        difference = compositor(upright.to(device), before, after, change).to(images.device) - upright
+    difference = place.to_picture(difference)
+    return torch.where(difference == 0, images, (images + difference).clamp(0.0, 1.0))
 
 
 def _size(images: Tensor) -> Size:

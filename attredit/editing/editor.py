@@ -24,7 +24,7 @@ from attredit.errors import Unchanged, UsageError
 from attredit.files import below, load_into, read_tensors
 from attredit.framing.network import FrameNetwork
 from attredit.framing.search import Found
-from attredit.html import png_of_row, shown
+from attredit.html import beside, png_of, shown
 from attredit.networks import Code, NetworkSizes, build_parts
 from attredit.plugin.registry import installed
 from attredit.rows import noise
@@ -284,7 +284,7 @@ class Editor:
             "computes on": self.model.device,
             **{attribute.name: ", ".join(attribute.values) for attribute in self.schema},
         }
-        drawn = {} if config.recipe.prior is None else {"Drawn from the prior": png_of_row(self.sample(_SHOWN))}
+        drawn = {} if config.recipe.prior is None else {"Drawn from the prior": png_of(beside(self.sample(_SHOWN)))}
         return shown("Editor", facts, pictures=drawn)
 
     # --- how it is done ---------------------------------------------------------------------------------------------
@@ -321,13 +321,13 @@ class Editor:
         same = self.model.decode(code)
         return [compared(same, same)]
 
-    def _done(self, picture: Picture, mode: Mode, *edit: np.ndarray) -> Picture:
-        """A picture's edit; the picture itself where that changes nothing."""
-        before, after, change = edit
+    def _done(self, picture: Picture, mode: Mode, before: np.ndarray, after: np.ndarray, change: np.ndarray) -> Picture:
+        """A picture's edit, at its own resolution; the picture itself where that changes nothing."""
         if mode == "decoded":
             return Picture(to_bytes(after))
-        whole = self._blend(picture, before, after, change)
-        return picture if np.array_equal(whole.pixels, picture.pixels) else whole
+        whole = blend(picture.seen, before, after, change, _found(picture).frame, self.model.compositor)
+        edited = Picture(as_dtype(under(picture, whole), picture.pixels), picture.alpha)
+        return picture if np.array_equal(edited.pixels, picture.pixels) else edited
 
     def _read(self, images: Any, box: Any) -> tuple[list[Picture], bool]:
         """Pictures with their boxes, and whether there were many."""
@@ -339,11 +339,6 @@ class Editor:
         arrays = [np.asarray(self.geometry.apply(p.pil, _found(p).frame)) for p in pictures]
         stacked = np.stack([a[..., None] if a.ndim == 2 else a for a in arrays])
         return torch.from_numpy(as_float(stacked)).permute(0, 3, 1, 2)
-
-    def _blend(self, picture: Picture, before: np.ndarray, after: np.ndarray, change: np.ndarray) -> Picture:
-        """The decoded change within the picture's own pixels, at its own resolution."""
-        whole = blend(picture.seen, before, after, _found(picture).frame, self.model.compositor, change)
-        return Picture(as_dtype(under(picture, whole), picture.pixels), picture.alpha)
 
 
 def _found(picture: Picture) -> Found:

@@ -6,7 +6,8 @@ Used by the editor alone. Training never comes here: it reads the prepared store
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -116,17 +117,28 @@ def as_dtype(pixels: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def _from_file(path: Path, white: float | None) -> Picture:
-    try:
+    with explained(str(path), "Give an image file that opens elsewhere."):
         return _picture(path, white, str(path))
+
+
+@contextmanager
+def explained(name: str, hint: str) -> Iterator[None]:
+    """Makes a sentence of whatever decoders raise of a picture that is broken, or none.
+
+    Raises:
+        DataError: that sentence, and the hint.
+    """
+    try:
+        yield
     except FileNotFoundError:
-        raise DataError(f"There is no file {path}.") from None
+        raise DataError(f"There is no file {name}.") from None
     except DataError as error:
-        raise DataError(f"{path} cannot be read: {error.message}", error.hint) from error
+        raise DataError(f"{name} cannot be read: {error.message}", error.hint) from error
     except MemoryError:
         raise
     except Exception as error:  # broken files make decoders raise anything
         reason = "it is no image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
-        raise DataError(f"{path} cannot be read: {reason}.", "Give an image file that opens elsewhere.") from error
+        raise DataError(f"{name} cannot be read: {reason}.", hint) from error
 
 
 def _picture(value: Any, white: float | None, name: str = "") -> Picture:

@@ -6,10 +6,11 @@ The same in training, where a `BatchView` asks it, and in editing, where an `Edi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
@@ -32,7 +33,7 @@ _SURE = math.log(0.95 / 0.05)
 
 
 # So many styles tell where an attribute is.
-WHERE = 8
+_WHERE = 8
 
 
 class Edit(NamedTuple):
@@ -49,18 +50,6 @@ class Edit(NamedTuple):
     change: Tensor
 
 
-def plainer(own: Tensor, styles: Tensor, *, alone: bool = True) -> Tensor:
-    """(B, 1, H, W) where an image's own change is the weaker one, that of styles; else its own.
-
-    Args:
-        own: (B, 1, H, W).
-        styles: Likewise.
-        alone: Whether nothing else is edited, which only its own change would show.
-    """
-    weaker = own.flatten(1).amax(1) < styles.flatten(1).amax(1)
-    return torch.where(weaker.view(-1, 1, 1, 1), styles if alone else torch.maximum(own, styles), own)
-
-
 def compared(before: Tensor, after: Tensor) -> Edit:
     """An edit that belongs wherever these two differ."""
     return Edit(before, after, change_of(before, after))
@@ -75,7 +64,7 @@ class Known(nn.Module):
 
     Attributes:
         sure: (n, most values) log-odds beyond which a predicted value is believed, whatever is asked for.
-        styles: (n, K, W) of training images that have an attribute, the clearest first.
+        styles: (n, K, W) of training images that have an attribute, the clearest first, again if they are few.
         count: (n,) how many of them there are.
         reach: (n, most values) how far an edit to a value goes where all the way is asked for; 1 is as far as training.
     """
@@ -189,29 +178,36 @@ class Model(nn.Module):
             UsageError: an unknown attribute or value.
         """
         assert code.labels is not None
-        labels = code.labels.clone()
-        for i, columns in self.schema.wanted(changes).items():
-            if (value := self.schema.attributes[i].whole(columns)) is not None:
-                labels[:, self.schema.columns[i]] = self._supposed(code, i, value)
-        for i, columns in self.schema.wanted(given or {}).items():
-            labels[:, self.schema.columns[i]] = torch.tensor(columns, device=labels.device)
+        labels, shares = code.labels.clone(), self.probabilities(code)
+        for i, want in self._wanted(changes).items():
+            where = self.schema.columns[i]
+            labels[:, where] = self.supposed_of(i, shares[:, where], want, labels[:, where])
+        for i, want in self._wanted(given or {}).items():
+            labels[:, self.schema.columns[i]] = want
         return code._replace(labels=labels)
 
-    def _supposed(self, code: Code, i: int, value: int) -> Tensor:
-        """(B, k) columns of attribute `i`: the asked value where that is sure, else the likeliest other one."""
+    def supposed_of(self, i: int, shares: Tensor, wanted: Tensor, own: Tensor) -> Tensor:
+        """(B, k) `supposed` columns of attribute `i`, in tensors alone, which can be exported.
+
+        Args:
+            i: Number of the attribute.
+            shares: (B, k) predicted probabilities.
+            wanted: (B, k) or (1, k) what is asked for.
+            own: (B, k) what is taken where `wanted` lies between the values.
+        """
         attribute = self.schema.attributes[i]
-        shares = attribute.shares(self.probabilities(code)[:, self.schema.columns[i]])
-        others = shares.clone()
-        others[:, value] = -1.0
-        has = torch.where(shares[:, value].logit() > self.known.sure[i, value], value, others.argmax(1))
-        return AttributeSchema((attribute,)).encode(has[:, None])
+        whole, each = attribute.whole(wanted), attribute.shares(shares)
+        sure = ((each.logit() > self.known.sure[i, : each.shape[1]]) & (whole > 0)).any(1, keepdim=True)
+        other = F.one_hot((each - 2.0 * whole).argmax(1), each.shape[1]).to(shares.dtype)
+        has = torch.where(sure, whole, other)
+        return torch.where(whole.any(1, keepdim=True), has[:, 1:] if attribute.binary else has, own)
 
     def decode(
         self,
         code: Code,
         changes: Mapping[str, Any] | None = None,
         *,
-        strength: float | Mapping[str, float] = 1.0,
+        strength: float | Mapping[str, float | Tensor] = 1.0,
         like: Code | None = None,
         style: int | Mapping[str, int] | None = None,
         **attributes: Any,
@@ -248,42 +244,69 @@ class Model(nn.Module):
         Raises:
             UsageError: as they do.
         """
-        code, far = self.supposed(code, changes, given), self._reaching(changes, strength)
+        code, names, wanted = self.supposed(code, changes, given), self.schema.names, self._wanted(changes)
+        far = {names[i]: strength * self.reach(i, want) for i, want in wanted.items()}
         before, after = self.decode(code), self.decode(code, changes, strength=far, like=like, style=style)
-        edit, off = compared(before, after), self._taken_off(changes) if strength else []
-        if off:
-            # Where the image's own is drawn faintly, what many styles have in common tells better where it was.
-            kept = {name: value for name, value in changes.items() if name not in off}
-            kept_labels = self.changed(code, kept, far) if kept else code.labels
-            again = [self._worn(code, kept_labels, off, number) for number in range(WHERE)]
-            edit = edit._replace(
-                change=plainer(edit.change, change_of(torch.stack(again).mean(0), after), alone=not kept)
-            )
-        return edit
+        off = {names[i]: want == 0 for i, want in wanted.items() if names[i] in self.wearable and not want.any()}
+        if not off or not strength:
+            return compared(before, after)
+        goal, alone = self.changed(code, changes, far), torch.tensor([len(off) == len(wanted)], device=after.device)
+        return Edit(before, after, self.extent(code, goal, off, alone, before, after))
 
-    def _worn(self, code: Code, labels: Tensor | None, names: Sequence[str], number: int) -> Tensor:
-        """Images (B, C, H, W) of labels (B, A), but with some attributes in one of their kept styles."""
+    def reach(self, i: int, wanted: Tensor) -> Tensor:
+        """(B, 1) how far edits of attribute `i` to `wanted` (B, k) go, where all the way is asked for."""
+        whole = self.schema.attributes[i].whole(wanted)
+        return 1.0 + (whole * (self.known.reach[i, : whole.shape[1]] - 1.0)).sum(1, keepdim=True)
+
+    def extent(
+        self, code: Code, goal: Tensor, off: Mapping[str, Tensor], alone: Tensor, before: Tensor, after: Tensor
+    ) -> Tensor:
+        """(B, 1, H, W) how much of each place belongs to an edit that takes attributes off, in tensors alone.
+
+        Where an image's own is drawn faintly, what many styles have in common tells better where it was.
+
+        Args:
+            code: What the edit starts from.
+            goal: (B, A) what the decoder was told of the edit.
+            off: Of each `wearable` attribute (B, 1) or (1, 1), whether it is taken off.
+            alone: (B,) or (1,) whether nothing else is edited, which only the image's own change would show.
+            before: (B, C, H, W) decoded before the edit.
+            after: (B, C, H, W) decoded after it.
+        """
         assert code.z is not None
-        assert labels is not None
-        z, labels = code.z.clone(), labels.clone()
-        for name in names:
-            i = self.schema.index(name)
-            z[:, self.slices[name]] = self.known.styles[i, number % self.known.count[i]]
-            labels[:, self.schema.columns[i]] = 1.0
-        return self.draw(z, labels, code)
+        told, drawn = zip(self.schema.names, self.schema.columns, strict=True), []
+        labels = torch.cat(
+            [goal[:, c].masked_fill(off[name], 1.0) if name in off else goal[:, c] for name, c in told], 1
+        )
+        for number in range(_WHERE):
+            z = code.z
+            for name, gone in off.items():
+                z = self.dressed(z, name, number, gone)
+            drawn.append(self.draw(z, labels, code))
+        own, common = change_of(before, after), change_of(torch.stack(drawn).mean(0), after)
+        plainer = common.flatten(1).amax(1) > own.flatten(1).amax(1)
+        some = torch.cat(list(off.values()), 1).any(1)
+        found = torch.where(alone.view(-1, 1, 1, 1), common, torch.maximum(own, common))
+        return torch.where((plainer & some).view(-1, 1, 1, 1), found, own)
 
-    def _reaching(self, changes: Mapping[str, Any], strength: float) -> dict[str, float]:
-        """How far each attribute is to go."""
-        found = {}
-        for i, columns in self.schema.wanted(changes).items():
-            value = self.schema.attributes[i].whole(columns)
-            found[self.schema.names[i]] = strength * (1.0 if value is None else float(self.known.reach[i, value]))
-        return found
+    def dressed(self, z: Tensor, name: str, number: int, which: Tensor) -> Tensor:
+        """(B, Z + n W) latents, some of them (B, 1) in a kept style of an attribute, numbered from 0 to K - 1."""
+        where, style = self.slices[name], self.known.styles[self.schema.index(name), number]
+        changed = torch.cat([z[:, : where.start], style.expand(len(z), -1), z[:, where.stop :]], 1)
+        return torch.where(which, changed, z)
 
-    def _taken_off(self, changes: Mapping[str, Any]) -> list[str]:
-        """Attributes with styles that are asked to go."""
-        names = (self.schema.names[i] for i, columns in self.schema.wanted(changes).items() if columns == [0.0])
-        return [name for name in names if name in self.slices and self.known.count[self.schema.index(name)]]
+    @property
+    def wearable(self) -> list[str]:
+        """Attributes of which styles are kept."""
+        return [name for name in self.slices if self.known.count[self.schema.index(name)]]
+
+    def _wanted(self, changes: Mapping[str, Any]) -> dict[int, Tensor]:
+        """What is asked for as columns (1, k), by number of the attribute.
+
+        Raises:
+            UsageError: an unknown attribute or value.
+        """
+        return {i: torch.tensor([columns], device=self.device) for i, columns in self.schema.wanted(changes).items()}
 
     def _styled(
         self, code: Code, asked: Mapping[str, Any], like: Code | None, style: int | Mapping[str, int] | None
@@ -305,22 +328,22 @@ class Model(nn.Module):
             elif like is not None:
                 assert like.z is not None
                 z[:, where] = like.z[:, where]
-            elif self.schema.attributes[i].binary and (self.known.count[i] or number is not None):
+            elif name in self.wearable or number is not None:
+                self._require_style(i, number)
                 lacks = code.labels[:, self.schema.columns[i]] <= 0.5
-                z[:, where] = torch.where(lacks | (number is not None), self._kept(i, number or 1), z[:, where])
+                z = self.dressed(z, name, (number or 1) - 1, lacks | (number is not None))
         return z
 
-    def _kept(self, i: int, style: int) -> Tensor:
-        """(W,) a style of the bank.
+    def _require_style(self, i: int, number: int | None) -> None:
+        """Make sure that there is a style of that number.
 
         Raises:
-            UsageError: there is no such one.
+            UsageError: there is none.
         """
         count = int(self.known.count[i])
-        if not 1 <= style <= count:
+        if number is not None and not 1 <= number <= count:
             styles = f"Styles of {self.schema.names[i]} are numbered 1 to {count}."
-            raise UsageError(f"There is no style {style}.", styles if count else "This run has kept none.")
-        return self.known.styles[i, style - 1]
+            raise UsageError(f"There is no style {number}.", styles if count else "This run has kept none.")
 
     def content(self, code: Code) -> Code:
         """The code without styles: what factorizers and probes read."""
@@ -330,7 +353,9 @@ class Model(nn.Module):
         assert mean is not None
         return code._replace(mean=mean, logvar=logvar, z=z)
 
-    def changed(self, code: Code, changes: Mapping[str, Any], strength: float | Mapping[str, float] = 1.0) -> Tensor:
+    def changed(
+        self, code: Code, changes: Mapping[str, Any], strength: float | Mapping[str, float | Tensor] = 1.0
+    ) -> Tensor:
         """(B, A) the code's labels, moved towards wanted ones.
 
         Raises:
@@ -364,13 +389,13 @@ class Model(nn.Module):
             images: Of any size.
             before: Decoded with the attributes that they have.
             after: Decoded with the wanted ones.
-            change: (B, 1, h, w), of `Edit`; how far these two differ when None. Compositors that are parts look for
-                themselves.
+            change: (B, 1, h, w), of `Edit`; how far these two differ when None.
             ask: See `Ask`.
         """
+        images, change = images.to(self.device), change_of(before, after) if change is None else change
         if "compositor" not in self.parts:
-            return blend_batch(images.to(self.device), before, after, change)
-        blended: Tensor = (ask or self.ask)("compositor", images.to(self.device), before, after)
+            return blend_batch(images, before, after, change)
+        blended: Tensor = (ask or self.ask)("compositor", images, before, after, change)
         return blended
 
     def probabilities(self, code: Code) -> Tensor:
@@ -428,7 +453,10 @@ def sampled(code: Code, eps: Tensor | None) -> Tensor:
 
 
 def moved(
-    schema: AttributeSchema, attrs: Tensor, changes: Mapping[str, Any], strength: float | Mapping[str, float] = 1.0
+    schema: AttributeSchema,
+    attrs: Tensor,
+    changes: Mapping[str, Any],
+    strength: float | Mapping[str, float | Tensor] = 1.0,
 ) -> Tensor:
     """(B, A) with some attributes moved towards wanted values: all as far, or each as `strength` says of it.
 

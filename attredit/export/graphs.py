@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from attredit.editing.composite import change_of, edit_mask, fitted
 from attredit.editing.editor import Editor
-from attredit.editing.model import WHERE, Model, plainer, sampled
+from attredit.editing.model import Model, sampled
 from attredit.framing.network import SIZE, FrameNetwork, move_of
 from attredit.framing.search import moved
 from attredit.networks import Code
@@ -65,59 +65,28 @@ class _Edit(nn.Module):
 
     def __init__(self, model: Model) -> None:
         super().__init__()
-        self.model, self.known, self.styled = model, model.known, [int(count) for count in model.known.count]
+        self.model, self.wearable = model, model.wearable
 
     def forward(
         self, z: Tensor, labels: Tensor, logits: Tensor, wanted: Tensor, asked: Tensor, *skips: Tensor
     ) -> tuple[Tensor, ...]:
-        schema, shares = self.model.schema, self.model.schema.probabilities(logits)
-        base, goal, worn, plain, off = [], [], [], z, []
-        for i, (attribute, where) in enumerate(zip(schema, schema.columns, strict=True)):
-            ask, want, own = asked[:, i : i + 1], wanted[:, where], labels[:, where]
-            values = torch.cat([want <= 0, want >= 1], 1).float() if attribute.binary else want
-            of = attribute.shares(shares[:, where])
-            sure = ((of.logit() > self.known.sure[i, : of.shape[1]]) & (values > 0)).any(1, keepdim=True)
-            other = F.one_hot((of - 2.0 * values).argmax(1), of.shape[1]).float()
-            has = torch.where(sure, values, other)
-            taken = torch.where(ask * values.sum(1, keepdim=True) > 0, has[:, 1:] if attribute.binary else has, own)
-            far = 1.0 + (values * (self.known.reach[i, : of.shape[1]] - 1.0)).sum(1, keepdim=True)
+        model, schema, shares = self.model, self.model.schema, self.model.schema.probabilities(logits)
+        base, goal, worn, off = [], [], z, {}
+        for i, (name, where) in enumerate(zip(schema.names, schema.columns, strict=True)):
+            ask, want, own = asked[:, i : i + 1] > 0, wanted[:, where], labels[:, where]
+            taken = torch.where(ask, model.supposed_of(i, shares[:, where], want, own), own)
             base.append(taken)
-            goal.append(torch.where(ask > 0, taken + far * (want - taken), taken))
-            gone = ask * (want == 0) if self.styled[i] and attribute.binary else torch.zeros_like(ask)
-            worn.append(torch.where(gone > 0, torch.ones_like(want), goal[-1]))
-            off.append(gone)
-            if self.styled[i] and attribute.binary:
-                plain = self._dressed(plain, i, 0, ask * (taken <= 0.5))
-        code = Code(z, None, None, skips, torch.cat(base, 1), z)
-        before = self.model.draw(z, torch.cat(base, 1), code)
-        after = self.model.draw(plain, torch.cat(goal, 1), code)
-        return before, after, self._where(z, torch.cat(worn, 1), torch.cat(off, 1), asked, code, before, after)
-
-    def _dressed(self, z: Tensor, i: int, number: int, which: Tensor) -> Tensor:
-        """Latents, some of which (B, 1) have a kept style of an attribute."""
-        where = self.model.slices[self.model.schema.names[i]]
-        style = self.known.styles[i, number % self.styled[i]].expand(len(z), -1)
-        dressed = torch.cat([z[:, : where.start], style, z[:, where.stop :]], 1)
-        return torch.where(which > 0, dressed, z)
-
-    def _where(
-        self, z: Tensor, labels: Tensor, off: Tensor, asked: Tensor, code: Code, before: Tensor, after: Tensor
-    ) -> Tensor:
-        """How much of each place belongs to the edit."""
-        change = change_of(before, after)
-        if not any(self.styled):
-            return change
-        drawn = []
-        for number in range(WHERE):
-            worn = z
-            for i, count in enumerate(self.styled):
-                worn = self._dressed(worn, i, number, off[:, i : i + 1]) if count else worn
-            drawn.append(self.model.draw(worn, labels, code))
-        again = change_of(torch.stack(drawn).mean(0), after)
-        some, alone = ((count > 0).view(-1, 1, 1, 1) for count in (off.sum(1), 1.0 - (asked - off).amax(1)))
-        return torch.where(
-            some, torch.where(alone, plainer(change, again), plainer(change, again, alone=False)), change
-        )
+            goal.append(torch.where(ask, taken + model.reach(i, want) * (want - taken), taken))
+            if name in self.wearable:
+                off[name] = ask & (want == 0)
+                worn = model.dressed(worn, name, 0, ask & (taken <= 0.5))
+        told, asked_for = torch.cat(base, 1), torch.cat(goal, 1)
+        code = Code(z, None, None, skips, told, z)
+        before, after = model.draw(z, told, code), model.draw(worn, asked_for, code)
+        if not off:
+            return before, after, change_of(before, after)
+        alone = asked.sum(1) == torch.cat(list(off.values()), 1).sum(1)
+        return before, after, model.extent(code, asked_for, off, alone, before, after)
 
 
 class _Frame(nn.Module):

@@ -7,11 +7,11 @@ libraries do to others while they are imported (numpy adds filters of warnings) 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import locale
 import logging
 import os
-import pickle
 import random
 import signal
 import sys
@@ -164,16 +164,20 @@ def _of(module: str) -> Any:
     return sys.modules[module]
 
 
+def _found(module: str, *names: str) -> Any:
+    """An attribute of a module, or of an attribute of it."""
+    return functools.reduce(getattr, names, _of(module))
+
+
 def _attribute(module: str, *names: str) -> tuple[Callable[[], Any], Callable[[Any], object]]:
-    """Reads and writes an attribute of a module, or of an attribute of it."""
+    """Reads and writes an attribute."""
+    *owner, name = names
+    return lambda: _found(module, *names), lambda was: setattr(_found(module, *owner), name, was)
 
-    def owner() -> Any:
-        found = _of(module)
-        for name in names[:-1]:
-            found = getattr(found, name)
-        return found
 
-    return lambda: getattr(owner(), names[-1]), lambda was: setattr(owner(), names[-1], was)
+def _calls(module: str, get: str, put: str) -> tuple[Callable[[], Any], Callable[[Any], object]]:
+    """Asks one function, and tells another; names may have dots."""
+    return lambda: _found(module, *get.split("."))(), lambda was: _found(module, *put.split("."))(was)
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,12 @@ def _seeding() -> _Seeding:
 def _put_seeding(was: _Seeding) -> None:
     torch = _of("torch")
     torch.manual_seed, torch.random.manual_seed = was.functions
+
+
+def _numpy_state() -> tuple[Any, ...]:
+    """As tuples, which can be compared."""
+    name, keys, *rest = _of("numpy").random.get_state()
+    return name, tuple(keys.tolist()), *rest
 
 
 def _put_device(was: Any) -> None:
@@ -233,18 +243,8 @@ _SETTINGS = (
         lambda was: _of("multiprocessing").set_start_method(was, force=True),
         "multiprocessing",
     ),
-    _Setting(
-        "the timeout of sockets",
-        lambda: _of("socket").getdefaulttimeout(),
-        lambda was: _of("socket").setdefaulttimeout(was),
-        "socket",
-    ),
-    _Setting(
-        "numpy's random state",
-        lambda: pickle.dumps(_of("numpy").random.get_state()),
-        lambda was: _of("numpy").random.set_state(pickle.loads(was)),
-        "numpy",
-    ),
+    _Setting("the timeout of sockets", *_calls("socket", "getdefaulttimeout", "setdefaulttimeout"), "socket"),
+    _Setting("numpy's random state", _numpy_state, lambda was: _of("numpy").random.set_state(was), "numpy"),
     _Setting(
         "numpy's handling of errors", lambda: _of("numpy").geterr(), lambda was: _of("numpy").seterr(**was), "numpy"
     ),
@@ -261,19 +261,9 @@ _SETTINGS = (
         ),
         "torch",
     ),
-    _Setting(
-        "torch's default dtype",
-        lambda: _of("torch").get_default_dtype(),
-        lambda was: _of("torch").set_default_dtype(was),
-        "torch",
-    ),
+    _Setting("torch's default dtype", *_calls("torch", "get_default_dtype", "set_default_dtype"), "torch"),
     _Setting("torch's default device", lambda: _of("torch").get_default_device(), _put_device, "torch"),
-    _Setting(
-        "torch's threads",
-        lambda: _of("torch").get_num_threads(),
-        lambda was: _of("torch").set_num_threads(was),
-        "torch",
-    ),
+    _Setting("torch's threads", *_calls("torch", "get_num_threads", "set_num_threads"), "torch"),
     _Setting("torch's threads between operations", lambda: _of("torch").get_num_interop_threads(), None, "torch"),
     _Setting(
         "torch's deterministic algorithms",
@@ -284,22 +274,13 @@ _SETTINGS = (
         _put_determinism,
         "torch",
     ),
+    _Setting("whether torch computes gradients", *_calls("torch", "is_grad_enabled", "set_grad_enabled"), "torch"),
     _Setting(
-        "whether torch computes gradients",
-        lambda: _of("torch").is_grad_enabled(),
-        lambda was: _of("torch").set_grad_enabled(was),
-        "torch",
-    ),
-    _Setting(
-        "torch's search for anomalies",
-        lambda: _of("torch").is_anomaly_enabled(),
-        lambda was: _of("torch").autograd.set_detect_anomaly(was),
-        "torch",
+        "torch's search for anomalies", *_calls("torch", "is_anomaly_enabled", "autograd.set_detect_anomaly"), "torch"
     ),
     _Setting(
         "torch's precision of matrix products",
-        lambda: _of("torch").get_float32_matmul_precision(),
-        lambda was: _of("torch").set_float32_matmul_precision(was),
+        *_calls("torch", "get_float32_matmul_precision", "set_float32_matmul_precision"),
         "torch",
     ),
     *(

@@ -41,15 +41,6 @@ def picture(pixels: Pixels, side: int) -> Image.Image:
     return image if image.size == (side, side) else image.resize((side, side), Image.Resampling.BICUBIC)
 
 
-def beside(images: Sequence[Image.Image]) -> Image.Image:
-    """Pictures of one size next to each other."""
-    width, height = images[0].size
-    strip = Image.new(images[0].mode, (width * len(images), height))
-    for place, image in enumerate(images):
-        strip.paste(image, (place * width, 0))
-    return strip
-
-
 def grid(rows: Sequence[Sequence[Pixels]], *, columns: Sequence[str] = (), cell: int | None = None) -> Image.Image:
     """Images in rows and columns, on white.
 

@@ -45,7 +45,10 @@ def settle(model: Model, train: Store, valid: Store | None, detail: int = 1) -> 
         model.known.sure.copy_(sureness(model, valid, detail))
     for i, name in enumerate(model.slices):
         styles = _styles(model, train, name, detail)
-        model.known.styles[i, : len(styles)], model.known.count[i] = styles, len(styles)
+        model.known.count[i] = len(styles)
+        if len(styles):
+            model.known.styles[i] = styles.repeat(-(-STYLES // len(styles)), 1)[:STYLES]
+    model.known.reach.fill_(1.0)
     for i, attribute in enumerate(model.schema):
         if attribute.binary:
             model.known.reach[i, :2] = torch.tensor([_reach(model, valid or train, i, to, detail) for to in (0, 1)])
@@ -112,7 +115,7 @@ def _styles(model: Model, train: Store, name: str, detail: int) -> Tensor:
         assert code.z is not None
         z = code.z.clone()
         z[:, where] = style
-        after = model.draw(z, model.changed(code, {name: 1}), code)
+        after = model.decode(code, {name: 1}, like=code._replace(z=z))
         read = model.probabilities(model.encode(model.composite(plain, before, after)))
         clear.append(read[:, column].mean())
         looks.append((after - before).flatten())

@@ -198,9 +198,7 @@ class BatchView:
 
         Without a gradient: an edit must not shrink in order to be seen less.
         """
-        return self.once(
-            "mask", lambda: edit_mask(change_of(self.images("reconstruction"), self.images("edited"))).detach()
-        )
+        return self.once("mask", self._mask)
 
     def verdict(self, part: str, of: Of | Tensor) -> Verdict:
         """What a discriminator or classifier says of some images.

@@ -64,10 +64,7 @@ def test_the_runner_edits_as_torch_does(
                 copy.edit(picture, {"Smiling": 1})
             continue
         theirs = np.asarray(copy.edit(picture, {"Smiling": 1, "Male": 0.25})).astype(int)
-        # Where a mask just begins, rounding of another kind may count twice.
-        missed = np.abs(ours - theirs)
-        assert missed.max() <= 2
-        assert (missed > 1).mean() < 1e-3
+        assert np.abs(ours - theirs).max() <= 1
         changed.append(np.abs(ours - np.asarray(picture)).max())
     assert min(changed) > 10
     assert len(changed) >= 2
