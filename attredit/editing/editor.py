@@ -312,7 +312,9 @@ class Editor:
                 done = [self._done(picture, mode, *(part[i] for part in parts)) for parts in decoded]
                 same = [np.array_equal(old[i], new[i]) for old, new, _ in decoded]
                 if asked and all(one is picture for one in done):
-                    _say_unchanged(picture, len(edited), asked, has=all(same))
+                    _say_unchanged(
+                        picture.name or (f"Image {len(edited)}" if many else "The image"), asked, has=all(same)
+                    )
                 edited.append(done)
         return edited, many
 
@@ -352,9 +354,9 @@ def values_of(attribute: Attribute) -> tuple[float, ...] | tuple[str, ...]:
     return SWEEP if attribute.binary and not attribute.numbered else attribute.values
 
 
-def _say_unchanged(picture: Picture, number: int, asked: Mapping[str, Any], *, has: bool) -> None:
+def _say_unchanged(name: str, asked: Mapping[str, Any], *, has: bool) -> None:
     """That a request changes nothing, and what may be done about it."""
-    name, words = picture.name or f"Image {number}", ", ".join(f"{key}={value}" for key, value in asked.items())
+    words = ", ".join(f"{key}={value}" for key, value in asked.items())
     said = (
         f"{name} is left as it is: it has {words} already, as the model reads it. If it has not, say what is given."
         if has
