@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 
 import attredit
 
-in_notebook = "ipykernel" in sys.modules
+in_notebook = "get_ipython" in globals()
 folder = Path(sys.argv[1] if sys.argv[1:] and not in_notebook else "runs/notebook")
 run = folder / "run"
 if not run.exists():

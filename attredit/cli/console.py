@@ -95,12 +95,12 @@ def showing_warnings() -> Iterator[None]:
 
 @cache
 def out() -> Console:
-    """Where tables and trees go; wider than a terminal's default when nobody looks, so that lines stay whole."""
+    """Where tables and trees go; as wide as they are when nobody looks, so that no path is broken."""
     from rich.console import Console
 
     console = Console(quiet=not is_main_process(), highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = 160
+        console.width = 1000
     return console
 
 
