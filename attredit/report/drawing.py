@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
@@ -26,7 +27,9 @@ def svg(label: str, size: tuple[float, float], draw: Callable[[Any], None]) -> M
     from matplotlib.figure import Figure
 
     # Names inside the drawing are made from the salt: those of two drawings on one page must differ.
-    with matplotlib.rc_context({**_LOOKS, "svg.hashsalt": label}):
+    with matplotlib.rc_context({**_LOOKS, "svg.hashsalt": label}), warnings.catch_warnings():
+        # It only measures text, which the browser draws in fonts of its own.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         text = StringIO()

@@ -1,14 +1,15 @@
-"""Labelled grids of images, drawn by PIL with the font that comes with it."""
+"""Labelled grids of images."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from attredit.report.lettering import length, line_height, write
 
 Pixels = NDArray[np.uint8]
 
@@ -17,12 +18,6 @@ INK, MUTED, PAPER = "#1c2126", "#69727d", "#ffffff"
 _VISIBLE = 112
 _GAP = 6
 _MARGIN = 14
-
-
-@cache
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """PIL's own font, which is the same on every machine."""
-    return ImageFont.load_default(size)
 
 
 def cell_size(size: int) -> int:
@@ -52,37 +47,37 @@ def grid(rows: Sequence[Sequence[Pixels]], *, columns: Sequence[str] = (), cell:
     side = cell or cell_size(rows[0][0].shape[1])
     headings = [wrapped(text, side) for text in columns]
     size = heading_size(headings, side)
-    top = _MARGIN + (max(text.count("\n") for text in headings) + 1) * round(1.3 * size) + _GAP if headings else _MARGIN
+    top = _MARGIN + max(len(lines) for lines in headings) * line_height(size) + _GAP if headings else _MARGIN
     left, step = _MARGIN, side + _GAP
     width = left + len(rows[0]) * step - _GAP + _MARGIN
     canvas = Image.new("RGB", (width, top + len(rows) * step - _GAP + _MARGIN), PAPER)
     draw = ImageDraw.Draw(canvas)
-    for x, heading in enumerate(headings):
-        middle = (left + x * step + side / 2, top - _GAP)
-        draw.multiline_text(middle, heading, INK, font(size), anchor="md", align="center", spacing=round(0.3 * size))
+    for x, lines in enumerate(headings):
+        for y, line in enumerate(reversed(lines)):
+            middle = (left + x * step + side / 2, top - _GAP - y * line_height(size))
+            write(draw, middle, line, INK, size, anchor="md")
     for y, row in enumerate(rows):
         for x, pixels in enumerate(row):
             canvas.paste(picture(pixels, side), (left + x * step, top + y * step))
     return canvas
 
 
-def wrapped(text: str, width: int, size: int = 14) -> str:
+def wrapped(text: str, width: int, size: int = 14) -> list[str]:
     """Text broken at spaces, and underscores taken for spaces, into lines of a width in pixels."""
     lines: list[str] = []
     for paragraph in text.replace("_", " ").split("\n"):
         line = ""
         for word in paragraph.split():
             longer = f"{line} {word}".strip()
-            if line and font(size).getlength(longer) > width:
+            if line and length(longer, size) > width:
                 lines.append(line)
                 longer = word
             line = longer
         lines.append(line)
-    return "\n".join(lines)
+    return lines
 
 
-def heading_size(headings: Sequence[str], width: int) -> int:
+def heading_size(headings: Sequence[Sequence[str]], width: int) -> int:
     """The largest size up to 14 at which every line fits a width."""
-    lines = [line for text in headings for line in text.split("\n")]
-    widest = max((font(14).getlength(line) for line in lines), default=1.0)
+    widest = max((length(line, 14) for lines in headings for line in lines), default=1.0)
     return min(14, max(8, math.floor(14 * width / max(widest, 1.0))))

@@ -134,7 +134,7 @@ def test_grids_place_images_and_fit_their_headings() -> None:
     image = grid([[black, grey]], columns=["without Wearing_Lipstick", "b"], cell=50)
     assert image.getpixel((14 + 25, image.height - 30)) == (0, 0, 0)
     assert image.getpixel((14 + 56 + 25, image.height - 30)) == (128, 128, 128)
-    assert wrapped("with Wearing_Hat", 10) == "with\nWearing\nHat"
+    assert wrapped("with Wearing_Hat", 10) == ["with", "Wearing", "Hat"]
 
 
 def test_a_loss_that_starts_late_has_its_own_steps() -> None:
