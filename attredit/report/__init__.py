@@ -1,5 +1,6 @@
 """Pictures and figures of a run, as people look at them: one HTML page that needs nothing else, and one PNG.
 
+lettering.py text in pictures, in any script
 grid.py      labelled grids of images
 faces.py     test faces and what a model makes of them
 drawing.py   what matplotlib draws, in the colours of a page
