@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,15 +20,13 @@ from PIL import ImageDraw, ImageFont
 
 from attredit.errors import DataWarning
 
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-
 # Fonts whose every letter is a box, or nothing.
 _STAND_INS = ("lastresort", "blank")
 # Letters that a warning was given of.
 _told: set[str] = set()
 
 
-class Face(NamedTuple):
+class Typeface(NamedTuple):
     """A font file and the letters that it has; no file stands for PIL's own font."""
 
     path: str
@@ -35,10 +34,14 @@ class Face(NamedTuple):
 
     def has(self, text: str) -> bool:
         """Whether it has all letters of a text."""
-        return all(_unseen(letter) or ord(letter) in self.letters for letter in text)
+        return all(unseen(letter) or ord(letter) in self.letters for letter in text)
+
+    def font(self, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+        """What PIL draws with."""
+        return _font(self.path, size)
 
 
-_OWN = Face("", frozenset(range(128)))
+_OWN = Typeface("", frozenset(range(128)))
 
 
 def write(
@@ -59,13 +62,13 @@ def write(
     y += {"a": ascent, "s": 0, "d": -descent}[anchor[1]]
     x -= {"l": 0.0, "m": 0.5, "r": 1.0}[anchor[0]] * length(text, size)
     for piece, face in _pieces(text):
-        draw.text((x, y), piece, colour, _font(face, size), anchor="ls")
-        x += _font(face, size).getlength(piece)
+        draw.text((x, y), piece, colour, face.font(size), anchor="ls")
+        x += face.font(size).getlength(piece)
 
 
 def length(text: str, size: int) -> float:
     """Of one line, in pixels."""
-    return sum(_font(face, size).getlength(piece) for piece, face in _pieces(text))
+    return sum(face.font(size).getlength(piece) for piece, face in _pieces(text))
 
 
 def line_height(size: int) -> int:
@@ -74,31 +77,30 @@ def line_height(size: int) -> int:
 
 
 @cache
-def _font(face: Face, size: int) -> Font:
-    return ImageFont.truetype(face.path, size) if face.path else ImageFont.load_default(size)
+def _font(path: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.truetype(path, size) if path else ImageFont.load_default(size)
 
 
 def _metrics(size: int) -> tuple[int, int]:
     """What PIL's own font has above and below the line on which letters stand."""
-    font = _font(_OWN, size)
+    font = _OWN.font(size)
     return font.getmetrics() if isinstance(font, ImageFont.FreeTypeFont) else (size, 0)
 
 
-@cache
-def _pieces(text: str) -> list[tuple[str, Face]]:
+def _pieces(text: str) -> list[tuple[str, Typeface]]:
     """A text in pieces, each with its font: in one if a font has all letters, else in as few as that takes."""
     # Names of files may come with accents apart, as macOS has them.
     text = unicodedata.normalize("NFC", text)
-    whole = _OWN if text.isascii() else next((face for face in _shipped() if face.has(text)), None)
+    whole = _OWN if text.isascii() else next((face for face in shipped() if face.has(text)), None)
     if whole:
         return [(text, whole)]
-    pieces: list[tuple[str, Face]] = []
+    pieces: list[tuple[str, Typeface]] = []
     for letter in text:
         before, face = pieces.pop() if pieces else ("", _OWN)
         if face.has(letter):
             pieces.append((before + letter, face))
         else:
-            pieces += [(before, face)] * bool(before) + [(letter, _face_of(letter))]
+            pieces += [(before, face)] * bool(before) + [(letter, typeface_of(letter))]
     _warn(letter for piece, face in pieces for letter in piece if not face.has(letter))
     return pieces
 
@@ -113,13 +115,13 @@ def _warn(missing: Iterable[str]) -> None:
         warnings.warn(f"No font on this machine has {said}. {advice}", DataWarning, stacklevel=2)
 
 
-def _face_of(letter: str) -> Face:
+def typeface_of(letter: str) -> Typeface:
     """The first font that has a letter, or else PIL's own, which draws a box."""
-    return next((face for face in (*_shipped(), *_of_the_system()) if face.has(letter)), _OWN)
+    return next((face for face in chain(shipped(), _of_the_system()) if face.has(letter)), _OWN)
 
 
 @cache
-def _shipped() -> tuple[Face, ...]:
+def shipped() -> tuple[Typeface, ...]:
     """PIL's font and those of dependencies."""
     import matplotlib
 
@@ -131,7 +133,7 @@ def _shipped() -> tuple[Face, ...]:
     return (_OWN, *(face for path in found if (face := _opened(str(path)))))
 
 
-def _of_the_system() -> Iterator[Face]:
+def _of_the_system() -> Iterator[Typeface]:
     """The system's fonts, each opened when its turn comes."""
     from matplotlib.font_manager import findSystemFonts
 
@@ -141,17 +143,17 @@ def _of_the_system() -> Iterator[Face]:
 
 
 @cache
-def _opened(path: str) -> Face | None:
+def _opened(path: str) -> Typeface | None:
     """A font with its letters; None if it cannot be drawn with in any size."""
     from matplotlib.ft2font import FT2Font
 
     try:
         ImageFont.truetype(path, 14)
-        return Face(path, frozenset(FT2Font(path).get_charmap()))
+        return Typeface(path, frozenset(FT2Font(path).get_charmap()))
     except (OSError, RuntimeError):
         return None
 
 
-def _unseen(letter: str) -> bool:
+def unseen(letter: str) -> bool:
     """Whether a letter only tells how its neighbours look."""
     return unicodedata.category(letter) == "Cf" or "\ufe00" <= letter <= "\ufe0f"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +35,6 @@ NAMES = [
 NOTHING = "\U0010fffe"
 
 
-@pytest.fixture(autouse=True)
-def afresh() -> Iterator[None]:
-    lettering._told.clear()
-    for found in (lettering._pieces, lettering._shipped):
-        found.cache_clear()
-    yield
-    for found in (lettering._pieces, lettering._shipped):
-        found.cache_clear()
-
-
 def drawn(text: str) -> np.ndarray:
     image = Image.new("L", (400, 40), "white")
     write(ImageDraw.Draw(image), (5, 5), text, "black", 20)
@@ -55,9 +44,9 @@ def drawn(text: str) -> np.ndarray:
 def boxes() -> list[bytes]:
     """What stands for a missing letter, in every font that is used without asking the system."""
     found = []
-    for face in lettering._shipped():
+    for face in lettering.shipped():
         image = Image.new("L", (400, 40), "white")
-        ImageDraw.Draw(image).text((5, 25), NOTHING, "black", lettering._font(face, 20), anchor="ls")
+        ImageDraw.Draw(image).text((5, 25), NOTHING, "black", face.font(20), anchor="ls")
         found.append(image.tobytes())
     return found
 
@@ -65,7 +54,7 @@ def boxes() -> list[bytes]:
 @pytest.mark.parametrize("name", NAMES)
 def test_letters_are_no_boxes(name: str) -> None:
     missing = boxes()
-    letters = [letter for letter in name if not letter.isspace() and not lettering._unseen(letter)]
+    letters = [letter for letter in name if not letter.isspace() and not lettering.unseen(letter)]
     pixels = {letter: drawn(letter) for letter in letters}
     assert all(image.min() < 128 and image.tobytes() not in missing for image in pixels.values())
     assert len({image.tobytes() for image in pixels.values()}) == len(pixels)  # and no two are the same sign
@@ -108,7 +97,7 @@ def test_what_no_font_has_is_said_once() -> None:
 def test_the_system_s_fonts_are_asked_last_and_broken_ones_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chinese = lettering._shipped()[-1]
+    chinese = lettering.shipped()[-1]
     np.testing.assert_equal(drawn("微笑").shape, (40, 400))
     (tmp_path / "broken.ttf").write_bytes(b"no font")
     shutil.copy(chinese.path, tmp_path / "LastResort.ttc")
@@ -116,10 +105,10 @@ def test_the_system_s_fonts_are_asked_last_and_broken_ones_passed_over(
     expected = drawn("微笑")
     monkeypatch.setattr(lettering, "find_spec", lambda name: None)
     monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: [str(p) for p in tmp_path.iterdir()])
-    for found in (lettering._pieces, lettering._shipped):
-        found.cache_clear()
-    assert lettering._face_of("微").path == str(place)
+    lettering.shipped.cache_clear()
+    assert lettering.typeface_of("微").path == str(place)
     np.testing.assert_array_equal(drawn("微笑"), expected)
+    lettering.shipped.cache_clear()
 
 
 def test_pages_leave_letters_to_the_browser() -> None:
