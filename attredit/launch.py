@@ -18,9 +18,11 @@ import numpy as np
 import torch.nn.functional as F
 
 from attredit.attributes import AttributeSchema
-from attredit.data import Geometry, Store, groups_of, missing_of, prevalence_of, require_classes
+from attredit.data import Augmentation, Geometry, Store, groups_of, missing_of, prevalence_of, require_classes
 from attredit.data.collection import Collection
-from attredit.data.source import CounterfactualSource
+from attredit.data.mirrored import symmetric
+from attredit.data.sampling import spread
+from attredit.data.source import CounterfactualSource, DataSource
 from attredit.devices import accelerator_for, seeded
 from attredit.editing.model import Model
 from attredit.errors import RunError, UsageError
@@ -47,8 +49,8 @@ if TYPE_CHECKING:
 
     from attredit.evaluation.result import Evaluation
 
-# Networks that begin with images see this many of them, fewer if that would be more values (floats of 4 bytes).
-_BEGIN_WITH, _BEGIN_WITH_VALUES = 3000, 2**28
+# Networks that begin with images see this many of them.
+_BEGIN_WITH = 3000
 # Of the name of a run's directory, in bytes; systems take 255, and some 143.
 _LONGEST = 120
 FRAME_STEPS, FRAME_LEAST = 0.36, 200
@@ -132,7 +134,14 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
     steps = _steps(request, recipe, len(store), batch_size)
     frame = _frame(request, store, steps, accelerator)
     config = RunConfig(
-        request=request.model_copy(update={"attributes": schema.names, "run_dir": None, "device": None}),
+        request=request.model_copy(
+            update={
+                "attributes": schema.names,
+                "augment": request.augment or _usual_augmentation(source, store, schema),
+                "run_dir": None,
+                "device": None,
+            }
+        ),
         recipe=recipe,
         attributes=schema.attributes,
         channels=source.channels,
@@ -255,10 +264,13 @@ def _told(store: Store) -> str:
 
 def _some(store: Store, detail: int) -> Tensor:
     """Images (N, C, H, W) for networks that begin with them: evenly spread, and no more than memory bears."""
-    most = min(_BEGIN_WITH, max(1, _BEGIN_WITH_VALUES // store.images[0].size))
-    rows = np.unique(np.linspace(0, len(store) - 1, min(most, len(store))).astype(np.int64))
-    images = store.batch(rows).float() / 255.0
+    images = store.batch(spread(store, _BEGIN_WITH)).float() / 255.0
     return images if detail == 1 else F.avg_pool2d(images, detail)
+
+
+def _usual_augmentation(source: DataSource, store: Store, schema: AttributeSchema) -> tuple[Augmentation, ...]:
+    """Photographs are mirrored where that shows nothing strange; drawn images are as many as were asked for."""
+    return ("flip",) if not isinstance(source, CounterfactualSource) and symmetric(store, schema.names) else ()
 
 
 def _finish(trainer: Trainer, observers: Sequence[Observer]) -> Path:

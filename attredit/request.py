@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from attredit.data import Augmentation, Crop
 from attredit.data.collection import Collection, choose_dataset
@@ -112,7 +112,9 @@ class Request(CollectionRequest):
         balance: Attributes whose values, or combinations of values, shall be equally frequent in batches.
         frame: "auto": the model also learns where its images' frame lies, if they share one, and finds it in pictures;
             "none": it looks where `crop` says.
-        augment: What is done to images in training: "flip", "affine", "jitter"; see `attredit.data.augment`.
+        augment: What is done to images in training: "none", or of "flip", "affine" and "jitter" some; see
+            `attredit.data.augment`. By default photographs are mirrored, if `attredit.data.mirrored` finds no left
+            and right in them.
         steps: Length of training; or `epochs`.
         epochs: Length of training in passes over the data.
         batch_size: Images a step over all processes.
@@ -141,6 +143,13 @@ class Request(CollectionRequest):
     device: str | None = None
     log_every: int = Field(50, gt=0)
     save_every: int = Field(500, gt=0)
+
+    @field_validator("augment")
+    @classmethod
+    def _none_stands_alone(cls, kinds: tuple[Augmentation, ...]) -> tuple[Augmentation, ...]:
+        if "none" in kinds and len(kinds) > 1:
+            raise ValueError("none goes with no other")
+        return kinds
 
     @property
     def method_name(self) -> str:

@@ -78,8 +78,8 @@ _PANELS = {
 @click.option(
     "--augment",
     multiple=True,
-    type=click.Choice(["flip", "affine", "jitter"]),
-    help="Vary training images; repeatable.",
+    type=click.Choice(["none", "flip", "affine", "jitter"]),
+    help="Vary training images; repeatable. [default: flip, for photographs in which left and right mean the same]",
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Length of training; by default the recipe's.")
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), help="Length in passes over the data instead.")

@@ -78,6 +78,8 @@ class Watcher(Observer):
         begin = f" from step {step:,}" if step else ""
         note(f"Training {asked.method_name}:{asked.preset} on {data}, {config.steps:,} steps of {self.batch}{begin}.")
         note(f"Attributes: {', '.join(config.schema_.names)}. Run directory: {run.path}")
+        if asked.augment:
+            note(f"Augmentation: {', '.join(asked.augment)}")
         balanced = f", balanced on {', '.join(asked.balance)}" if asked.balance else ""
         note(f"Prevalence{balanced}: {'; '.join(config.prevalences)}")
         self._times.append((step, time.perf_counter()))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from attredit.rows import Slice
 
-Augmentation = Literal["flip", "affine", "jitter"]
+Augmentation = Literal["none", "flip", "affine", "jitter"]
 
 # How far brightness, contrast and saturation go, as a share; the hue stays, because attributes may be colours.
 JITTER = 0.2
@@ -26,9 +26,10 @@ def augmented(images: Tensor, kinds: Sequence[Augmentation], rows: Slice, seed: 
 
     Args:
         images: (B, C, H, W) float in [0, 1], on any device.
-        kinds: ``flip``: half of the images are mirrored, left for right. ``affine``: each is moved by up to 1 % of its
-            side, enlarged or made smaller by up to 2 % and turned by up to 1 degree. ``jitter``: brightness, contrast
-            and saturation of each image, in this order, are changed by factors between .8 and 1.2.
+        kinds: ``none``: they stay as they are. ``flip``: half of them are mirrored, left for right. ``affine``: each is
+            moved by up to 1 % of its side, enlarged or made smaller by up to 2 % and turned by up to 1 degree.
+            ``jitter``: brightness, contrast and saturation of each image, in this order, are changed by factors
+            between .8 and 1.2.
         rows: Where the share lies in the global batch.
         seed: The run's.
         step: Number of the step.

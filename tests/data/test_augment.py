@@ -26,6 +26,7 @@ def images(channels: int = 3) -> Tensor:
 def test_nothing_is_done_unless_asked() -> None:
     given = images()
     assert augmented(given, (), WHOLE, 0, 0) is given
+    assert augmented(given, ("none",), WHOLE, 0, 0) is given
 
 
 def test_half_of_the_images_are_mirrored_and_others_stay() -> None:
