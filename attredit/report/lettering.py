@@ -22,6 +22,8 @@ from attredit.errors import DataWarning
 
 # Fonts whose every letter is a box, or nothing.
 _STAND_INS = ("lastresort", "blank")
+# Marks that PIL's own font lacks, as a typewriter has them: a line should not change its looks for an apostrophe.
+_TYPED = str.maketrans("‘’“”–—−", "''\"\"---")
 # Letters that a warning was given of.
 _told: set[str] = set()
 
@@ -91,8 +93,9 @@ def _pieces(text: str) -> list[tuple[str, Typeface]]:
     """A text in pieces, each with its font: in one if a font has all letters, else in as few as that takes."""
     # Names of files may come with accents apart, as macOS has them.
     text = unicodedata.normalize("NFC", text)
-    whole = _OWN if text.isascii() else next((face for face in shipped() if face.has(text)), None)
-    if whole:
+    if (typed := text.translate(_TYPED)).isascii():
+        return [(typed, _OWN)]
+    if whole := next((face for face in shipped() if face.has(text)), None):
         return [(text, whole)]
     pieces: list[tuple[str, Typeface]] = []
     for letter in text:
