@@ -41,6 +41,7 @@ from attredit.training.observer import Observer, watching
 from attredit.training.players import Built, build, components_of
 from attredit.training.processes import agree, main_process_first, require_same
 from attredit.training.settling import settle
+from attredit.training.trackers import Trackers, require_trackers
 from attredit.training.trainer import Trainer, share_of
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def trainer_of(request: Request, progress: Progress | None = None, observers: Se
     registry = installed()
     request = request.settled(registry)
     recipe = resolve(registry, request.method, request.preset, request.overrides)
+    require_trackers(request.log)
     # Before what may fail on one machine alone: processes that are connected notice that another has gone.
     accelerator = accelerator_for(request.device, request.precision)
     collection = request.replaced(image_size=recipe.detail * request.image_size).collection(registry)
@@ -167,6 +169,7 @@ def resume(
     steps: int | None = None,
     data_dir: str | Path | None = None,
     device: str | None = None,
+    log: Sequence[str] | None = None,
     observers: Sequence[Observer] = (),
     progress: Progress | None = None,
 ) -> Path:
@@ -177,17 +180,21 @@ def resume(
         steps: A new total number of steps; schedules over the whole run are then stretched from here on.
         data_dir: Where the data lie now, if they were moved; the run remembers it.
         device: As for `train`.
+        log: Trackers from here on, in place of those that it was started with; a new one is told of all steps.
         observers: As for `train`.
         progress: As for `train`.
 
     Raises:
         RunError: the run cannot be read, has no checkpoint, or its data changed.
-        UsageError: fewer steps than were done already.
+        UsageError: fewer steps than were done already, or a tracker that is not installed.
         PluginError: a part's plugin is missing.
     """
     registry, run = installed(), RunDirectory(directory_of(run_dir))
     config = moved(registry, run.config(), data_dir)
     run.check_plugins(registry, config)
+    if log is not None:
+        config = config.model_copy(update={"request": config.request.model_copy(update={"log": tuple(log)})})
+    require_trackers(config.request.log)
     accelerator = accelerator_for(device, config.request.precision)
     collection = training_collection(registry, config)
     with main_process_first(accelerator):
@@ -278,6 +285,8 @@ def _finish(trainer: Trainer, observers: Sequence[Observer]) -> Path:
     run, config = trainer.run_directory, trainer.config
     if not observers and in_notebook():
         observers = [NotebookBar()]
+    if config.request.log:
+        observers = [*observers, Trackers(config.request.log)]
     main = trainer.accelerator.is_main_process
     with watching(observers if main else (), config, run, trainer.step_count) as told:
         trainer.run(told)

@@ -125,6 +125,7 @@ class Request(CollectionRequest):
         device: "cpu", "cuda", "mps"; the best there is when None.
         log_every: Steps between two lines of metrics.
         save_every: Steps between two checkpoints.
+        log: Trackers that are told of metrics, by accelerate's names: "tensorboard", "wandb", "mlflow", "trackio", ...
     """
 
     method: str = "ifcvaegan/ifcvaegan"
@@ -143,6 +144,7 @@ class Request(CollectionRequest):
     device: str | None = None
     log_every: int = Field(50, gt=0)
     save_every: int = Field(500, gt=0)
+    log: tuple[str, ...] = ()
 
     @field_validator("augment")
     @classmethod
@@ -199,6 +201,7 @@ FLAGS = {
     "device": "--device",
     "log_every": "--log-every",
     "save_every": "--save-every",
+    "log": "--log",
     "run_dir": "--run-dir",
 }
 """The command line's name of every field, in the order in which they are typed."""

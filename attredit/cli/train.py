@@ -24,7 +24,6 @@ from attredit.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
     from attredit.cli.watch import Watcher
-    from attredit.training.observer import Observer
 
 # What may accompany --resume; everything else about the run was decided when it was started.
 _WITH_RESUME = ("resume", "steps", "data_dir", "device", "log")
@@ -93,7 +92,12 @@ _PANELS = {
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Arithmetic. [default: fp32]")
 @click.option("--log-every", type=click.IntRange(min=1), help="Steps between two lines of metrics. [default: 50]")
 @click.option("--save-every", type=click.IntRange(min=1), help="Steps between two checkpoints. [default: 500]")
-@click.option("--log", type=click.Choice(["tensorboard"]), help="Also write event files of this kind.")
+@click.option(
+    "--log",
+    multiple=True,
+    metavar="TRACKER",
+    help="Also tell tensorboard, wandb, mlflow, trackio or another of accelerate's trackers; repeatable.",
+)
 @click.pass_context
 def command(context: Any, /, **given: Any) -> None:
     """Train a model, or continue a run.
@@ -111,7 +115,7 @@ def command(context: Any, /, **given: Any) -> None:
     watcher = Watcher()
     try:
         with watcher:
-            run = _resume(chosen, watcher) if "resume" in chosen else _train(requested, chosen, watcher)
+            run = _resume(chosen, watcher) if "resume" in chosen else _train(requested, watcher)
     except KeyboardInterrupt:
         note(f"Interrupted. {watcher.standing}", fg="yellow")
         context.exit(130)
@@ -154,7 +158,7 @@ def _request(chosen: dict[str, Any]) -> dict[str, Any]:
     """Fields of `attredit.Request`, which has the defaults."""
     from attredit.recipe import parse_overrides
 
-    request = {name: value for name, value in chosen.items() if name != "log"}
+    request = dict(chosen)
     if "overrides" in request:
         request["overrides"] = parse_overrides(request["overrides"])
     if "data_options" in request:
@@ -162,17 +166,11 @@ def _request(chosen: dict[str, Any]) -> dict[str, Any]:
     return request
 
 
-def _observers(chosen: dict[str, Any], watcher: Watcher) -> list[Observer]:
-    from attredit.training.observer import TensorBoard
-
-    return [watcher, *([TensorBoard()] if "log" in chosen else [])]
-
-
-def _train(requested: dict[str, Any], chosen: dict[str, Any], watcher: Watcher) -> Path:
+def _train(requested: dict[str, Any], watcher: Watcher) -> Path:
     from attredit.launch import train
     from attredit.request import Request
 
-    return train(Request.of(requested), observers=_observers(chosen, watcher), progress=watcher.prepared)
+    return train(Request.of(requested), observers=[watcher], progress=watcher.prepared)
 
 
 def _resume(chosen: dict[str, Any], watcher: Watcher) -> Path:
@@ -183,7 +181,8 @@ def _resume(chosen: dict[str, Any], watcher: Watcher) -> Path:
         steps=chosen.get("steps"),
         data_dir=chosen.get("data_dir"),
         device=chosen.get("device"),
-        observers=_observers(chosen, watcher),
+        log=chosen.get("log"),
+        observers=[watcher],
         progress=watcher.prepared,
     )
 

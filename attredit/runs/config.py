@@ -142,13 +142,13 @@ class RunConfig(BaseModel):
         return [word for file in self.plugin_files for word in ("--plugin", file)]
 
     def command(self, run_dir: Path | None = None) -> str:
-        """The command that trains the same model again; what is not the default is spelt out.
+        """The command that trains the same model again, telling no trackers; what is not the default is spelt out.
 
         Args:
             run_dir: Named in the command, if given.
         """
         request = self.request.model_copy(update={"run_dir": None if run_dir is None else str(run_dir)})
-        return shlex.join(["attredit", "train", *request.words(), *self.plugin_options])
+        return shlex.join(["attredit", "train", *request.words("log"), *self.plugin_options])
 
     @model_validator(mode="before")
     @classmethod

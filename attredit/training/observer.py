@@ -68,22 +68,3 @@ def watching(observers: Sequence[Observer], config: RunConfig, run: RunDirectory
             observer.on_start(config, run, step)
             ends.callback(observer.on_end)
         yield Observers(observers)
-
-
-class TensorBoard(Observer):
-    """Writes metrics to ``RUN/tensorboard``."""
-
-    def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
-        """Open the event file; what an interrupted training wrote beyond this step is forgotten, for it comes again."""
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(run.path / "tensorboard"), purge_step=step + 1)
-
-    def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """See `Observer`."""
-        for name, value in metrics.items():
-            self._writer.add_scalar(name, value, step)
-
-    def on_end(self) -> None:
-        """Close the file."""
-        self._writer.close()

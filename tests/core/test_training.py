@@ -1,9 +1,8 @@
-"""Options of a training that change what it computes or writes: precision, averaged weights, event files."""
+"""Options of a training that change what it computes: precision, averaged weights, shared statistics."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +15,7 @@ from attredit import load
 from attredit.errors import RunError
 from attredit.files import below, read_tensors
 from attredit.launch import resume, train
-from attredit.training.observer import Observer, TensorBoard
+from attredit.training.observer import Observer
 from attredit.training.trainer import synchronised
 
 
@@ -98,27 +97,6 @@ def test_averaged_weights_follow_the_trained_ones_and_are_what_is_kept(request_f
         torch.equal(tensor, last[f"average.{name}"]) for name, tensor in model.items() if not name.startswith("known.")
     )
     assert any(not torch.equal(tensor, last[f"parts.{name}"]) for name, tensor in model.items())
-
-
-def events(run: Path) -> Mapping[str, list[int]]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    read = EventAccumulator(str(run / "tensorboard")).Reload()
-    return {name: [event.step for event in read.Scalars(name)] for name in read.Tags()["scalars"]}
-
-
-def test_event_files_have_every_metric_once_even_after_an_interruption(request_for: Any, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
-        train(request_for(), observers=[TensorBoard(), Impatient()])
-    assert events(run)["autoencoder/rec"] == [2, 4, 6]
-    resume(run, device="cpu", observers=[TensorBoard()])  # from step 4: step 6 comes again
-    found = events(run)
-    assert set(found) == set(last_metrics(run)) - {"step"}
-    # What is due at every fourth step has no figure at others.
-    seldom = {name: steps for name, steps in found.items() if steps != [2, 4, 6, 8]}
-    assert seldom == {"autoencoder/class_edit": [4, 8], "autoencoder/rec_edited": [4, 8]}
-    assert not (train(request_for(run_dir=str(tmp_path / "plain"), steps=1)) / "tensorboard").exists()
 
 
 @pytest.mark.parametrize("processes, device, kind", [(2, "cuda", nn.SyncBatchNorm), (1, "cuda", nn.BatchNorm2d),
