@@ -257,7 +257,7 @@ def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
 @pytest.fixture
 def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     """The command line in this process, whose trainings are short, those of the judge as well."""
-    from attredit import launch
+    from attredit import launch, tune
     from attredit.benchmark import runner
     from attredit.cli.group import cli
     from attredit.evaluation import run as evaluation
@@ -269,6 +269,9 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     monkeypatch.setattr(launch, "train", lambda request, **more: train(shortened(request), **more))
     monkeypatch.setattr(launch, "resume", lambda run, *, steps=None, **more: resume(run, steps=steps and 4, **more))
 
+    search = tune.search
+    monkeypatch.setattr(tune, "train", launch.train)
+    monkeypatch.setattr(tune, "search", lambda s, r, spaces, trials, *more: search(s, r, spaces, min(trials, 2), *more))
     monkeypatch.setattr(runner, "run", carried_out)
     quick = functools.partial(evaluation.judge_of, settings=JudgeSettings(epochs=1, steps=5))
     monkeypatch.setattr(evaluation, "judge_of", quick)

@@ -27,6 +27,7 @@ PANELS = {
     "Train and judge": {
         "train": "Train a model, or continue a run.",
         "evaluate": "Measure a run, with 95 % intervals.",
+        "tune": "Search values of a recipe's keys.",
         "doctor": "Say what is wrong with a run, and what to change.",
         "benchmark": "Compare methods, with tables.",
         "report": "Show a run's pictures and figures, or a benchmark's tables.",

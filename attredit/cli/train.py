@@ -109,7 +109,7 @@ def command(context: Any, /, **given: Any) -> None:
     if "resume" in chosen:
         _refuse_others(context, chosen)
     # Before the imports that take seconds, so that a typing error shows at once.
-    requested = {} if "resume" in chosen else _request(chosen)
+    requested = {} if "resume" in chosen else request_of(chosen)
     from attredit.cli.watch import Watcher
 
     watcher = Watcher()
@@ -154,7 +154,7 @@ def _refuse_others(context: Any, chosen: dict[str, Any]) -> None:
         )
 
 
-def _request(chosen: dict[str, Any]) -> dict[str, Any]:
+def request_of(chosen: dict[str, Any]) -> dict[str, Any]:
     """Fields of `attredit.Request`, which has the defaults."""
     from attredit.recipe import parse_overrides
 

@@ -1,7 +1,7 @@
 """Trackers that others make, through accelerate: TensorBoard, Weights & Biases, MLflow, Trackio and more.
 
-A tracker is told of steps when a checkpoint holds them, out of metrics.jsonl; trackers.json keeps which was the last. What a
-resumed run repeats was then never told, and what was not told comes with the next checkpoint: each step arrives once.
+A tracker is told of steps when a checkpoint holds them, out of metrics.jsonl; trackers.json keeps which was the last.
+What a resumed run repeats was then never told, and what was not told comes with the next checkpoint: each arrives once.
 """
 
 from __future__ import annotations

@@ -246,7 +246,8 @@ def test_every_request_field_has_its_option(attredit: Any, monkeypatch: pytest.M
     assert seen[1] == Request(
         method="m", preset="p", overrides={"a.b": 1}, dataset="d", attributes=("x", "y"), data_dir="e",
         data_options={"correlation": {"Smiling": {"Blond_Hair": 0.8}}}, image_size=16, steps=3, epochs=2.5,
-        batch_size=4, seed=7, run_dir="r", precision="bf16", device="cpu", log_every=5, save_every=6, log=("tensorboard",),
+        batch_size=4, seed=7, run_dir="r", precision="bf16", device="cpu", log_every=5, save_every=6,
+        log=("tensorboard",),
     )  # fmt: skip
 
 

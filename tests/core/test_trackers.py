@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class Impatient(Observer):
 
 
 @pytest.fixture
-def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+def standin(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """A tracker of accelerate's kind, which remembers what it was told; returns those that were opened."""
     from accelerate import tracking
 
@@ -58,7 +58,7 @@ def standin(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
             self.finished = True
 
     monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "standin", Standin)
-    yield opened
+    return opened
 
 
 def events(run: Path) -> Mapping[str, list[int]]:
@@ -116,7 +116,7 @@ def test_unknown_trackers_and_missing_packages_are_refused_before_anything_is_ma
     monkeypatch.setattr("accelerate.tracking._available_trackers", [])
     with pytest.raises(UsageError, match="pip install wandb"):
         train(request_for(log=["wandb"]))
-    with pytest.raises(UsageError, match="no tracker 'tensorbord'. Did you mean tensorboard"):
+    with pytest.raises(UsageError, match=r"no tracker 'tensorbord'\. Did you mean tensorboard"):
         train(request_for(log=["tensorbord"]))
     assert not (tmp_path / "run").exists()
 
@@ -124,3 +124,8 @@ def test_unknown_trackers_and_missing_packages_are_refused_before_anything_is_ma
 def test_nothing_of_trackers_is_imported_before_one_is_named(request_for: Any) -> None:
     code = "import sys, attredit.launch; sys.exit(any(m in sys.modules for m in ('tensorboard', 'wandb', 'mlflow')))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_card_tells_nobody_to_use_the_trackers_of_its_author(request_for: Any, tmp_path: Path, standin: Any) -> None:
+    run = train(request_for(log=["standin"], steps=1))
+    assert "--log" not in (run / "README.md").read_text()
