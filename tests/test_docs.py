@@ -219,7 +219,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def shortened(request: Any) -> Any:
     """The same training in a second or less."""
-    few = FACES if request.dataset in ("synthfaces", "sprites") else {}
+    few = FACES if request.dataset_name in ("synthfaces", "sprites") else {}
     recipe, narrow = resolve(registry.installed(), request.method, request.preset, request.overrides), {}
     for key in SMALL:
         part = key.split(".")[1]
@@ -273,8 +273,8 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     monkeypatch.setattr(tune, "train", launch.train)
     monkeypatch.setattr(tune, "search", lambda s, r, spaces, trials, *more: search(s, r, spaces, min(trials, 2), *more))
     monkeypatch.setattr(runner, "run", carried_out)
-    quick = functools.partial(evaluation.judge_of, settings=JudgeSettings(epochs=1, steps=5))
-    monkeypatch.setattr(evaluation, "judge_of", quick)
+    judge_of, few_steps = evaluation.judge_of, {"settings": JudgeSettings(epochs=1, steps=5)}
+    monkeypatch.setattr(evaluation, "judge_of", lambda store, **more: judge_of(store, **more | few_steps))
     few = IdentitySettings(faces=32, steps=2, batch_size=16, trunk=JudgeSettings(width=4))
     monkeypatch.setattr(evaluation, "identity_of", functools.partial(evaluation.identity_of, settings=few))
 
