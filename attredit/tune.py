@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attredit.errors import DivergenceError, UsageError, nearest
+from attredit.errors import DataError, DivergenceError, UsageError, nearest
 from attredit.evaluation.result import Evaluation
 from attredit.launch import evaluate, resume, train
 from attredit.plugin.registry import installed
@@ -108,6 +108,9 @@ def search(
         directory: As there.
         tell: Told of each trial's number and values before it begins; returns who watches, for `train`.
         reporting: A context of each evaluation's progress.
+
+    Raises:
+        DataError: the figure cannot be measured on these images.
     """
     from optuna.trial import TrialState
 
@@ -129,6 +132,11 @@ def search(
             continue
         with reporting() as report:
             found = evaluate(run.path, split="valid", limit=asked["limit"], device=request.device, progress=report)
+        if asked["metric"] not in found.metrics:
+            reason = found.not_measured.get(asked["metric"], "it is not among what was measured")
+            raise DataError(
+                f"{asked['metric']} of {run.path} was not measured: {reason}.", "Search by another --metric."
+            )
         study.tell(trial.number, found.metrics[asked["metric"]].value)
 
 

@@ -269,7 +269,9 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     monkeypatch.setattr(launch, "train", lambda request, **more: train(shortened(request), **more))
     monkeypatch.setattr(launch, "resume", lambda run, *, steps=None, **more: resume(run, steps=steps and 4, **more))
 
-    search = tune.search
+    search, opened = tune.search, tune.opened
+    # Judges of five steps agree on no image.
+    monkeypatch.setattr(tune, "opened", lambda request, spaces, _, *more: opened(request, spaces, "mse", *more))
     monkeypatch.setattr(tune, "train", launch.train)
     monkeypatch.setattr(tune, "search", lambda s, r, spaces, trials, *more: search(s, r, spaces, min(trials, 2), *more))
     monkeypatch.setattr(runner, "run", carried_out)

@@ -120,6 +120,13 @@ def test_a_training_that_was_under_way_is_continued(measuring: Any, tiny_request
     assert measuring == [("trial-0", "valid")]
 
 
+def test_a_figure_that_was_not_measured_is_a_sentence(measuring: Any, tmp_path: Path) -> None:
+    result = attredit("ifcvaegan", "--attr", "Smiling", "--over", f"{KL}=0.05,0.2", "--out", str(tmp_path / "s"))
+    assert result.exit_code == 2
+    assert "composite_edit_success of" in result.stderr
+    assert "--metric" in result.stderr
+
+
 @pytest.mark.parametrize(
     "over, metric, said", [("latent_dims=1,2", "mse", "latent_dims"), ("latent_dim=8,9", "msee", "Did you mean mse")]
 )
