@@ -82,12 +82,13 @@ class Trackers(Observer):
         told = self._told.setdefault(name, {"step": 0, "id": secrets.token_hex(16)})
         made = LOGGER_TYPE_TO_CLASS[name]
         place = [str(self._run.path)] if made.requires_logging_directory else []
-        project = "tensorboard" if name == "tensorboard" else "attredit"  # the former makes a directory of it
+        # The former makes a directory of it, and further ones of what was asked for.
+        project = "tensorboard" if name == "tensorboard" else "attredit"
         tracker = made(project, *place, **_options(name, self._run.path.name, told, new))
         tracker.start()
         if name == "mlflow":
             told["id"] = tracker.tracker.info.run_id
-        if new:
+        if new and project != "tensorboard":
             asked = leaves(config.request.model_dump(mode="json", exclude_none=True))
             tracker.store_init_configuration({k: v if isinstance(v, str | int | float) else str(v) for k, v in asked})
         return tracker
