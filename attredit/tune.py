@@ -159,11 +159,14 @@ def plot(study: Any, spaces: Mapping[str, Any], directory: Path) -> Path:
     figures, done = [one.metrics[metric] for one in found.values()], [study.trials[number] for number in found]
     figure = Figure(figsize=(3.6 * len(spaces), 3.0), layout="constrained")
     for axes, (key, space) in zip(figure.subplots(1, len(spaces), squeeze=False)[0], spaces.items(), strict=True):
-        values = [t.params[key] if hasattr(space, "low") else str(t.params[key]) for t in done]
+        values = [t.params[key] if hasattr(space, "low") else space.choices.index(t.params[key]) for t in done]
         ends = [[f.value - (f.value if f.low is None else f.low) for f in figures],
                 [(f.value if f.high is None else f.high) - f.value for f in figures]]  # fmt: skip
-        axes.errorbar(values, [f.value for f in figures], yerr=ends, fmt="o")
-        axes.set_xscale("log" if getattr(space, "log", False) else axes.get_xscale())
+        axes.errorbar(values, [f.value for f in figures], yerr=ends, fmt="o", clip_on=False)
+        if hasattr(space, "low"):
+            axes.set(xscale="log" if space.log else "linear", xlim=(space.low, space.high))
+        else:
+            axes.set_xticks(range(len(space.choices)), [str(choice) for choice in space.choices])
         axes.set(xlabel=key, ylabel=metric)
     figure.savefig(directory / "tune.png")
     return directory / "tune.png"
