@@ -51,7 +51,7 @@ def read_tensors(path: Path, again: str = "train again") -> tuple[dict[str, Tens
         raise RunError(f"{path} is missing.", f"What writes it was stopped before; {again}.")
     try:
         with safe_open(path, "pt") as file:
-            metadata = json.loads(file.metadata()["attredit"])
+            metadata = from_json(file.metadata()["attredit"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if metadata.pop("digest") != _digest(tensors, metadata):
             raise ValueError("its content is not what was written")
@@ -72,10 +72,22 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
     try:
         with safe_open(path, "numpy") as file:
-            metadata: dict[str, Any] = json.loads(file.metadata()["attredit"])
+            metadata: dict[str, Any] = from_json(file.metadata()["attredit"])
             return metadata
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} cannot be read: {error}.", "Restore it from a copy or train again.") from error
+
+
+def from_json(text: str | bytes) -> Any:
+    """What a text says.
+
+    Raises:
+        ValueError: it is no JSON, or lists in lists without end.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:

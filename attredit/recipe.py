@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from attredit.errors import PluginError, UsageError, nearest
+from attredit.files import from_json
 from attredit.plugin.discovery import CORE
 from attredit.plugin.registry import Component, Registry, bare
 
@@ -280,8 +281,8 @@ def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
         if not equals or not key:
             raise UsageError(f"{item!r} is not of the form key=value.")
         try:
-            result[key] = json.loads(text)
-        except json.JSONDecodeError:
+            result[key] = from_json(text)
+        except ValueError:
             result[key] = text
     return result
 

@@ -29,6 +29,7 @@ from attredit.app.pictures import Dropped, Framed
 from attredit.app.studio import Studio, View
 from attredit.data.frames import Frame
 from attredit.errors import AttrEditError, UsageError
+from attredit.files import from_json
 from attredit.report.document import rendered
 from attredit.report.encoding import encoded, png
 
@@ -243,7 +244,7 @@ def _frame(asked: Mapping[str, str]) -> Frame:
 
 def _object(asked: Mapping[str, str], name: str) -> dict[str, Any]:
     try:
-        found: Any = json.loads(asked.get(name, "{}"))
+        found: Any = from_json(asked.get(name, "{}"))
     except ValueError:
         found = None
     if not isinstance(found, dict) or not all(isinstance(value, str | int | float) for value in found.values()):

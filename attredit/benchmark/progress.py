@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from attredit.files import into_place, write_text
+from attredit.files import from_json, into_place, write_text
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.training.observer import Observer
@@ -75,10 +75,10 @@ class Teller:
 
 
 def read_progress(home: Path) -> Standing:
-    """How far the task of a directory is; waiting if it has not said anything."""
+    """How far the task of a directory is; waiting if it has not said anything that can be read."""
     try:
-        return Standing(**json.loads((home / "progress.json").read_text("utf-8")))
-    except FileNotFoundError:
+        return Standing(**from_json((home / "progress.json").read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):  # after a power failure, the file may be there and empty
         return Standing("waiting")
 
 
@@ -118,7 +118,8 @@ class Clock(Observer):
 
 def _seconds_at(file: Path, step: int) -> float:
     """How long a run took to its checkpoint at a step; the clock may have missed the last one."""
-    if not step or not file.exists():
+    try:
+        known: Mapping[str, float] = from_json(file.read_bytes()) if step else {"seconds": 0.0, "step": 1.0}
+        return known["seconds"] * step / known["step"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError, ZeroDivisionError):
         return 0.0
-    known: Mapping[str, float] = json.loads(file.read_text("utf-8"))
-    return known["seconds"] * step / known["step"]

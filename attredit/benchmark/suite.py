@@ -260,7 +260,11 @@ def read_suite(name: str) -> Suite:
         path = expanded(name)
         if not path.is_file():
             raise UsageError(f"There is no file {name}.", "Name a suite file, or a built-in suite.")
-        return parse_suite(path.read_text("utf-8"), name, path.stem)
+        try:
+            text = path.read_text("utf-8-sig")  # editors on Windows put a mark before it
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{name} is no text in UTF-8: {error}.", "Save it as that.") from None
+        return parse_suite(text, name, path.stem)
     known = [item.name.removesuffix(".toml") for item in _BUILT_IN.iterdir() if item.name.endswith(".toml")]
     if name not in known:
         raise UsageError(f"Unknown suite {name!r}.", f"{nearest(name, known)} Or name a file that ends in .toml.")
@@ -275,7 +279,7 @@ def parse_suite(text: str, where: str, name: str) -> Suite:
     """
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{where} is no TOML: {error}.") from None
     if "name" in data:
         raise UsageError(f"{where} has a name.", "A suite is called as its file is.")

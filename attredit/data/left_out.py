@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from attredit.errors import DataError, DataWarning
+from attredit.files import from_json
 
 if TYPE_CHECKING:
     from attredit.data.source import DataSource
@@ -51,7 +52,7 @@ def read_broken(path: Path) -> tuple[BrokenImage, ...]:
     Raises:
         OSError, ValueError, TypeError: the file is missing or something else.
     """
-    return tuple(BrokenImage(**image) for image in json.loads(path.read_text("utf-8")))
+    return tuple(BrokenImage(**image) for image in from_json(path.read_text("utf-8")))
 
 
 def require_half(broken: Sequence[BrokenImage], images: int, where: str) -> None:

@@ -26,7 +26,7 @@ from attredit.data.left_out import BrokenImage, read_broken, tell_broken
 from attredit.data.making import BROKEN, FORMAT, LABELS, META, Making, locked
 from attredit.data.shards import Images, opened
 from attredit.errors import AttrEditError, DataError, RunError
-from attredit.files import expanded
+from attredit.files import expanded, from_json
 from attredit.progress import Progress
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def fingerprint_of(source: DataSource, split: str, geometry: Geometry) -> str:
 def read_store(path: Path, fingerprint: str) -> Store | None:
     """A complete store, or None: one whose files are damaged or do not fit together is made again."""
     try:
-        meta = json.loads((path / META).read_text("utf-8"))
+        meta = from_json((path / META).read_text("utf-8"))
         geometry, schema = Geometry.from_json(meta["geometry"]), AttributeSchema.from_json(meta["schema"])
         broken, labels = read_broken(path / BROKEN), opened(path / LABELS)
         kept = np.delete(np.arange(len(labels)), [image.row for image in broken])

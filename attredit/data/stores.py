@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from attredit.data.decoding import writing
 from attredit.data.making import META, discard, locked, part_of
 from attredit.data.store import cache_dir, read_store
 from attredit.errors import UsageError, nearest
+from attredit.files import from_json
 
 # As `prepare` names them, and what is not finished. What a damaged store holds is known from its name only.
 _NAME = re.compile(
@@ -143,7 +143,7 @@ def verify(store: StoredSplit, progress: Callable[[int, int], None] | None = Non
     if not store.whole:
         return ["It is incomplete, or of another version of attredit."]
     try:
-        meta = json.loads((store.path / META).read_text("utf-8"))
+        meta = from_json((store.path / META).read_text("utf-8"))
         recorded = meta["checksums"]
         total = sum((store.path / file).stat().st_size for file in recorded)
         wrong, done = [], 0

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 
 from attredit.errors import RunError
-from attredit.files import load_into, read_tensors, write_tensors, write_text
+from attredit.files import from_json, load_into, read_tensors, write_tensors, write_text
 
 N = TypeVar("N", bound=torch.nn.Module)
 
@@ -102,7 +102,7 @@ def _read(home: Path, name: str, key: str, network: N) -> N:
 def _sha256(file: Path, name: str, key: str) -> str:
     """What the JSON file says of the weights."""
     try:
-        facts: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        facts: dict[str, Any] = from_json(file.read_text("utf-8"))
         digest = facts["sha256"]
         if facts["hash"] != key or not isinstance(digest, str):
             raise _damaged(file, name, f"it describes another {name}")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from attredit.errors import PluginError, RunError
-from attredit.files import expanded, explained, write_tensors, write_text
+from attredit.files import expanded, explained, from_json, write_tensors, write_text
 from attredit.plugin.discovery import LOAD
 from attredit.plugin.registry import PluginInfo, Registry
 from attredit.runs.config import Origin, RunConfig
@@ -173,7 +173,7 @@ class RunDirectory:
         if not self.metrics_file.exists():
             return []
         try:
-            lines = [json.loads(line) for line in self.metrics_file.read_text("utf-8").split("\n")[:-1]]
+            lines = [from_json(line) for line in self.metrics_file.read_text("utf-8").split("\n")[:-1]]
             if not all(isinstance(line["step"], int) for line in lines):
                 raise ValueError("a step is no number")
         except (ValueError, KeyError, TypeError) as error:

@@ -17,11 +17,12 @@ from attredit.data.huggingface import SPLIT_NAMES, image_column, loading
 from attredit.data.source import MappedColumn
 from attredit.errors import DataError, UsageError, nearest
 from attredit_collections.boxes import box_columns, read_boxes
-from attredit_collections.columns import Labels, listed, read_columns
+from attredit_collections.columns import Labels, listed, names_splits, read_columns
 from attredit_collections.problems import WITHOUT_LABEL, Problems
-from attredit_collections.splits import rows_by_split
+from attredit_collections.splits import rows_by_split, split_column
 
 if TYPE_CHECKING:
+    import pandas as pd
     from datasets import Dataset
 
 
@@ -125,7 +126,7 @@ class HuggingFace:
 
     def __getstate__(self) -> dict[str, Any]:
         # Other processes load it from the cache of `datasets`.
-        return {k: v for k, v in self.__dict__.items() if k not in ("_loaded", "_all")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_loaded", "_all", "_table")}
 
     def _known(self, split: str) -> str:
         if split not in self.splits:
@@ -165,7 +166,8 @@ class HuggingFace:
 
     @cached_property
     def _rows(self) -> dict[str, np.ndarray]:
-        assigned = [split for name, split in self._used.items() for _ in range(len(self._loaded[name]))]
+        own = [split for name, split in self._used.items() for _ in range(len(self._loaded[name]))]
+        assigned = self._split_column[1] or own
         self._problems.add("splits that are not used", [name for name in self._loaded if name not in self._used])
         self._problems.sentences += self._labels.doubts
         self._problems.add(WITHOUT_LABEL, map(str, self._labels.without_label()))
@@ -198,18 +200,35 @@ class HuggingFace:
         return self._image
 
     @cached_property
-    def _labels(self) -> Labels:
+    def _table(self) -> pd.DataFrame:
+        """The columns of numbers and texts."""
         from datasets import ClassLabel, Value
 
-        features = self._all.features
-        plain = [name for name, kind in features.items() if isinstance(kind, ClassLabel | Value)]
+        plain = [name for name, kind in self._all.features.items() if isinstance(kind, ClassLabel | Value)]
+        table: pd.DataFrame = self._all.select_columns(plain).with_format(None).to_pandas()
+        return table
+
+    @cached_property
+    def _split_column(self) -> tuple[str, list[str]]:
+        """The column that names the splits, and what it says; "" and [] where `datasets` has splits itself."""
+        if not set(self._used.values()) <= {"", "train"}:
+            return "", []
+        named = {n: kind.names for n, kind in self._all.features.items() if hasattr(kind, "names") and names_splits(n)}
+        words = {n: self._table[n].map(dict(enumerate(names))) for n, names in named.items()}
+        return split_column(self._table.assign(**words), self.name)
+
+    @cached_property
+    def _labels(self) -> Labels:
+        from datasets import ClassLabel
+
+        features, plain = self._all.features, list(self._table.columns)
         others = {name: type(kind).__name__ for name, kind in features.items() if name not in plain}
-        table = self._all.select_columns(plain).with_format(None).to_pandas()
+        says = self._split_column[0]
         found = read_columns(
-            table,
+            self._table,
             where=self.name,
             wanted=None if self._columns is None else listed(self._columns),
-            not_labels=self._box_columns,
+            not_labels={**self._box_columns, **({says: "names the splits"} if says else {})},
             missing=None if self._missing is None else listed(self._missing),
             class_names={name: features[name].names for name in plain if isinstance(features[name], ClassLabel)},
         )

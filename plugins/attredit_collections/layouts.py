@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attredit.data.huggingface import SPLIT_NAMES
 from attredit.errors import DataError, UsageError, nearest
-from attredit_collections.columns import names_splits
 from attredit_collections.problems import Problems
 from attredit_collections.scan import Found
+from attredit_collections.splits import split_column
 from attredit_collections.tables import read_table, texts_of
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _from_tables(root: Path, found: Found, names: Sequence[str], files: str | No
     problems.add("images without a label, left out", left)
     kept = [str(images[i]) for i in keep]
     table = table.iloc[keep].reset_index(drop=True)
-    says, splits = _split_column(table, root)
+    says, splits = split_column(table, f"the table in {root}")
     splits = splits or [_split_of(image) for image in kept]
     not_labels = [(column, "names the images")]
     if says:
@@ -258,36 +258,6 @@ def _require_same_columns(root: Path, names: Sequence[str], parts: Sequence[pd.D
                 f"{root / names[0]} and {root / name} have different columns: {', '.join(odd)}.",
                 "Give all metadata files the same columns.",
             )
-
-
-def _split_column(table: pd.DataFrame, root: Path) -> tuple[str, list[str]]:
-    """The column that says which split each row belongs to, and what it says; "" and [] without one.
-
-    It is called split, in any case; or it is called as one that may say it, and says nothing but names of splits.
-
-    Raises:
-        DataError: a column called split knows others; or there are two.
-    """
-    exact = [str(name) for name in table.columns if str(name).lower() == "split"]
-    likely = [str(name) for name in table.columns if names_splits(name) and _says_splits(table[name])]
-    found = exact or likely
-    if len(found) > 1:
-        raise DataError(
-            f"The table in {root} has the splits in {' and in '.join(found)}.", "Rename one of these columns."
-        )
-    if not found:
-        return "", []
-    written = texts_of(table[found[0]])
-    for name in sorted(set(written)):
-        if name.lower() not in SPLIT_NAMES:
-            known = ", ".join(SPLIT_NAMES)
-            raise DataError(f"Column {found[0]} of the table in {root} has {name!r}.", f"It knows {known}.")
-    return found[0], [SPLIT_NAMES[name.lower()] for name in written]
-
-
-def _says_splits(column: pd.Series[Any]) -> bool:
-    said = {text.lower() for text in texts_of(column)}
-    return said <= set(SPLIT_NAMES) and "train" in {SPLIT_NAMES[name] for name in said}
 
 
 def _split_of(image: str) -> str:

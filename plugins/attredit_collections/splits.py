@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attredit.data import split_of
+from attredit.data.huggingface import SPLIT_NAMES
 from attredit.errors import DataError
+from attredit_collections.columns import names_splits
 from attredit_collections.problems import Problems
+from attredit_collections.tables import texts_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPLITS = ("train", "valid", "test")
 
@@ -38,3 +45,31 @@ def rows_by_split(
     if not divided:
         problems.add("splits of a single image", [split for split, rows in found.items() if len(rows) == 1])
     return found
+
+
+def split_column(table: pd.DataFrame, where: str) -> tuple[str, list[str]]:
+    """The column that says which split each row belongs to, and what it says; "" and [] without one.
+
+    It is called split, in any case; or it is called as one that may say it, and says nothing but names of splits.
+
+    Raises:
+        DataError: a column called split knows others; or there are two.
+    """
+    exact = [str(name) for name in table.columns if str(name).lower() == "split"]
+    likely = [str(name) for name in table.columns if names_splits(name) and _says_splits(table[name])]
+    found = exact or likely
+    if len(found) > 1:
+        raise DataError(f"In {where}, {' and '.join(found)} both name the splits.", "Rename one of these columns.")
+    if not found:
+        return "", []
+    written = texts_of(table[found[0]])
+    for name in sorted(set(written)):
+        if name.lower() not in SPLIT_NAMES:
+            known = ", ".join(SPLIT_NAMES)
+            raise DataError(f"Column {found[0]} of {where} has {name!r}.", f"It knows {known}.")
+    return found[0], [SPLIT_NAMES[name.lower()] for name in written]
+
+
+def _says_splits(column: pd.Series[Any]) -> bool:
+    said = {text.lower() for text in texts_of(column)}
+    return said <= set(SPLIT_NAMES) and "train" in {SPLIT_NAMES[name] for name in said}

@@ -53,9 +53,13 @@ def test_a_clock_counts_every_step_once(tmp_path: Path, monkeypatch: pytest.Monk
     # Killed after the checkpoint of step 40 and before the clock: the last ten steps as long as those before.
     assert session(40, {}, killed_after=0.0) == pytest.approx(16.0 * 40 / 30)
     assert session(0, {10: 1.0}, killed_after=0.0) == 1.0
+    (tmp_path / "clock.json").write_text("")
+    assert session(40, {}, killed_after=0.0) == 0.0
 
 
 def test_progress_says_stage_rate_and_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_progress(tmp_path) == Standing("waiting")
+    (tmp_path / "progress.json").touch()  # as a power failure may leave it, for nobody waits until it is on the disk
     assert read_progress(tmp_path) == Standing("waiting")
     now = [0.0]
     monkeypatch.setattr("attredit.benchmark.progress.time.perf_counter", lambda: now[0])

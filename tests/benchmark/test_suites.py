@@ -137,6 +137,24 @@ def test_what_is_no_suite_is_refused_in_one_sentence(change: tuple[str, str], me
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"summary = 'caf\xe9'", "my.toml is no text in UTF-8: .* Save it as that"),
+        (b"attributes = " + b"[" * 100_000, "my.toml is no TOML: "),
+    ],
+)
+def test_files_that_are_no_text_or_nested_without_end(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        read_suite(str(tmp_path / "my.toml"))
+
+
+def test_a_mark_that_editors_put_before_a_text_is_none_of_it(tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_text(SMALL, "utf-8-sig")
+    assert read_suite(str(tmp_path / "my.toml")) == suite()
+
+
 def test_unknown_suites_name_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"Unknown suite 'quik'\. Did you mean quick\?"):
         read_suite("quik")

@@ -58,7 +58,9 @@ def test_weights_of_another_model_are_refused(run: Path) -> None:
         resume(run, steps=3, device="cpu")
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfe\n", b"[]\n", b"null\n", b'{"a": 1}\n', b'{"step": "x"}\n', b"{\n"])
+@pytest.mark.parametrize(
+    "data", [b"\xff\xfe\n", b"[]\n", b"null\n", b'{"a": 1}\n', b'{"step": "x"}\n', b"{\n", b"[" * 100_000 + b"\n"]
+)
 def test_damaged_metrics(run: Path, data: bytes) -> None:
     (run / "metrics.jsonl").write_bytes(data)
     for call in (RunDirectory(run).metrics, lambda: resume(run, steps=3, device="cpu")):

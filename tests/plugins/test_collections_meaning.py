@@ -10,6 +10,7 @@ import collections_made as made
 import numpy as np
 import pandas as pd
 import pytest
+from datasets import ClassLabel, Value
 from PIL import Image
 
 from attredit.attributes import MISSING, Attribute, AttributeSchema
@@ -18,6 +19,7 @@ from attredit.errors import DataError, UsageError
 from attredit_collections import content
 from attredit_collections.columns import Labels, read_columns
 from attredit_collections.folder import Folder
+from attredit_collections.hub import HuggingFace
 
 
 def of(folder: Path, **options: Any) -> Folder:
@@ -121,9 +123,41 @@ def test_columns_that_may_name_splits_are_left_out_with_a_question(name: str, va
     assert of(folder, columns=["Smiling", name]).schema.names == ("Smiling", name)
 
 
+def parquet(file: Path, name: str, kind: Any) -> None:
+    """Images with a column that says train, val and test."""
+    from datasets import Dataset, Features, Image, Value
+
+    features = Features({"image": Image(), "Smiling": Value("int64"), name: kind})
+    says = ["train"] * 8 + ["val"] * 2 + ["test"] * 2
+    columns = {"image": [made.picture(i) for i in range(made.N)], "Smiling": made.SMILING, name: says}
+    file.parent.mkdir(exist_ok=True)
+    Dataset.from_dict(columns, features=features).to_parquet(file)
+
+
+@pytest.mark.parametrize("kind", [Value("string"), ClassLabel(names=["test", "train", "val"])])
+def test_a_column_of_splits_divides_what_load_dataset_opens(kind: Any, tmp_path: Path) -> None:
+    parquet(tmp_path / "x" / "train.parquet", "Subset", kind)
+    source = HuggingFace(image_size=16, name=str(tmp_path / "x"))
+    assert source.schema.names == ("Smiling",)
+    assert {split: len(source.open(split)) for split in source.splits} == {"train": 8, "valid": 2, "test": 2}
+    assert [made.number_of(row["image"]) for row in source.open("test")] == [10, 11]
+    assert source.warnings == ()
+    (row,) = [row for row in source.mapping if row.column == "Subset"]
+    assert row.reason == "names the splits"
+
+
+def test_splits_of_load_dataset_go_before_a_column_which_is_asked_about(tmp_path: Path) -> None:
+    for name in ("train", "test"):
+        parquet(tmp_path / "x" / f"{name}.parquet", "split", Value("string"))
+    source = HuggingFace(image_size=16, name=str(tmp_path / "x"))
+    assert {split: len(source.open(split)) for split in source.splits} == {"train": 12, "test": 12}
+    assert source.schema.names == ("Smiling",)
+    assert any("column split may say which images are for testing" in sentence for sentence in source.warnings)
+
+
 def test_two_columns_of_splits_are_an_error(tmp_path: Path) -> None:
     folder = with_column(tmp_path / "x", "set,subset", ["train,test", "test,train"] * 6)
-    with pytest.raises(DataError, match="the splits in set and in subset"):
+    with pytest.raises(DataError, match="set and subset both name the splits"):
         of(folder)
 
 
