@@ -341,7 +341,10 @@ class BatchView:
         z, model = self.latent("real"), self.model
         if model.styles == "own" or not model.slices:
             return z
-        other = self.latent("prior") if model.styles == "prior" else z.roll(1, 0)
+        if model.styles == "prior":
+            other = self.latent("prior")
+        else:  # the image before in the global batch, whatever the number of processes
+            other = self.gather(z).roll(1, 0)[self.rows.start : self.rows.stop]
         changed = self.edited_labels != self.labels
         z = z.clone()
         for i, where in enumerate(model.slices.values()):
