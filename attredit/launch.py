@@ -30,7 +30,7 @@ from attredit.framing.fit import STEPS, fit, knows
 from attredit.framing.network import FrameNetwork
 from attredit.plugin.registry import Registry, installed
 from attredit.progress import Progress
-from attredit.recipe import Recipe, resolve
+from attredit.recipe import Recipe, components_of, resolve
 from attredit.request import Request
 from attredit.runs.config import DataFacts, Origin, RunConfig
 from attredit.runs.data import RESTORE, moved, training_collection
@@ -38,7 +38,7 @@ from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
 from attredit.training.notebook import NotebookBar, in_notebook
 from attredit.training.observer import Observer, watching
-from attredit.training.players import Built, build, components_of
+from attredit.training.players import Built, build
 from attredit.training.processes import agree, main_process_first, require_same
 from attredit.training.settling import settle
 from attredit.training.trackers import Trackers, require_trackers

@@ -269,6 +269,19 @@ def presets_of(component: Component) -> tuple[str, ...]:
     return ("default", *(p for p in component.presets if p != "default"))
 
 
+def components_of(registry: Registry, recipe: Recipe, dataset: str) -> dict[str, Component]:
+    """What makes a recipe's parts and terms, and the data set, by part, ``term NAME`` and ``data set``.
+
+    Raises:
+        UsageError, PluginError: one is unknown or broken.
+    """
+    found = {name: registry.find(recipe.kind_of(name), part.use) for name, part in recipe.parts.items()}
+    for player in recipe.players.values():
+        found |= {f"term {name}": registry.find("term", term.use or name) for name, term in player.terms.items()}
+    found["data set"] = registry.find("dataset", dataset)
+    return found
+
+
 def parse_overrides(items: Sequence[str]) -> dict[str, Any]:
     """Command-line overrides: ``["a.b=1", "c=text"]`` to ``{"a.b": 1, "c": "text"}``; values are JSON if they can.
 

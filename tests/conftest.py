@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import venv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,21 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ["ATTREDIT_CACHE"] = str(path)
     yield path
     del os.environ["ATTREDIT_CACHE"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_judges(cache: Path) -> Iterator[None]:
+    """Judges of which a test asks nothing learn for seconds, and other processes find them in the cache."""
+    from attredit.evaluation import judge
+
+    fit, usual = judge.fit, judge.JudgeSettings()
+
+    def quick(schema: Any, store: Any, settings: Any, *rest: Any) -> Any:
+        return fit(schema, store, replace(settings, epochs=1, steps=40) if settings == usual else settings, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "fit", quick)
+        yield
 
 
 @pytest.fixture(autouse=True)

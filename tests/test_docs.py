@@ -256,7 +256,7 @@ def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
 
 @pytest.fixture
 def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
-    """The command line in this process, whose trainings are short, those of the judge as well."""
+    """The command line in this process, whose trainings are short."""
     from attredit import launch, tune
     from attredit.benchmark import runner
     from attredit.cli.group import cli
@@ -270,13 +270,11 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     monkeypatch.setattr(launch, "resume", lambda run, *, steps=None, **more: resume(run, steps=steps and 4, **more))
 
     search, opened = tune.search, tune.opened
-    # Judges of five steps agree on no image.
+    # Judges that learn for seconds agree on few images.
     monkeypatch.setattr(tune, "opened", lambda request, spaces, _, *more: opened(request, spaces, "mse", *more))
     monkeypatch.setattr(tune, "train", launch.train)
     monkeypatch.setattr(tune, "search", lambda s, r, spaces, trials, *more: search(s, r, spaces, min(trials, 2), *more))
     monkeypatch.setattr(runner, "run", carried_out)
-    judge_of, few_steps = evaluation.judge_of, {"settings": JudgeSettings(epochs=1, steps=5)}
-    monkeypatch.setattr(evaluation, "judge_of", lambda store, **more: judge_of(store, **more | few_steps))
     few = IdentitySettings(faces=32, steps=2, batch_size=16, trunk=JudgeSettings(width=4))
     monkeypatch.setattr(evaluation, "identity_of", functools.partial(evaluation.identity_of, settings=few))
 

@@ -26,9 +26,8 @@ from attredit.evaluation.result import slug
 from attredit.files import expanded
 from attredit.plugin.files import is_file_version
 from attredit.plugin.registry import Component, Registry
-from attredit.recipe import Recipe, resolve
+from attredit.recipe import Recipe, components_of, resolve
 from attredit.request import Request
-from attredit.training.players import components_of
 from attredit.version import __version__
 
 # To be raised when cells are carried out differently by this package, which the digest of the source leaves out.

@@ -36,6 +36,7 @@ from attredit.stopping import stoppable
 
 if TYPE_CHECKING:
     from attredit.data.collection import Collection
+    from attredit.training.trainer import Trainer
 
 PATIENCE = 10.0
 """Seconds that a process has to end, once it is asked to."""
@@ -189,10 +190,10 @@ def _use_plugins(task: Task) -> None:
 def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> int:
     """Train from the start, or from the last checkpoint; returns how many parameters it has."""
     from attredit.benchmark.calibration import steps_within
-    from attredit.launch import resume, train, trainer_of
+    from attredit.launch import resume, train
 
     request = _asked(cell, run.path, device)
-    trainer = trainer_of(request)
+    trainer = _tried(cell, run.path, device)
     parameters = sum(p.numel() for p in trainer.parts.parameters())
     if resumable(run):
         del trainer
@@ -214,6 +215,13 @@ def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> i
 def _asked(cell: Cell, run_dir: Path, device: str | None) -> Request:
     """A cell's training, here."""
     return cell.request.model_copy(update={"run_dir": str(run_dir), "device": device})
+
+
+def _tried(cell: Cell, run_dir: Path, device: str | None) -> Trainer:
+    """What is looked at, timed and thrown away; so it learns nothing of frames, which takes a tenth of a training."""
+    from attredit.launch import trainer_of
+
+    return trainer_of(_asked(cell, run_dir, device).model_copy(update={"frame": "none"}))
 
 
 def resumable(run: RunDirectory) -> bool:
@@ -251,11 +259,10 @@ def _prepare(task: Task, home: Path, teller: Teller) -> int:
 def _guess(cell: Cell, home: Path, device: str | None) -> float:
     """How long a cell trains, as a second of its steps says."""
     from attredit.benchmark.calibration import seconds_for
-    from attredit.launch import trainer_of
 
     if cell.budget.seconds is not None:
         return cell.budget.seconds
-    trainer = trainer_of(_asked(cell, home / "nowhere", device))
+    trainer = _tried(cell, home / "nowhere", device)
     return seconds_for(trainer, steps_of(cell.budget, trainer.config.batch_size))
 
 

@@ -15,10 +15,10 @@ from attredit.devices import seeded
 from attredit.errors import AttrEditError, UsageError
 from attredit.networks import Code, NetworkSizes, build_part
 from attredit.plugin.registry import Component, Registry
-from attredit.recipe import Part, Recipe, presets_of, resolve
+from attredit.recipe import Part, Recipe, components_of, presets_of, resolve
 from attredit.testing.report import Broken
 from attredit.testing.workshop import Subject
-from attredit.training.players import Built, build, components_of
+from attredit.training.players import Built, build
 
 DATASET = "core/conformance"
 ONE = AttributeSchema.of_binary(["Left"])

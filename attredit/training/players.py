@@ -14,7 +14,7 @@ from attredit.attributes import AttributeSchema
 from attredit.errors import UsageError, nearest
 from attredit.networks import NetworkSizes, build_parts
 from attredit.plugin.calling import call, check, naming
-from attredit.plugin.registry import Component, Registry
+from attredit.plugin.registry import Registry
 from attredit.recipe import Optimizer, Player, Recipe, Term, at_step
 from attredit.training.view import BatchView
 
@@ -122,19 +122,6 @@ def build(registry: Registry, recipe: Recipe, schema: AttributeSchema, *, channe
     if recipe.kind_of(recipe.predictor) not in ("encoder", "discriminator"):
         raise UsageError(f"predictor is {recipe.predictor!r}.", "Name the encoder, or a part that is a classifier.")
     return Built(parts, list(_players(registry, recipe, parts)), recipe.called)
-
-
-def components_of(registry: Registry, recipe: Recipe, dataset: str) -> dict[str, Component]:
-    """What makes a recipe's parts and terms, and the data set, by part, ``term NAME`` and ``data set``.
-
-    Raises:
-        UsageError, PluginError: one is unknown or broken.
-    """
-    found = {name: registry.find(recipe.kind_of(name), part.use) for name, part in recipe.parts.items()}
-    for player in recipe.players.values():
-        found |= {f"term {name}": registry.find("term", term.use or name) for name, term in player.terms.items()}
-    found["data set"] = registry.find("dataset", dataset)
-    return found
 
 
 def build_optimizer(spec: Optimizer, parameters: list[nn.Parameter], where: str) -> torch.optim.Optimizer:

@@ -83,14 +83,21 @@ def benchmark(command: Any, attredit: Any) -> Callable[..., Result]:
     return run
 
 
-@pytest.fixture
-def data_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Data are prepared in this process: where a test is about those of cells."""
+@contextlib.contextmanager
+def _data_here() -> Iterator[None]:
     start, threads = Local.start, torch.get_num_threads()
-    monkeypatch.setattr(Local, "start", lambda *task: (_here if task[1].parent.name == "data" else start)(*task))
-    monkeypatch.setattr(calibration, "SECONDS", 0.2)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Local, "start", lambda *task: (_here if task[1].parent.name == "data" else start)(*task))
+        patch.setattr(calibration, "SECONDS", 0.2)
+        yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def data_here() -> Iterator[None]:
+    """Data are prepared in this process: where a test is about those of cells."""
+    with _data_here():
+        yield
 
 
 @pytest.fixture
@@ -117,6 +124,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory, suite_text: Any) -> Path:
 def whole(suite: Path, tmp_path_factory: pytest.TempPathFactory, benchmark: Any, cache: Path) -> tuple[Path, Result]:
     """A benchmark that nothing stopped, and what it printed."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    done = benchmark(suite, out)
+    with _data_here():
+        done = benchmark(suite, out)
     assert done.exit_code == 0, done.output
     return out, done
