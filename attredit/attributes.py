@@ -10,7 +10,7 @@ annotations, so the command line can list attributes without it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -205,25 +205,13 @@ class AttributeSchema:
 
     def decode(self, attrs: Tensor) -> Tensor:
         """The conditioning vector (B, A), of logits' probabilities or of codes, to the nearest labels (B, n)."""
-        import torch
-
-        parts = [
-            (attrs[:, c] > 0.5).long() if a.binary else attrs[:, c].argmax(1, keepdim=True)
-            for a, c in zip(self.attributes, self.columns, strict=True)
-        ]
-        return torch.cat(parts, dim=1)
+        return self._each(attrs, lambda a, own: (own > 0.5).long() if a.binary else own.argmax(1, keepdim=True))
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Logits (B, A) to probabilities (B, A): sigmoid for binary, softmax within each categorical attribute."""
-        import torch
-
         if len(self) == self.width:
             return logits.sigmoid()
-        parts = [
-            logits[:, c].sigmoid() if a.binary else logits[:, c].softmax(1)
-            for a, c in zip(self.attributes, self.columns, strict=True)
-        ]
-        return torch.cat(parts, dim=1)
+        return self._each(logits, lambda a, own: own.sigmoid() if a.binary else own.softmax(1))
 
     def loss(self, logits: Tensor, target: Tensor, share: Tensor | None = None) -> Tensor:
         """Cross-entropy of logits (B, A) with targets (B, A) that may be soft: batch mean, averaged over attributes.
@@ -261,22 +249,17 @@ class AttributeSchema:
 
     def uniform(self, attrs: Tensor) -> Tensor:
         """The target that carries no information, shaped as attrs: 1/2, or 1/K for each of K values; NaN stays NaN."""
-        import torch
-
-        parts = [
-            0.0 * attrs[:, c] + (0.5 if a.binary else 1.0 / a.width)
-            for a, c in zip(self.attributes, self.columns, strict=True)
-        ]
-        return torch.cat(parts, dim=1)
+        return self._each(attrs, lambda a, own: 0.0 * own + (0.5 if a.binary else 1.0 / a.width))
 
     def opposite(self, attrs: Tensor) -> Tensor:
         """The target that says "anything but this": 1 - y, spread evenly over the other values; NaN stays NaN."""
+        return self._each(attrs, lambda a, own: (1.0 - own) / (1 if a.binary else a.width - 1))
+
+    def _each(self, columns: Tensor, of: Callable[[Attribute, Tensor], Tensor]) -> Tensor:
+        """What a function makes of each attribute's columns, side by side."""
         import torch
 
-        parts = [
-            (1.0 - attrs[:, c]) / (1 if a.binary else a.width - 1)
-            for a, c in zip(self.attributes, self.columns, strict=True)
-        ]
+        parts = [of(a, columns[:, c]) for a, c in zip(self.attributes, self.columns, strict=True)]
         return torch.cat(parts, dim=1)
 
     def indicators(self, labels: Tensor) -> Tensor:

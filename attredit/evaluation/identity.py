@@ -9,7 +9,7 @@ judge.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,17 +151,26 @@ def identity_of(
         RunError: what is in the cache is damaged, or cannot be written.
     """
     settings = settings or IdentitySettings()
-    facts: dict[str, Any] = {
-        "version": VERSION,
-        "data": store.fingerprint,
-        "shape": list(store.images.shape),
-        "settings": dataclasses.asdict(settings),
-    }
+    tell = progress or (lambda done, total: None)
+    return kept_of(store, settings, cache, device, {}, lambda: fit(store, source, settings, device, tell))
+
+
+def kept_of(
+    store: Store,
+    settings: IdentitySettings,
+    cache: Path,
+    device: torch.device,
+    more: Mapping[str, Any],
+    trained: Callable[[], StridedNetwork],
+) -> Identity:
+    """A training split's network from the cache, or trained now, which `more` than data and settings decides."""
+    own = {"version": VERSION, "data": store.fingerprint, "shape": list(store.images.shape)}
+    facts = {**own, **more, "settings": dataclasses.asdict(settings)}
     network = kept(
         cache / "identities",
         "identity",
         facts,
-        trained=lambda: fit(store, source, settings, device, progress or (lambda done, total: None)),
+        trained=trained,
         untrained=lambda: untrained(store, settings),
         device=device,
     )

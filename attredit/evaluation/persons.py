@@ -6,12 +6,11 @@ photograph of the same person. Persons that are in any other split than the trai
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,8 +18,7 @@ from torch import Tensor
 
 from attredit.data.subset import as_images
 from attredit.errors import DataError, PluginError
-from attredit.evaluation.cached import hash_of, kept
-from attredit.evaluation.identity import VERSION, Identity, IdentitySettings, learn, untrained
+from attredit.evaluation.identity import Identity, IdentitySettings, kept_of, learn
 from attredit.evaluation.judge_networks import StridedNetwork
 
 if TYPE_CHECKING:
@@ -77,22 +75,11 @@ def identity_of_persons(
     if len(groups) < settings.batch_size:
         what = f"{len(groups)} persons have two training images or more and are in no other split"
         raise DataError(f"{what}, too few to tell persons apart.", f"{settings.batch_size} are needed.")
-    facts: dict[str, Any] = {
-        "version": VERSION,
-        "data": store.fingerprint,
-        "persons": hashlib.sha256(json.dumps([group.tolist() for group in groups]).encode()).hexdigest(),
-        "shape": list(store.images.shape),
-        "settings": dataclasses.asdict(settings),
-    }
-    network = kept(
-        cache / "identities",
-        "identity",
-        facts,
-        trained=lambda: _fit(store, groups, settings, device, progress or (lambda done, total: None)),
-        untrained=lambda: untrained(store, settings),
-        device=device,
+    chosen = hashlib.sha256(json.dumps([group.tolist() for group in groups]).encode()).hexdigest()
+    tell = progress or (lambda done, total: None)
+    return kept_of(
+        store, settings, cache, device, {"persons": chosen}, lambda: _fit(store, groups, settings, device, tell)
     )
-    return Identity(network, hash_of(facts))
 
 
 def _groups(persons: Persons, others: set[str | None]) -> list[np.ndarray]:

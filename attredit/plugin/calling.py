@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from attredit.errors import AttrEditError, UsageError, nearest
@@ -77,8 +78,10 @@ def check(make: Callable[..., Any], where: str, options: dict[str, Any], skip: i
 
 def _allowed(make: Callable[..., Any], option: str) -> tuple[str, ...]:
     """The words that an option may be, where its annotation, a Literal, says so."""
+    while isinstance(make, partial):
+        make = make.func
     try:
         hint = get_type_hints(make.__init__ if inspect.isclass(make) else make).get(option)
-    except (NameError, TypeError):  # annotations for type checkers alone, or a partial
+    except (NameError, TypeError):  # annotations for type checkers alone
         return ()
     return get_args(hint) if get_origin(hint) is Literal else ()

@@ -7,6 +7,7 @@ which no part has seen.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from attredit.data import Store
 from attredit.data.subset import as_images, spread
 from attredit.editing.model import STYLES, Model
+from attredit.training.view import mapped
 
 # A value is believed where at most this share of the validation images without it are read as surely; and of so many.
 _WRONG, _LEAST = 0.02, 20
@@ -111,15 +113,20 @@ def _styles(model: Model, train: Store, name: str, detail: int) -> Tensor:
     before = model.decode(code)
     column = model.schema.columns[model.schema.index(name)].start
     clear, looks = [], []
-    for style in styles:
-        assert code.z is not None
-        z = code.z.clone()
-        z[:, where] = style
-        after = model.decode(code, {name: 1}, like=code._replace(z=z))
-        read = model.probabilities(model.encode(model.composite(plain, before, after)))
-        clear.append(read[:, column].mean())
-        looks.append((after - before).flatten())
-    return styles[unlike(torch.stack(looks), torch.stack(clear), STYLES)]
+    for tried in torch.split(styles, _CHUNK // len(plain)):
+        images, old, base = _repeated((plain, before, code), len(tried))
+        z = base.z.clone()
+        z[:, where] = tried.repeat_interleave(len(plain), 0)
+        after = model.decode(base, {name: 1}, like=base._replace(z=z))
+        read = model.probabilities(model.encode(model.composite(images, old, after)))
+        clear.append(read[:, column].view(len(tried), -1).mean(1))
+        looks.append((after - old).reshape(len(tried), -1))
+    return styles[unlike(torch.cat(looks), torch.cat(clear), STYLES)]
+
+
+def _repeated(batch: Any, times: int) -> Any:
+    """A nested tuple of batches, all of them several times, one after the other."""
+    return mapped(lambda tensor: tensor.repeat(times, *[1] * (tensor.dim() - 1)), batch)
 
 
 def unlike(looks: Tensor, clear: Tensor, count: int) -> Tensor:

@@ -213,7 +213,7 @@ class BatchView:
         """What a network says of whatever it is given. It may compute in bfloat16; losses never do."""
         name = part if isinstance(part, str) else self._name_of(part)
         with self._autocast(), naming(self.model.called(name)):
-            return _map(lambda t: t.float(), self.part(name)(*given))
+            return mapped(lambda t: t.float(), self.part(name)(*given))
 
     def noise(self, name: str, shape: Sequence[int]) -> Tensor:
         """Standard normal noise for this process's rows: drawn for the global batch, so its number does not matter.
@@ -371,14 +371,14 @@ class _Answer:
     used: frozenset[str]
 
     def detached(self) -> _Answer:
-        return replace(self, value=_map(lambda t: t.detach(), self.value))
+        return replace(self, value=mapped(lambda t: t.detach(), self.value))
 
 
-def _map(function: Callable[[Tensor], Tensor], value: Any) -> Any:
+def mapped(function: Callable[[Tensor], Tensor], value: Any) -> Any:
     """Apply a function to every tensor of a nested tuple."""
     if isinstance(value, Tensor):
         return function(value)
     if isinstance(value, tuple):
-        items = [_map(function, v) for v in value]
+        items = [mapped(function, v) for v in value]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     return value

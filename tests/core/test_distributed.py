@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -38,9 +38,67 @@ CASES: dict[str, dict[str, Any]] = {
 Pair = tuple[RunDirectory, RunDirectory]
 
 
+# Trains the requests; then asks for what the processes see differently.
+SCRIPT = """
+import os, sys, torch
+from pathlib import Path
+from attredit.errors import AttrEditError
+from attredit.launch import resume, train
+from attredit.request import Request
+from attredit.testing.launched import run
+from attredit.training.trainer import Trainer
+
+def say(*words):
+    # One write: the processes share the pipe, and pieces of two lines would mix.
+    sys.stdout.write(" ".join([os.environ["RANK"], *words]) + "\\n")
+    sys.stdout.flush()
+
+rank, (place, *files) = int(os.environ["RANK"]), sys.argv[1:]
+paths, replace, trained = [], os.replace, Trainer.run
+def noted(source, target, **more):
+    paths.append(str(target))
+    replace(source, target, **more)
+os.replace = noted
+def checked(running, *rest):
+    trained(running, *rest)
+    accelerator, run = running.accelerator, str(running.run_directory.path)
+    written = [path for path in paths if path.startswith(run)]
+    assert bool(written) == accelerator.is_main_process, (accelerator.process_index, written)
+    flat = torch.cat([p.detach().flatten() for p in running.parts.parameters()])
+    both = accelerator.gather(flat[None])
+    assert torch.equal(both[0], both[1]), "ranks ended with different parameters"
+    say("checked")
+Trainer.run = checked
+for file in files:
+    run(Path(file))
+
+unlike, faces = f"{place}/unlike", {"train": 96 - 8 * rank, "valid": 16, "test": 32}
+more = {"attributes": ["Smiling"], "image_size": 32, "steps": 1, "batch_size": 8, "device": "cpu"}
+for call in (
+    lambda: train(Request(**more, data_options=faces, run_dir=unlike)),
+    lambda: train(Request(**{**more, "batch_size": 9}, data_options={**faces, "train": 10**9}, run_dir=unlike)),
+    lambda: resume(f"{place}/stopped{rank}", steps=9, device="cpu"),
+):
+    try:
+        call()
+        say("nothing is wrong")
+    except AttrEditError as error:
+        say(f"{type(error).__name__}: {error}")
+os._exit(0)
+"""
+
+
+class Launched(NamedTuple):
+    """What two processes did, and what one does: the runs of a case, where they lie, and lines of either process."""
+
+    pair: Callable[[str], Pair]
+    place: Path
+    said: dict[str, list[str]]
+
+
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory, tiny_request: Any, run_process: Any) -> Callable[[str], Pair]:
-    """The runs of a case, trained by one process and by two, which all cases share."""
+def launched(tmp_path_factory: pytest.TempPathFactory, tiny_request: Any, run_process: Any) -> Launched:
+    """One launch for all tests: to start it takes the most time."""
     place = tmp_path_factory.mktemp("pairs")
     some_labels_missing(place / "images")
 
@@ -61,17 +119,19 @@ def pair(tmp_path_factory: pytest.TempPathFactory, tiny_request: Any, run_proces
         )
         return made
 
-    files = []
-    for name in CASES:
-        files.append(place / f"{name}.json")
-        files[-1].write_text(request(name, place / name / "two").model_dump_json())
+    files = [place / f"{name}.json" for name in CASES]
+    for name, file in zip(CASES, files, strict=True):
+        file.write_text(request(name, place / name / "two").model_dump_json())
+    for rank in range(2):
+        train(tiny_request(run_dir=str(place / f"stopped{rank}"), steps=2 + rank))
+    (place / "script.py").write_text(SCRIPT)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    run_process([sys.executable, *launcher, "-m", "attredit.testing.launched", *map(str, files)])
+    done = run_process([sys.executable, *launcher, *map(str, (place / "script.py", place, *files))])
 
-    def trained(name: str) -> Pair:
+    def pair(name: str) -> Pair:
         return RunDirectory(train(request(name, place / name / "one"))), RunDirectory(place / name / "two")
 
-    return trained
+    return Launched(pair, place, {r: [x[2:] for x in done.stdout.splitlines() if x[:2] == f"{r} "] for r in "01"})
 
 
 def some_labels_missing(folder: Path) -> None:
@@ -88,8 +148,8 @@ def some_labels_missing(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_two_processes_equal_one(name: str, pair: Callable[[str], Pair]) -> None:
-    one, two = pair(name)
+def test_two_processes_equal_one(name: str, launched: Launched) -> None:
+    one, two = launched.pair(name)
     for file in ("model_file", "training_file"):
         single, double = (read_tensors(getattr(run, file))[0] for run in (one, two))
         assert single.keys() == double.keys()
@@ -104,63 +164,9 @@ def test_two_processes_equal_one(name: str, pair: Callable[[str], Pair]) -> None
         assert logs[0][-1][told] == pytest.approx(logs[1][-1][told], rel=1e-3, abs=1e-5), told
 
 
-WRITES = """
-import os, sys, torch
-from attredit.training.trainer import Trainer
-paths, replace, train = [], os.replace, Trainer.run
-def noted(source, target, **more):
-    paths.append(str(target))
-    replace(source, target, **more)
-os.replace = noted
-def checked(running, *rest):
-    train(running, *rest)
-    accelerator, run = running.accelerator, str(running.run_directory.path)
-    written = [path for path in paths if path.startswith(run)]
-    assert bool(written) == accelerator.is_main_process, (accelerator.process_index, written)
-    flat = torch.cat([p.detach().flatten() for p in running.parts.parameters()])
-    both = accelerator.gather(flat[None])
-    assert torch.equal(both[0], both[1]), "ranks ended with different parameters"
-    # One write: the processes share the pipe, and pieces of two lines would mix.
-    sys.stdout.write(f"checked {accelerator.process_index}\\n")
-    sys.stdout.flush()
-Trainer.run = checked
-import attredit.cli
-sys.argv[0] = "attredit"
-attredit.cli.main()
-"""
-
-
-UNLIKE = """
-import os, sys
-from attredit.errors import AttrEditError
-from attredit.launch import resume, train
-from attredit.request import Request
-rank, (place, *copies) = int(os.environ["RANK"]), sys.argv[1:]
-faces = {"train": 96 - 8 * rank, "valid": 16, "test": 32}
-more = {"attributes": ["Smiling"], "image_size": 32, "steps": 1, "batch_size": 8}
-for call in (
-    lambda: train(Request(**more, data_options=faces, run_dir=place)),
-    lambda: train(Request(**{**more, "batch_size": 9}, data_options={**faces, "train": 10**9}, run_dir=place)),
-    lambda: resume(copies[rank], steps=9),
-):
-    try:
-        call()
-        said = "nothing is wrong"
-    except AttrEditError as error:
-        said = f"{type(error).__name__}: {error}"
-    sys.stdout.write(f"{rank} {said}\\n")
-    sys.stdout.flush()
-os._exit(0)
-"""
-
-
-def test_processes_that_have_different_things_all_refuse(tmp_path: Path, request_for: Any, run_process: Any) -> None:
-    (tmp_path / "script.py").write_text(UNLIKE)
-    copies = [train(request_for(run_dir=str(tmp_path / name), steps=steps)) for name, steps in (("a", 2), ("b", 3))]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = run_process([*launcher, str(tmp_path / "script.py"), str(tmp_path / "run"), *map(str, copies)])
-    for rank in "01":
-        images, batch, step = (line[2:] for line in done.stdout.splitlines() if line.startswith(f"{rank} "))
+def test_processes_that_have_different_things_all_refuse(launched: Launched) -> None:
+    for said in launched.said.values():
+        images, batch, step = said[-3:]
         assert re.fullmatch(
             r"RunError: The processes have different training images: 96 images \(\w+\), 88 images \(\w+\)\. All .*",
             images,
@@ -168,14 +174,8 @@ def test_processes_that_have_different_things_all_refuse(tmp_path: Path, request
         # Although so many faces would take days.
         assert batch.startswith("UsageError: A batch of 9 cannot be divided over 2 processes.")
         assert step.startswith("RunError: The processes have different checkpoints: step 2, step 3.")
-    assert not (tmp_path / "run").exists()
+    assert not (launched.place / "unlike").exists()
 
 
-def test_only_the_first_process_writes_and_all_end_equal(tmp_path: Path, train_command: Any, run_process: Any) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(WRITES)
-    command = train_command(tmp_path / "run", processes=2)
-    at = command.index("attredit") - 1
-    done = run_process([*command[:at], str(script), *command[at + 2 :]])
-    assert "checked 0" in done.stdout
-    assert "checked 1" in done.stdout
+def test_only_the_first_process_writes_and_all_end_equal(launched: Launched) -> None:
+    assert [said[:-3] for said in launched.said.values()] == 2 * [len(CASES) * ["checked"]]
