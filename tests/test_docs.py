@@ -50,6 +50,7 @@ NOT_RUN = {
     "pip install -e .": "changes the environment that runs the tests",
     "attredit app": "serves until it is stopped; tests/app runs it",
     "attredit app runs/demo drawn-faces --port 8000 --no-browser": "serves until it is stopped; tests/app runs it",
+    "attredit export RUN": "half a minute, which docs/elsewhere.md takes with all that one may say",
     "make box": "minutes, and it replaces the model that ships",
     **dict.fromkeys(
         (
