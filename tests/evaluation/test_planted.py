@@ -105,16 +105,8 @@ def test_faint_patterns_do_not_pass(world, reader):
     assert world.passing(planted) <= 0.15
 
 
-@pytest.mark.parametrize(
-    "reader, corner",
-    [
-        ("label head", (0, 0)),
-        ("first", (0, SIZE - SIDE)),
-        ("second", (SIZE - SIDE, SIZE - SIDE)),
-        ("both", (0, 0)),
-        ("both", (SIZE - SIDE, SIZE - SIDE)),
-    ],
-)
+@pytest.mark.parametrize("reader", ["label head", "first", "second", "both"])
+@pytest.mark.parametrize("corner", [(0, 0), (0, SIZE - SIDE), (SIZE - SIDE, SIZE - SIDE)])
 def test_patches_do_not_pass(world, reader, corner):
     low, high = world.images.clone(), world.images.clone()
     place = (..., slice(corner[0], corner[0] + SIDE), slice(corner[1], corner[1] + SIDE))
