@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from attredit.launch import train
+
 FOLDER = Path(__file__).parents[1] / "benchmarks"
+FAULTS = FOLDER / "faults"
 SMALL = {
     "--images": 300, "--small": 32, "--large": 64, "--image-size": 32, "--batch-size": 4, "--batches": 9,
     "--steps": 2, "--repeats": 1,
@@ -34,3 +38,56 @@ def test_what_data_cost(run_process: Any, tmp_path: Path, monkeypatch: pytest.Mo
 def test_make_bench_runs_every_script() -> None:
     recipe = (FOLDER.parent / "Makefile").read_text("utf-8")
     assert set(re.findall(r"benchmarks/(bench_\w+)\.py", recipe)) == {path.stem for path in FOLDER.glob("bench_*.py")}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the campaigns fork")
+def test_a_little_of_the_campaign_of_damaged_files(run_process: Any, tmp_path: Path, tiny_request: Any) -> None:
+    train(tiny_request(run_dir=str(tmp_path / "run"), steps=2))
+    kinds = ["images", "tables", "suites", "votes", "configurations", "models"]
+    chosen = [word for kind in kinds for word in ("--kind", kind)]
+    command = [sys.executable, str(FAULTS / "fuzz.py"), "--files", "60", "--seed", "1", "--run", str(tmp_path / "run")]
+    printed = run_process([*command, *chosen]).stdout
+    counts = re.search(r"^\| all \| 60 \| (\d+) \| (\d+) \| 0 \| 0 \| 0 \| 0 \| 0 \|$", printed, re.M)
+    assert counts, printed
+    assert all(int(count) > 5 for count in counts.groups())
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the campaigns fork")
+@pytest.mark.parametrize("what", ["training", "preparing"])
+def test_a_little_of_the_campaign_of_kills(what: str, run_process: Any) -> None:
+    printed = run_process(
+        [sys.executable, str(FAULTS / "kills.py"), "--times", "2", "--seed", "1", "--only", what]
+    ).stdout
+    assert re.search(rf"^\| {what} \| [2-9] \| \d \| 0 \|$", printed, re.M), printed
+
+
+def test_faults_that_the_campaign_must_find_are_found(run_process: Any, tmp_path: Path) -> None:
+    """A plugin that does each of them, in the place of a command."""
+    (tmp_path / "votes.json").write_text("{}")
+    script = f"""
+import sys
+sys.path.insert(0, {str(FAULTS)!r})
+import os, time
+from pathlib import Path
+import click
+import fuzz
+from attredit.cli import group
+from seeds import Kind
+
+bad = {{"hang": lambda: time.sleep(60), "crash": lambda: os.kill(os.getpid(), 11), "memory": lambda: bytearray(3 << 30),
+       "bug": lambda: [][0], "executed": lambda: Path(fuzz.CANARY).touch(), "read": lambda: None}}
+fuzz.SECONDS = 3.0
+group.cli.get_command = lambda context, name: click.Command(name, callback=bad[name])
+group.cli.resolve_command = lambda context, words: (words[0], group.cli.get_command(context, words[0]), words[1:])
+place = Path({str(tmp_path)!r}) / "place"
+place.mkdir()
+(place / "a.txt").write_text("a")
+kinds = [Kind(name, 1, place, ["a.txt"], [[name]]) for name in bad]
+scratch = Path({str(tmp_path)!r}) / "scratch"
+scratch.mkdir()
+found = list(fuzz.campaign(kinds, range(24), 0, scratch))
+assert [outcome.number for outcome in found] == list(range(24))
+assert {{(outcome.kind, outcome.how) for outcome in found}} == {{(name, name) for name in bad}}, found
+"""
+    run_process([sys.executable, "-c", script])

@@ -65,18 +65,18 @@ class Outcome(NamedTuple):
 
 
 def campaign(
-    numbers: Sequence[int], seed: int, scratch: Path, keep: Path | None = None, jobs: int = 1
+    kinds: Sequence[Kind], numbers: Sequence[int], seed: int, scratch: Path, keep: Path | None = None, jobs: int = 1
 ) -> Iterator[Outcome]:
     """Damage files and have them read.
 
     Args:
-        numbers: Of the files.
+        kinds: Whole files.
+        numbers: Of the damaged files.
         seed: Of what is done to them.
         scratch: A folder to work in.
         keep: A folder for those that were no good.
         jobs: How many at a time.
     """
-    kinds = seeds(scratch / "seeds")
     warm()
     others = [kind.place.joinpath(name).read_bytes() for kind in kinds for name in kind.files]
     global _carried_out
@@ -233,6 +233,8 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", action="append", default=[], help="Only files of this kind; repeatable.")
+    parser.add_argument("--run", type=Path, help="Of which files are damaged, in the place of one that is trained.")
     parser.add_argument("--scratch", type=Path, help="Folder to work in, whose whole files are used again.")
     parser.add_argument("--keep", type=Path, help="Folder for files that were no good.")
     given = parser.parse_args()
@@ -240,7 +242,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         keep = given.keep and given.keep.resolve()
         scratch = given.scratch.resolve() if given.scratch else Path(folder)
-        for found in campaign(range(given.files), given.seed, scratch, keep, given.jobs):
+        kinds = seeds(scratch / "seeds", given.kind, given.run)
+        for found in campaign(kinds, range(given.files), given.seed, scratch, keep, given.jobs):
             counts[found.kind, found.how] += 1
             if found.how in BAD:
                 last = next((line for line in reversed(found.said.splitlines()) if line.strip()), "")

@@ -276,6 +276,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=["training", "preparing", "benchmarking"], help="All of them are of this.")
     given = parser.parse_args()
     counts: dict[str, list[int]] = {}
     wrong = 0
@@ -293,6 +294,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         part = given.times // 5
         times = {"training": given.times - 2 * part, "preparing": part, "benchmarking": part}
+        times = {given.only: given.times} if given.only else times
         campaign(times, given.seed, Path(folder), tell)
     print("| what | kills | carried on to the end | not to the same bytes |\n|---|---|---|---|")
     for name, (kills, ends, bad) in counts.items():

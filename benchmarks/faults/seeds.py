@@ -37,14 +37,19 @@ class Kind(NamedTuple):
     commands: Sequence[Sequence[str]]
 
 
-def seeds(folder: Path) -> list[Kind]:
-    """All kinds, made in a folder, or found there as they were made before."""
+def seeds(folder: Path, names: Sequence[str] = (), run: Path | None = None) -> list[Kind]:
+    """Kinds of files, made in a folder, or found there as they were made before.
+
+    Args:
+        folder: Where.
+        names: Which kinds; all when there are none.
+        run: A run to damage; one is trained and evaluated when None.
+    """
     known = folder / "kinds.json"
     if not known.exists():
         folder.mkdir(parents=True)
-        run = _run(folder)
-        made = [make(folder, run) for make in (_images, _collections, _celeba, _suites, _votes)]
-        made += [*_of_runs(folder, run), _store(folder), _benchmark(folder)]
+        run = run or _run(folder)
+        made = [make(folder, run) for name, make in _MAKERS.items() if not names or name in names]
         known.write_text(json.dumps([kind._replace(place=kind.place.name) for kind in made]))
     return [Kind(*fields)._replace(place=folder / fields[2]) for fields in json.loads(known.read_text())]
 
@@ -201,41 +206,51 @@ def _votes(folder: Path, run: Path) -> Kind:
     return Kind("votes", 3, place, ["votes.json"], [["votes", "{file}"], ["votes", "{file}", "--json"]])
 
 
-def _of_runs(folder: Path, run: Path) -> list[Kind]:
-    """Configurations, checkpoints and results."""
-    place = folder / "runs"
+def _of_run(folder: Path, run: Path, name: str, weight: int, files: Sequence[str], commands: Any) -> Kind:
+    """Files of a run, in a copy of it."""
+    place = folder / name
     shutil.copytree(run, place / "run")
-    shutil.copytree(folder / "run-cache", place / "cache")
+    if (run.parent / "run-cache").exists():
+        shutil.copytree(run.parent / "run-cache", place / "cache")
     (place / "photo.png").write_bytes(pictures()["rgb.png"])
-    edit = ["edit", "run", "photo.png", "--set", "Smiling=1", "-o", "out.png"]
-    look = [["show", "run"], ["doctor", "run"]]
-    sample = ["sample", "run", "-n", "1", "-o", "x.png"]
-    resume = ["train", "--resume", "run", "--steps", "5", "--device", "cpu"]
-    return [
-        Kind("configurations", 12, place, ["run/config.json"],
-             [edit, sample, *look] * 3 + [["report", "run"], resume]),
-        Kind("models", 10, place, ["run/model.safetensors"], [edit, edit, look[0], sample]),
-        Kind("checkpoints", 5, place, ["run/training.safetensors"], [look[0], resume]),
-        Kind("results of runs", 5, place, ["run/evaluation.json", "run/evaluation.safetensors", "run/metrics.jsonl"],
-             look * 4 + [["report", "run"]]),
-    ]  # fmt: skip
+    return Kind(name, weight, place, files, commands)
 
 
-def _store(folder: Path) -> Kind:
+_EDIT = ["edit", "run", "photo.png", "--set", "Smiling=1", "-o", "out.png"]
+_SAMPLE = ["sample", "run", "-n", "1", "-o", "x.png"]
+_SHOW, _DOCTOR, _REPORT = ["show", "run"], ["doctor", "run"], ["report", "run"]
+_RESUME = ["train", "--resume", "run", "--steps", "5", "--device", "cpu"]
+
+
+def _configurations(folder: Path, run: Path) -> Kind:
+    commands = [_EDIT, _SAMPLE, _SHOW, _DOCTOR] * 3 + [_REPORT, _RESUME]
+    return _of_run(folder, run, "configurations", 12, ["run/config.json"], commands)
+
+
+def _models(folder: Path, run: Path) -> Kind:
+    return _of_run(folder, run, "models", 10, ["run/model.safetensors"], [_EDIT, _EDIT, _SHOW, _SAMPLE])
+
+
+def _checkpoints(folder: Path, run: Path) -> Kind:
+    return _of_run(folder, run, "checkpoints", 5, ["run/training.safetensors"], [_SHOW, _RESUME])
+
+
+def _results(folder: Path, run: Path) -> Kind:
+    files = ["run/evaluation.json", "run/evaluation.safetensors", "run/metrics.jsonl"]
+    return _of_run(folder, run, "results of runs", 5, files, [_SHOW, _DOCTOR] * 4 + [_REPORT])
+
+
+def _stores(folder: Path, run: Path) -> Kind:
     """Prepared data, which may be made anew, but not be believed, and the judge."""
-    place = folder / "runs"
-    cache = place / "cache"
-    files = [
-        str(file.relative_to(place)) for file in sorted(cache.rglob("*")) if file.is_file() and file.suffix != ".lock"
-    ]
-    commands = [["datasets", "ls"], ["datasets", "verify"], ["datasets", "ls", "--json"],
-                ["datasets", "prepare", "synthfaces", "--image-size", "32", "--workers", "1",
-                 *(word for k, v in _FEW.items() for word in ("--data-option", f"{k}={v}"))]]  # fmt: skip
-    commands = [*commands * 3, ["report", "run"]]
-    return Kind("prepared data", 8, place, files, commands)
+    options = [word for name, count in _FEW.items() for word in ("--data-option", f"{name}={count}")]
+    prepare = ["datasets", "prepare", "synthfaces", "--image-size", "32", "--workers", "1", *options]
+    commands = [["datasets", "ls"], ["datasets", "verify"], ["datasets", "ls", "--json"], prepare] * 3 + [_REPORT]
+    made = _of_run(folder, run, "prepared data", 8, [], commands)
+    found = [file for file in sorted((made.place / "cache").rglob("*")) if file.is_file() and file.suffix != ".lock"]
+    return made._replace(files=[str(file.relative_to(made.place)) for file in found])
 
 
-def _benchmark(folder: Path) -> Kind:
+def _benchmark(folder: Path, run: Path) -> Kind:
     """A benchmark's directory, finished."""
     from kills import small_benchmark
 
@@ -245,3 +260,18 @@ def _benchmark(folder: Path) -> Kind:
     small_benchmark(place / "out")
     names = ["out/benchmark.json", "out/results.jsonl"]
     return Kind("benchmarks", 5, place, names, [["report", "out"]])
+
+
+_MAKERS = {
+    "images": _images,
+    "tables": _collections,
+    "CelebA's tables": _celeba,
+    "suites": _suites,
+    "votes": _votes,
+    "configurations": _configurations,
+    "models": _models,
+    "checkpoints": _checkpoints,
+    "results of runs": _results,
+    "prepared data": _stores,
+    "benchmarks": _benchmark,
+}
