@@ -21,8 +21,8 @@ from attredit.attributes import AttributeSchema
 from attredit.data import Augmentation, Geometry, Store, groups_of, missing_of, prevalence_of, require_classes
 from attredit.data.collection import Collection
 from attredit.data.mirrored import symmetric
-from attredit.data.sampling import spread
 from attredit.data.source import CounterfactualSource, DataSource
+from attredit.data.subset import some_images
 from attredit.devices import accelerator_for, seeded
 from attredit.editing.model import Model
 from attredit.errors import RunError, UsageError
@@ -271,7 +271,7 @@ def _told(store: Store) -> str:
 
 def _some(store: Store, detail: int) -> Tensor:
     """Images (N, C, H, W) for networks that begin with them: evenly spread, and no more than memory bears."""
-    images = store.batch(spread(store, _BEGIN_WITH)).float() / 255.0
+    images = store.batch(some_images(store, _BEGIN_WITH)).float() / 255.0
     return images if detail == 1 else F.avg_pool2d(images, detail)
 
 

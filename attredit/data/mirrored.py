@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from attredit.attributes import MISSING
-from attredit.data.sampling import spread
 from attredit.data.store import Store
+from attredit.data.subset import some_images
 
 # Of what an average shows, the share that its mirror image turns round: at most .05 for faces, .16 to .9 for shoes that
 # are seen from one side and for shapes that lean.
@@ -26,7 +26,7 @@ def symmetric(store: Store, names: Sequence[str]) -> bool:
     Raises:
         UsageError: an unknown attribute.
     """
-    rows = np.random.default_rng(0).permutation(spread(store, _IMAGES))  # tables may alternate between values
+    rows = np.random.default_rng(0).permutation(some_images(store, _IMAGES))  # tables may alternate between values
     labels = store.label_columns(names)[rows]
     halves = [_Sums(store, rows[half::2], labels[half::2]) for half in range(2)]
     averages = [[half.average - half.average.mean((0, 1)) for half in halves]]

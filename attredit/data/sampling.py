@@ -14,9 +14,6 @@ from attredit.errors import DataError
 if TYPE_CHECKING:
     from attredit.data.store import Store
 
-# As many values as some images may have together: 256 MB as bytes, 1 GB as floats.
-_VALUES = 2**28
-
 
 class Order:
     """Which images make each step's batch, in turn from one or several groups.
@@ -68,12 +65,6 @@ def groups_of(labels: np.ndarray) -> list[np.ndarray]:
     _, owners, counts = np.unique(labels[known], axis=0, return_inverse=True, return_counts=True)
     # One sort, because of many attributes nearly every combination is its own.
     return np.split(known[np.argsort(owners.reshape(-1), kind="stable")], np.cumsum(counts)[:-1])
-
-
-def spread(store: Store, images: int) -> np.ndarray:
-    """Rows of so many images, evenly spread; fewer, where images are so large that memory would not bear them."""
-    most = min(len(store), images, max(1, _VALUES // store.images[0].size))
-    return np.unique(np.linspace(0, len(store) - 1, most).astype(np.int64))
 
 
 def prevalence_of(

@@ -27,3 +27,9 @@ def spread(n: int, most: int | None) -> np.ndarray:
         raise UsageError(f"{most} images cannot be evaluated.", "Ask for one or more.")
     count = n if most is None else min(n, most)
     return np.arange(count) * n // max(count, 1)
+
+
+def some_images(store: Store, most: int) -> np.ndarray:
+    """At most so many rows of a store, from the first to the last, and no more than are 2^28 values: 1 GB as floats."""
+    count = max(1, min(len(store), most, 2**28 // store.images[0].size))
+    return np.unique(np.linspace(0, len(store) - 1, count).astype(np.int64))

@@ -25,8 +25,8 @@ _VALIDATION = 2000
 # Styles are tried on so many images without the attribute, and so many are tried.
 _TRIED, _TRIED_ON = 96, 16
 _CHUNK = 128
-# Differences in clearness that count.
-_AS_CLEAR = 0.05
+# Differences in clearness that count, as a share of the clearest; and what is left of probabilities at the very ends.
+_AS_CLEAR, _EPSILON = 0.05, 1e-6
 # How far edits may go, and by how much more of them must obey that one goes farther.
 _FARTHER, _FEW = (1.0, 1.25, 1.5), 0.02
 
@@ -99,7 +99,8 @@ def _reach(model: Model, store: Store, i: int, to: int, detail: int) -> float:
 def _styles(model: Model, train: Store, name: str, detail: int) -> Tensor:
     """(at most K, W) styles of training images that have an attribute: the clearest, then ones unlike those before.
 
-    Clear is what the model reads as the attribute when images without it are given that style.
+    Clear is what the model reads as the attribute when images without it are given that style: by log-odds, because by
+    probabilities nearly all are, and what other readers make of them goes with how sure the model is.
     """
     attribute = model.schema.attributes[model.schema.index(name)]
     where, labels = model.slices[name], train.label_columns([name])[:, 0]
@@ -119,7 +120,7 @@ def _styles(model: Model, train: Store, name: str, detail: int) -> Tensor:
         z[:, where] = tried.repeat_interleave(len(plain), 0)
         after = model.decode(base, {name: 1}, like=base._replace(z=z))
         read = model.probabilities(model.encode(model.composite(images, old, after)))
-        clear.append(read[:, column].view(len(tried), -1).mean(1))
+        clear.append(read[:, column].double().logit(_EPSILON).view(len(tried), -1).mean(1))
         looks.append((after - old).reshape(len(tried), -1))
     return styles[unlike(torch.cat(looks), torch.cat(clear), STYLES)]
 
@@ -136,12 +137,14 @@ def unlike(looks: Tensor, clear: Tensor, count: int) -> Tensor:
 
     Args:
         looks: (N, D), between which distances tell how unlike two are.
-        clear: (N,) from 0 to 1.
+        clear: (N,) log-odds.
         count: How many.
     """
     apart = torch.cdist(looks, looks)
-    odd = apart.mean(1) / apart.mean(1).amax().clamp(min=1e-12)
-    order = ((clear / _AS_CLEAR).round() * _AS_CLEAR - 0.5 * _AS_CLEAR * odd).argsort(descending=True)
+    order = clear.argsort(descending=True)
+    as_clear = order[clear[order] >= clear.amax() - _AS_CLEAR * clear.amax().abs()]
+    first = as_clear[apart.mean(1)[as_clear].argmin()]
+    order = torch.cat([first[None], order[order != first]])
     order = order[: max(1, len(clear) // 2)]
     apart = apart[order][:, order]
     chosen = [0]

@@ -112,10 +112,13 @@ def test_sure_is_what_few_images_without_the_value_reach() -> None:
 
 def test_styles_that_are_kept_are_clear_and_unlike_each_other() -> None:
     looks = torch.tensor([[0.0], [0.1], [5.0], [9.0], [1.0], [2.0]])
-    clear = torch.tensor([0.9, 0.8, 0.7, 0.1, 0.2, 0.3])
+    clear = torch.tensor([9.0, 8.0, 7.0, -1.0, 0.0, 3.0])
     # The clearer half are the first three; from the clearest on the farthest comes next.
     assert unlike(looks, clear, 2).tolist() == [0, 2]
     assert unlike(looks, clear, 9).tolist() == [0, 2, 1]
+    # Of the two that are as clear, the second is more like the others.
+    assert unlike(looks, torch.tensor([9.0, 8.8, 7.0, -1.0, 0.0, 3.0]), 9).tolist() == [1, 2, 0]
+    assert unlike(looks, -clear, 2).tolist()[0] == 3  # none is clear: the least unclear
 
 
 def test_a_model_is_settled() -> None:
