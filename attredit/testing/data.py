@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from attredit.errors import DataError, UsageError
 from attredit.testing import make
 from attredit.testing.few import ROWS, Few
 from attredit.testing.report import Broken, Skipped
-from attredit.testing.workshop import Subject, environment
+from attredit.testing.workshop import Subject, python
 
 _SPLITS = ("train", "valid", "test")
 
@@ -152,14 +150,9 @@ def _in_a_process(subject: Subject, size: int) -> Mapping[str, str]:
     task = place.home / "fingerprints.json"
     facts = {"name": subject.it.id, "image_size": size, "data_dir": place.data_dir, "options": place.data_options}
     task.write_text(json.dumps(facts), "utf-8")
-    command = [sys.executable, "-m", "attredit.testing.fingerprints", str(task)]
-    settings = {**environment(), "PYTHONHASHSEED": "1"}
-    done = subprocess.run(
-        command, capture_output=True, encoding="utf-8", errors="replace", env=settings, timeout=600, check=False
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1]
-        raise Broken("fingerprints in a fresh process", last)
+    done = python("-m", "attredit.testing.fingerprints", str(task), PYTHONHASHSEED="1")
+    if done.code != 0:
+        raise Broken("fingerprints in a fresh process", done.said)
     found: dict[str, str] = json.loads(Path(task).read_text("utf-8"))
     return found
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 from attredit.errors import PluginError
 from attredit.testing.report import Broken, Skipped
-from attredit.testing.workshop import Subject, environment
+from attredit.testing.workshop import Subject, python
 
 _SECONDS = 120.0
 _TRIES = 3
@@ -90,24 +88,13 @@ class _Probe:
         """Import it in a process that finds modules where this one does."""
         file = subject.place.home / "probe.json"
         file.unlink(missing_ok=True)
-        words = ["-m", "attredit.testing.probe", str(file), what, subject.plugin.module, *targets]
-        command = [sys.executable, *words]
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                env=environment(),
-                timeout=_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise Broken(f"an import that ends within {_SECONDS:.0f} s", "it does not") from None
+        words = ("-m", "attredit.testing.probe", str(file), what, subject.plugin.module, *targets)
+        done = python(*words, seconds=_SECONDS)
+        if done.code is None:
+            raise Broken(f"an import that ends within {_SECONDS:.0f} s", "it does not")
         if not file.exists():
-            last = (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1]
-            raise Broken("an import in a fresh process", f"exit code {done.returncode}: {last}")
-        return cls(json.loads(file.read_text("utf-8")), done.stdout)
+            raise Broken("an import in a fresh process", f"exit code {done.code}: {done.said}")
+        return cls(json.loads(file.read_text("utf-8")), done.printed)
 
 
 def _listed(subject: Subject) -> _Probe:

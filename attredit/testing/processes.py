@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +17,9 @@ from attredit.runs.directory import RunDirectory
 from attredit.testing import hosts, make
 from attredit.testing.promises import TRAINED
 from attredit.testing.report import Broken, Skipped
-from attredit.testing.workshop import Subject, environment
+from attredit.testing.workshop import Subject, python
 
 STEPS = 3
-_SECONDS = 600.0
 # Rounding differs with the number of processes. With its usual epsilon, Adam would make whole steps of it.
 _RTOL, _ATOL, _EPSILON = 1e-3, 2e-5, 1e-3
 _ADAPTIVE = ("adam", "adamw", "rmsprop")
@@ -105,23 +103,10 @@ def _difference(subject: Subject, request: Request) -> str:
 
 def _launch(files: list[Path]) -> str:
     """Train in two processes; returns the last line on stderr."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command = [sys.executable, *launcher, "-m", "attredit.testing.launched", *map(str, files)]
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
     # Two processes on a machine that may have two cores.
-    settings = {"OMP_NUM_THREADS": "1"} | environment()
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            env=settings,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"it did not end within {_SECONDS:.0f} s"
-    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    return python(*launcher, "-m", "attredit.testing.launched", *map(str, files), OMP_NUM_THREADS=threads).said
 
 
 def _error_of(file: Path) -> str:
