@@ -1,7 +1,7 @@
 """Labels that are probably wrong: readers that have not seen an image contradict them surely.
 
 Confident learning (Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels", 2021).
-The images are divided into folds, and those of each are read by a network that was trained on the others. A label
+The images are divided into folds, and those of each are read by networks that were trained on the others. A label
 counts as wrong if another value is read as surely as it is, on average, where it is the label.
 """
 
@@ -25,6 +25,7 @@ from attredit.evaluation.judge_training import descend
 from attredit.report.grid import grid
 
 FOLDS = 4
+READERS = 2  # of each fold: what one reads by accident, the other does not
 _SIZE, _WIDTH, _BATCH, _EPOCHS, _STEPS, _RATE, _SEED = 64, 16, 64, 6, 80, 0.01, 20170711
 _SHOWN, _IN_ROW = 48, 8
 
@@ -105,8 +106,27 @@ def _read(
     width: int,
     steps: int,
 ) -> NDArray[np.float64]:
-    """(N, A) probabilities of every image's attributes, by a network that was trained without its fold."""
-    order, size = np.random.default_rng(_SEED).permutation(len(store)), min(_SIZE, store.images.shape[1])
+    """(N, A) probabilities of every image's attributes: means of readers that were trained without its fold."""
+
+    def one(reader: int) -> NDArray[np.float64]:
+        return _read_once(store, schema, labels, lambda done, of: progress(reader * of + done, READERS * of),
+                          width, steps, _SEED + FOLDS * reader)  # fmt: skip
+
+    read: NDArray[np.float64] = np.mean([one(reader) for reader in range(READERS)], axis=0)
+    return read
+
+
+def _read_once(
+    store: Store,
+    schema: AttributeSchema,
+    labels: NDArray[np.int64],
+    progress: Callable[[int, int], None],
+    width: int,
+    steps: int,
+    seed: int,
+) -> NDArray[np.float64]:
+    """The same by one reader of each fold; both are functions of the seed."""
+    order, size = np.random.default_rng(seed).permutation(len(store)), min(_SIZE, store.images.shape[1])
     targets, read = schema.encode(torch.from_numpy(labels.astype(np.int64))), np.empty((len(store), schema.width))
     steps = max(steps, _EPOCHS * len(store) * (FOLDS - 1) // FOLDS // _BATCH)
 
@@ -114,8 +134,8 @@ def _read(
         return reduced(store.batch(rows).float() / 255.0, size).contiguous(memory_format=torch.channels_last)
 
     for fold, held in enumerate(np.array_split(order, FOLDS)):
-        others, dice = np.setdiff1d(order, held), np.random.default_rng(_SEED + fold)
-        with seeded(_SEED + fold):
+        others, dice = np.setdiff1d(order, held), np.random.default_rng(seed + fold)
+        with seeded(seed + fold):
             network = StridedNetwork(store.images.shape[3], size, schema.width, width)
         network.to(memory_format=torch.channels_last).train()
 

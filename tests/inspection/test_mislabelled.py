@@ -34,7 +34,7 @@ def test_planted_errors_are_found(planted: tuple[Store, np.ndarray]) -> None:
     store, wrong = planted
     told: list[tuple[int, int]] = []
     found = doubts(store, store.schema, lambda done, total: told.append((done, total)), width=8, steps=80)
-    assert told[-1][0] == told[-1][1] == 4 * 80
+    assert told[-1][0] == told[-1][1] == 2 * 4 * 80
     half = next(n for n in range(1, len(found) + 1) if wrong[[d.row for d in found[:n]]].sum() >= wrong.sum() / 2)
     assert wrong[[d.row for d in found[:half]]].mean() >= 0.8
     margins = [doubt.margin for doubt in found]
