@@ -26,6 +26,7 @@ COLUMNS = (
 )  # fmt: skip
 
 _BUILT_IN = files("attredit.benchmark") / "suites"
+_LONGEST = 5000
 
 
 class _Frozen(BaseModel):
@@ -264,6 +265,9 @@ def read_suite(name: str) -> Suite:
             text = path.read_text("utf-8-sig")  # editors on Windows put a mark before it
         except UnicodeDecodeError as error:
             raise UsageError(f"{name} is no text in UTF-8: {error}.", "Save it as that.") from None
+        if (longest := max(map(len, text.splitlines()), default=0)) > _LONGEST:
+            # Such a key takes minutes to read.
+            raise UsageError(f"{name} is no suite: it has a line of {longest:,} characters.", "Name a suite file.")
         return parse_suite(text, name, path.stem)
     known = [item.name.removesuffix(".toml") for item in _BUILT_IN.iterdir() if item.name.endswith(".toml")]
     if name not in known:

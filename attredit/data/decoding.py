@@ -16,7 +16,7 @@ import numpy as np
 from attredit.data.boxes import BOX, Box, box_of
 from attredit.data.geometry import Geometry
 from attredit.data.left_out import BrokenImage, broken_json, read_broken
-from attredit.data.pixels import white_in
+from attredit.data.pixels import whites_in
 from attredit.data.shards import header_of, name_of, shards_of, write_whole
 from attredit.errors import AttrEditError, DataError, RunError
 
@@ -280,15 +280,15 @@ def stored(rows: Dataset) -> Any:
     return rows.cast_column("image", Image(decode=False))
 
 
-def white_among(rows: Dataset) -> float | None:
-    """What is white in a split whose images have more than 8 bits, by some that are evenly spread; else None."""
+def whites_among(rows: Dataset) -> list[float]:
+    """What is white in some images of a split, evenly spread, see `whites_in`."""
     found = stored(rows)
     if found.format["type"] is not None:
         # A source that draws images, or decodes its own, knows what it does.
-        return None
+        return []
     places = np.unique(np.linspace(0, len(found) - 1, min(_LOOKED_AT, len(found))).astype(np.int64))
     with _without_remarks():
-        return white_in(found.select(places)["image"][:]) if "image" in found.features else None
+        return whites_in(found.select(places)["image"][:]) if "image" in found.features else []
 
 
 @contextmanager

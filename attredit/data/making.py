@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attredit.data.decoding import Decoding, ShardDecoder, Unwritable, reading, white_among, writing
+from attredit.data.decoding import Decoding, ShardDecoder, Unwritable, reading, whites_among, writing
 from attredit.data.geometry import Geometry
 from attredit.data.labels import read_labels
 from attredit.data.left_out import BrokenImage, Unusable, broken_json, require_half
@@ -132,10 +132,10 @@ class Making:
         """Told what is white in images of more than 8 bits, unless it knows."""
         if self.geometry.white is not None:
             return self.geometry
-        white = white_among(rows)
-        if said := remark(white):
+        whites = whites_among(rows)
+        if said := remark(whites):
             warnings.warn(f"Images of {self.where} have {said}.", DataWarning, stacklevel=2)
-        return replace(self.geometry, white=white)
+        return replace(self.geometry, white=whites[-1] if whites else None)
 
     def _decode(
         self, job: Decoding, rows: Dataset, workers: int | None, progress: Progress | None

@@ -182,13 +182,13 @@ def _of_deep(values: np.ndarray, white: float | None) -> Colours:
     return Colours(scaled(colours, white), None if alpha is None else scaled(alpha, white_of(alpha) or 255), white)
 
 
-def white_in(values: Sequence[Any]) -> float | None:
-    """What is white in pictures of one data set: the most of what is in each; None where all have 8 bits.
+def whites_in(values: Sequence[Any]) -> list[float]:
+    """What is white in each of some pictures that has more than 8 bits, the least first; in all of them it is the last.
 
     Args:
-        values: Some of its pictures, see `colours_of`; what cannot be read is passed over.
+        values: Pictures, see `colours_of`; what cannot be read is passed over.
     """
-    return max(filter(None, map(_white_in, values)), default=None)
+    return sorted(white for value in values if (white := _white_in(value)) is not None)
 
 
 def _white_in(value: Any) -> float | None:
@@ -210,17 +210,32 @@ def white_of(values: np.ndarray) -> float | None:
     """What is white in a picture of more than 8 bits: the least that there is, and that is no less than its values.
 
     None where it has 8 bits: then 255 is.
+
+    Raises:
+        DataError: a value is no number.
     """
     if values.dtype in (np.uint8, np.bool_):
         return None
     most = float(values.max())
+    if not np.isfinite(most):
+        raise DataError("It has values that are no numbers.")
     known = _FLOATS if np.issubdtype(values.dtype, np.floating) else WHITES
     return next((white for white in known if most <= white), most)
 
 
-def remark(white: float | None) -> str:
-    """What is to be said of pictures whose values do not say themselves what is white; "" where they do."""
-    return "" if white in (None, 1, 65535) else f"more than 8 bits, and {white:,g} is taken for white"
+def remark(whites: Sequence[float]) -> str:
+    """What is to be said of pictures whose values do not say themselves what is white; "" where they do.
+
+    Args:
+        whites: See `whites_in`.
+    """
+    if not whites:
+        return ""
+    white, usual = whites[-1], whites[len(whites) // 2]
+    said = f"more than 8 bits, and {white:,g} is taken for white"
+    if usual < white:
+        return f"{said}, which some of them need; most have no value beyond {usual:,g} and become dark"
+    return "" if white in (1, 65535) else said
 
 
 def scaled(values: np.ndarray, white: float) -> np.ndarray:
@@ -230,6 +245,8 @@ def scaled(values: np.ndarray, white: float) -> np.ndarray:
         DataError: some are below 0, beyond white, or no number.
     """
     least, most = values.min(), values.max()
+    if not np.isfinite(most):
+        raise DataError("It has values that are no numbers.")
     if not 0 <= least <= most <= white:
         raise DataError(f"It has values from {least:g} to {most:g}, where 0 is black and {white:g} white.")
     if np.issubdtype(values.dtype, np.floating):

@@ -143,7 +143,7 @@ def explained(name: str, hint: str) -> Iterator[None]:
 
 def _picture(value: Any, white: float | None, name: str = "") -> Picture:
     colours = colours_of(value, white)
-    if white is None and (said := remark(colours.white)):
+    if white is None and colours.white and (said := remark([colours.white])):
         warnings.warn(f"{name or 'A picture'} has {said}.", DataWarning, stacklevel=4)
     return Picture(colours.pixels, colours.alpha, name)
 

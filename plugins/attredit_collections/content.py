@@ -1,4 +1,4 @@
-"""A cheap look at what is in image files, so that one is noticed whose content changes and whose size does not."""
+"""A cheap look at what is in files, so that one is noticed whose content changes and whose size does not."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-UNCOMPRESSED = frozenset({".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"})
-"""Files of these kinds keep their size whatever is painted over: all of them is looked at, up to `WHOLE` bytes, and of
-larger ones that much in pieces that are evenly spread."""
+UNCOMPRESSED = frozenset(
+    {".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
+     ".csv", ".tsv", ".json", ".jsonl", ".txt", ".parquet", ".arrow", ".tar"}
+)  # fmt: skip
+"""Files of these kinds keep their size whatever is painted over, or said otherwise: all of them is looked at, up to
+`WHOLE` bytes, and of larger ones that much in pieces that are evenly spread."""
 
 WHOLE = 1 << 20
 PIECE = 4096

@@ -18,6 +18,7 @@ from attredit.data.source import MappedColumn
 from attredit.errors import DataError, UsageError, nearest
 from attredit_collections.boxes import box_columns, read_boxes
 from attredit_collections.columns import Labels, listed, names_splits, read_columns
+from attredit_collections.content import content_of
 from attredit_collections.problems import WITHOUT_LABEL, Problems
 from attredit_collections.splits import rows_by_split, split_column
 
@@ -96,9 +97,9 @@ class HuggingFace:
         return tuple(self._problems.sentences) if self._rows else ()
 
     def fingerprint(self, split: str) -> str:
-        """Of what `datasets` says, which knows the revision or the files, of the labels, and of the split's rows."""
+        """Of the revision, as `datasets` says it, or of what is in local files, wherever they lie; labels; rows."""
         rows = self._rows[self._known(split)]
-        facts = [self._loaded[name]._fingerprint for name in self._used]
+        facts = self._files or [self._loaded[name]._fingerprint for name in self._used]
         digest = hashlib.sha256(json.dumps([facts, self._image]).encode())
         digest.update(self._labels.values.tobytes())
         digest.update(rows.tobytes())
@@ -198,6 +199,16 @@ class HuggingFace:
                 f"{self.name} has no column {self._image!r}.", nearest(self._image, self._all.column_names)
             )
         return self._image
+
+    @cached_property
+    def _files(self) -> list[str]:
+        """What there is in a local folder, which `datasets` would know another time by its path; [] of the hub's."""
+        root = Path(self.data_dir or self.name)
+        if not root.is_dir():
+            return []
+        visible = (path for path in root.rglob("*") if not any(part[0] == "." for part in path.relative_to(root).parts))
+        sizes = {path.relative_to(root).as_posix(): path.stat().st_size for path in visible if path.is_file()}
+        return [json.dumps(sorted(sizes.items())), content_of(root, sizes).hex(), str(self._config), *self._used]
 
     @cached_property
     def _table(self) -> pd.DataFrame:

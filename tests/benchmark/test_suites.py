@@ -141,7 +141,8 @@ def test_what_is_no_suite_is_refused_in_one_sentence(change: tuple[str, str], me
     "content, message",
     [
         (b"summary = 'caf\xe9'", "my.toml is no text in UTF-8: .* Save it as that"),
-        (b"attributes = " + b"[" * 100_000, "my.toml is no TOML: "),
+        (b"attributes = " + b"[" * 4_000, "my.toml is no TOML: "),
+        (b"a." * 100_000 + b"b = 1", "my.toml is no suite: it has a line of 200,005 characters"),
     ],
 )
 def test_files_that_are_no_text_or_nested_without_end(content: bytes, message: str, tmp_path: Path) -> None:

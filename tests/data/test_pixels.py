@@ -150,6 +150,26 @@ def test_what_is_white_is_looked_at_once_for_a_data_set_and_its_other_splits(tmp
     assert with_train.fingerprint == alone.fingerprint
 
 
+def test_an_image_that_makes_all_others_dark_is_said(tmp_path: Path) -> None:
+    filled(tmp_path, "train", [grey(4000), grey(60000), grey(3000)])
+    with pytest.warns(DataWarning, match="65,535 is taken for white, which some .* most have no value beyond 4,095"):
+        assert made(tmp_path).geometry.white == 65535
+
+
+@pytest.mark.filterwarnings("ignore:.*taken for white")
+def test_an_image_with_values_that_are_no_numbers_decides_nothing_and_is_left_out(tmp_path: Path) -> None:
+    files = [
+        encoded(Image.fromarray(np.full((SIZE, SIZE), value, np.float32)), "TIFF") for value in (0.5, np.nan, 0.25)
+    ]
+    filled(tmp_path, "train", files)
+    with pytest.warns(DataWarning, match=r"1 of 3 images .*\(It has values that are no numbers\)"):
+        store = made(tmp_path)
+    assert store.geometry.white == 1
+    assert [image.max() for image in store.images] == [128, 64]
+    with pytest.raises(DataError, match="no numbers"):
+        read(tmp_path / "train" / "1.png")
+
+
 @pytest.mark.filterwarnings("ignore:.*is taken for white:attredit.errors.DataWarning")
 def test_an_image_beyond_what_was_assumed_is_left_out_counted_and_named(tmp_path: Path) -> None:
     filled(tmp_path, "train", [grey(4095)] * 3)

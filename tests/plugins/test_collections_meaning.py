@@ -9,6 +9,8 @@ from typing import Any
 import collections_made as made
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Value
 from PIL import Image
@@ -144,6 +146,19 @@ def test_a_column_of_splits_divides_what_load_dataset_opens(kind: Any, tmp_path:
     assert source.warnings == ()
     (row,) = [row for row in source.mapping if row.column == "Subset"]
     assert row.reason == "names the splits"
+
+
+def test_what_load_dataset_opens_is_the_same_wherever_it_lies(tmp_path: Path) -> None:
+    parquet(tmp_path / "x" / "train.parquet", "Subset", Value("string"))
+    before = HuggingFace(image_size=16, name=str(tmp_path / "x"))
+    known = {split: before.fingerprint(split) for split in before.splits}
+    (tmp_path / "x").rename(tmp_path / "y")
+    moved = HuggingFace(image_size=16, name=str(tmp_path / "y"))
+    assert {split: moved.fingerprint(split) for split in moved.splits} == known
+    table = pq.read_table(tmp_path / "y" / "train.parquet")
+    others = pa.array([1 - label for label in made.SMILING])
+    pq.write_table(table.set_column(1, "Smiling", others), tmp_path / "y" / "train.parquet")
+    assert HuggingFace(image_size=16, name=str(tmp_path / "y")).fingerprint("train") != known["train"]
 
 
 def test_splits_of_load_dataset_go_before_a_column_which_is_asked_about(tmp_path: Path) -> None:
