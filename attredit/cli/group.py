@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import importlib
 import os
+import re
 import sys
 import time
 import traceback
@@ -197,7 +198,8 @@ def line_and_code(error: Exception) -> tuple[str, int]:
         advice = f" See {context.command_path} --help." if context is not None else ""
         return f"Error: {error.format_message()}{advice}", error.exit_code
     if isinstance(error, AttrEditError):
-        return f"Error: {error}", error.exit_code
+        # A damaged file may have a word without end.
+        return f"Error: {re.sub(r'[^ ]{1000,}', lambda word: f'{word[0][:100]}…', str(error))}", error.exit_code
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     # The latter is torch's, which is not imported here.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":

@@ -120,6 +120,11 @@ def test_a_method_that_cannot_be_imported_is_named(request_for: Any) -> None:
         train(request_for(method="method"))
 
 
+def test_a_word_without_end_is_cut() -> None:
+    line, _ = line_and_code(UsageError(f"There is no {'a.' * 100_000}.", "Name another."))
+    assert line == f"Error: There is no {'a.' * 50}… Name another."
+
+
 def test_the_innermost_is_named_and_our_own_errors_are_not() -> None:
     with pytest.raises(KeyError) as failed, naming("term a/outer"), naming("encoder b/inner"):
         raise KeyError
