@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from attredit.benchmark.cells import Cell
 from attredit.benchmark.results import Results
@@ -41,7 +41,7 @@ class Plan(BaseModel):
     suite: str
     summary: str
     columns: tuple[str, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[Cell, ...] = Field(min_length=1)
 
 
 class BenchmarkDirectory:
