@@ -48,9 +48,9 @@ class Discriminator(nn.Module):
 
 
 class Compositor(nn.Module):
-    def forward(self, images, before, after):
-        change = nn.functional.interpolate(after - before, size=images.shape[-2:], mode="bilinear")
-        return (images + change).clamp(0, 1)
+    def forward(self, images, before, after, change):
+        edit = nn.functional.interpolate(change * (after - before), size=images.shape[-2:], mode="bilinear")
+        return (images + edit).clamp(0, 1)
 
 
 class Factorizer(nn.Module):
