@@ -128,4 +128,4 @@ def test_nothing_of_trackers_is_imported_before_one_is_named(request_for: Any) -
 
 def test_a_card_tells_nobody_to_use_the_trackers_of_its_author(request_for: Any, tmp_path: Path, standin: Any) -> None:
     run = train(request_for(log=["standin"], steps=1))
-    assert "--log" not in (run / "README.md").read_text()
+    assert "--log standin" not in (run / "README.md").read_text()
