@@ -176,6 +176,8 @@ class RunDirectory:
             lines = [from_json(line) for line in self.metrics_file.read_text("utf-8").split("\n")[:-1]]
             if not all(isinstance(line["step"], int) for line in lines):
                 raise ValueError("a step is no number")
+            if not all(isinstance(value, int | float) for line in lines for value in line.values()):
+                raise ValueError("a loss is no number")
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"{self.metrics_file} is damaged: {error}.", "Restore it, or delete it: nothing is computed from it."

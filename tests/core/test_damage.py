@@ -59,7 +59,17 @@ def test_weights_of_another_model_are_refused(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"\xff\xfe\n", b"[]\n", b"null\n", b'{"a": 1}\n', b'{"step": "x"}\n', b"{\n", b"[" * 100_000 + b"\n"]
+    "data",
+    [
+        b"\xff\xfe\n",
+        b"[]\n",
+        b"null\n",
+        b'{"a": 1}\n',
+        b'{"step": "x"}\n',
+        b'{"step": 1, "a/b": "x"}\n',
+        b"{\n",
+        b"[" * 100_000 + b"\n",
+    ],
 )
 def test_damaged_metrics(run: Path, data: bytes) -> None:
     (run / "metrics.jsonl").write_bytes(data)
