@@ -25,10 +25,10 @@ _VALIDATION = 2000
 # Styles are tried on so many images without the attribute, and so many are tried.
 _TRIED, _TRIED_ON = 96, 16
 _CHUNK = 128
-# Differences in clearness that count, as a share of the clearest; and what is left of probabilities at the very ends.
-_AS_CLEAR, _EPSILON = 0.05, 1e-6
-# How far edits may go, and by how much more of them must obey that one goes farther.
-_FARTHER, _FEW = (1.0, 1.25, 1.5), 0.02
+# Differences of log-odds that count, as a share of them.
+_MORE = 0.05
+# How much farther than in training edits may go.
+_FARTHER = (1.25, 1.5)
 
 
 @torch.inference_mode()
@@ -75,7 +75,7 @@ def sureness(model: Model, valid: Store, detail: int = 1) -> Tensor:
 
 
 def _reach(model: Model, store: Store, i: int, to: int, detail: int) -> float:
-    """How far to go that edits show: the least of `_FARTHER` from which on going on changes few readings.
+    """How far to go that edits show: 1, or the first of `_FARTHER` from which on going on makes readings little surer.
 
     Beyond what training has seen edits grow, and are still drawn by the same decoder. A reader can be fooled by
     gradients, but hardly by one number.
@@ -86,21 +86,29 @@ def _reach(model: Model, store: Store, i: int, to: int, detail: int) -> float:
         return 1.0
     [images] = _images(store, rows[spread(len(rows), _CHUNK)], detail)
     code, column = model.encode(images), model.schema.columns[i].start
-    best, obeyed = _FARTHER[0], -1.0
-    for far in _FARTHER:
+
+    def sureness_at(far: float) -> float:
         edited = model.composite(images, *model.edit(code, {name: to}, strength=far, given={name: 1 - to}))
-        read = model.probabilities(model.encode(edited))[:, column] > 0.5
-        share = float((read == bool(to)).float().mean())
-        if share > obeyed + _FEW:
-            best, obeyed = far, share
+        return float(_log_odds(model, edited)[:, column].mean()) * (1 if to else -1)
+
+    best, sure = 1.0, sureness_at(1.0)
+    for far in _FARTHER:
+        if (surer := sureness_at(far)) <= sure + _MORE * abs(sure):
+            break
+        best, sure = far, surer
     return best
+
+
+def _log_odds(model: Model, images: Tensor) -> Tensor:
+    """(B, A) what the model reads; by probabilities nearly all is certain, by log-odds it can be surer."""
+    return model.probabilities(model.encode(images)).double().logit(1e-6)
 
 
 def _styles(model: Model, train: Store, name: str, detail: int) -> Tensor:
     """(at most K, W) styles of training images that have an attribute: the clearest, then ones unlike those before.
 
-    Clear is what the model reads as the attribute when images without it are given that style: by log-odds, because by
-    probabilities nearly all are, and what other readers make of them goes with how sure the model is.
+    Clear is what the model surely reads as the attribute when images without it are given that style; what other
+    readers make of them goes with how sure it is.
     """
     attribute = model.schema.attributes[model.schema.index(name)]
     where, labels = model.slices[name], train.label_columns([name])[:, 0]
@@ -119,8 +127,8 @@ def _styles(model: Model, train: Store, name: str, detail: int) -> Tensor:
         z = base.z.clone()
         z[:, where] = tried.repeat_interleave(len(plain), 0)
         after = model.decode(base, {name: 1}, like=base._replace(z=z))
-        read = model.probabilities(model.encode(model.composite(images, old, after)))
-        clear.append(read[:, column].double().logit(_EPSILON).view(len(tried), -1).mean(1))
+        odds = _log_odds(model, model.composite(images, old, after))[:, column]
+        clear.append(odds.view(len(tried), -1).mean(1))
         looks.append((after - old).reshape(len(tried), -1))
     return styles[unlike(torch.cat(looks), torch.cat(clear), STYLES)]
 
@@ -142,7 +150,7 @@ def unlike(looks: Tensor, clear: Tensor, count: int) -> Tensor:
     """
     apart = torch.cdist(looks, looks)
     order = clear.argsort(descending=True)
-    as_clear = order[clear[order] >= clear.amax() - _AS_CLEAR * clear.amax().abs()]
+    as_clear = order[clear[order] >= clear.amax() - _MORE * clear.amax().abs()]
     first = as_clear[apart.mean(1)[as_clear].argmin()]
     order = torch.cat([first[None], order[order != first]])
     order = order[: max(1, len(clear) // 2)]

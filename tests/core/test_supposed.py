@@ -151,16 +151,20 @@ def test_an_edit_that_changes_nothing_says_so(request_for: Any) -> None:
 
 
 def test_edits_go_as_far_as_they_have_to() -> None:
-    class Faint(Shown):
-        """Only beyond the usual can an encoder see the smile that it draws: a pixel of more than a half."""
+    class From(Shown):
+        """Draws a smile, the same one, from some label on."""
+
+        def __init__(self, label: float) -> None:
+            super().__init__()
+            self.label = label
 
         def forward(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor:
-            drawn = (attrs[:, :1] - 1.2).sign() * 4.0
+            drawn = (attrs[:, :1] - self.label).sign() * 4.0
             return nn.functional.pad(drawn, (0, 63)).view(-1, 1, 8, 8)
 
     images = torch.full((60, 1, 8, 8), 0.3)
     labels = np.stack([np.tile([0, 1], 30), np.zeros(60, int)], 1)
-    for decoder, reach in ((Faint(), 1.25), (Shown(), 1.0)):
+    for decoder, reach in ((From(1.2), 1.25), (Shown(), 1.5), (From(0.9), 1.0)):
         made = Model({"encoder": Told(), "decoder": decoder}, SCHEMA, latent_dim=3)
         settle(made, Images(images, labels), Images(images, labels))
         assert made.known.reach[0, 1] == reach
