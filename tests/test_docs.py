@@ -69,6 +69,7 @@ NOT_RUN = {
     "make docs": "serves until it is stopped",
     "make site": "needs a virtual environment; tests/site builds it",
     "pip install -e '.[slurm]'": "changes the environment that runs the tests",
+    "pip install 'attredit[tune]'": "changes the environment that runs the tests",
     "pip install 'attredit[identity]'": "changes the environment that runs the tests",
     "pip install 'attredit[onnx]'": "changes the environment that runs the tests",
     "pip install 'attredit[faces]'": "changes the environment that runs the tests",

@@ -52,7 +52,7 @@ class Trackers(Observer):
     def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
         """Open them; one that a resumed run told of before goes on with the same run, where it can."""
         self._run, self._file = run, run.path / "trackers.json"
-        self._told: dict[str, Any] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._told: dict[str, Any] = json.loads(self._file.read_text("utf-8")) if self._file.exists() else {}
         for name in self._names:
             with _explained(name):
                 self._open[name] = self._begun(name, config)

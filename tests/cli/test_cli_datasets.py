@@ -177,7 +177,7 @@ def test_inspect_shows_labels_that_readers_contradict(
     result = attredit(*asked, "--labels", tmp_path / "sheet.png")
     assert result.exit_code == 0, result.stderr
     assert "Labels of train that readers contradict: " in result.stdout
-    assert "Reading labels: 8 of 8" in result.stderr
+    assert "Reading labels: 16 of 16" in result.stderr
     assert (tmp_path / "sheet.png").is_file() == ("Contact sheet: " in result.stdout)
 
 
