@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)
 	rm -rf $(DEMO)
-	$(BIN)/attredit train --preset plain --attr Smiling --attr Eyeglasses --steps 3000 --run-dir $(DEMO)
+	$(BIN)/attredit train --attr Smiling --attr Eyeglasses --steps 3000 --run-dir $(DEMO)
 	$(BIN)/attredit evaluate $(DEMO)
 	$(BIN)/attredit report $(DEMO)
 

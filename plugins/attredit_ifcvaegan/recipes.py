@@ -42,28 +42,6 @@ DEFAULT = Recipe(
     steps=2200,
 )
 
-# Without styles: glasses that are put on are the average of all, drawn firmly since the label head has to read them.
-# Of drawn faces, which say all that it needs, that is the better; of photographs the average is a grey band.
-PLAIN = Recipe(
-    extends="ifcvaegan",
-    players={
-        "autoencoder": Player(
-            trains=("encoder", "decoder"),
-            terms={
-                "kl": Term(weight=0.006, limit=1e4),
-                "class_edit": Term(
-                    weight=0.04,
-                    only=("decoder",),
-                    every=4,
-                    options={"of": "blended", "attributes": "sum", "put_on": True},
-                ),
-            },
-        ),
-    },
-    style_dim=0,
-    styles="own",
-)
-
 # On the networks that most other methods have by default.
 CONV = Recipe(
     extends="naive-cvaegan",
