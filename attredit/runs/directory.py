@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from attredit.errors import PluginError, RunError
-from attredit.files import expanded, explained, from_json, write_tensors, write_text
+from attredit.files import expanded, explained, from_json, read_tensors, write_tensors, write_text
 from attredit.plugin.discovery import LOAD
 from attredit.plugin.registry import PluginInfo, Registry
 from attredit.runs.config import Origin, RunConfig
@@ -157,7 +157,22 @@ class RunDirectory:
             RunError: the disk is full or the directory cannot be written; the previous files are intact.
         """
         write_tensors(self.training_file, training, {"step": step})
+        self.save_model(model, step)
+
+    def save_model(self, model: Mapping[str, Tensor], step: int) -> None:
+        """Write what editing needs.
+
+        Raises:
+            RunError: as `save`.
+        """
         write_tensors(self.model_file, model, {"step": step})
+
+    def model_step(self) -> int | None:
+        """The step of which the model is; None where there is no whole one."""
+        try:
+            return int(read_tensors(self.model_file)[1]["step"])
+        except RunError:
+            return None
 
     def append_metrics(self, line: Mapping[str, Any]) -> None:
         """Add one line to metrics.jsonl."""

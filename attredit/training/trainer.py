@@ -110,8 +110,6 @@ class Trainer:
                 if self.step_count % config.request.save_every == 0 or done or ending:
                     self._checked(values)
                     self._health.check_weights(self.players, self.step_count, self.run_directory)
-                    if done and self._settle is not None and self.accelerator.is_main_process:
-                        self._settle(self.kept)
                     self.save(observer)
                 if self.accelerator.is_main_process:
                     observer.on_step(self.step_count)
@@ -178,22 +176,31 @@ class Trainer:
     def save(self, observer: Observer) -> None:
         """Write a checkpoint, on the main process."""
         if self.accelerator.is_main_process:
-            model = prefixed("known", self.kept.known.state_dict())
-            for name in self.config.recipe.edits_with:
-                model |= prefixed(name, self.kept.parts[name].state_dict())
-            if self.frame is not None:
-                model |= prefixed("frame", self.frame.state_dict())
-            self.run_directory.save(model, self.state(), self.step_count)
+            self.run_directory.save(self._model(), self.state(), self.step_count)
             observer.on_save(self.step_count)
         self.accelerator.wait_for_everyone()
 
     def resume(self) -> None:
-        """Continue from the run directory's checkpoint."""
+        """Continue from the run directory's checkpoint.
+
+        Of the two files of a checkpoint the model is the second: where the last one was cut short, it is written now.
+        """
         state, metadata = read_tensors(self.run_directory.training_file)
         self.load_state(state)
         self.step_count = int(metadata["step"])
         if self.accelerator.is_main_process:
             self.run_directory.truncate_metrics(self.step_count)
+            if self.step_count == self.config.steps and self.run_directory.model_step() != self.step_count:
+                self.run_directory.save_model(self._model(), self.step_count)
+
+    def _model(self) -> dict[str, Tensor]:
+        """What editing needs; of a finished training with what the model knows."""
+        if self.step_count == self.config.steps and self._settle is not None:
+            self._settle(self.kept)
+        model = prefixed("known", self.kept.known.state_dict())
+        for name in self.config.recipe.edits_with:
+            model |= prefixed(name, self.kept.parts[name].state_dict())
+        return model if self.frame is None else model | prefixed("frame", self.frame.state_dict())
 
     # --- parts of a step ----------------------------------------------------------------------------------------
 

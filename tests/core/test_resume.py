@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from attredit.launch import resume, train
+from attredit.runs.directory import RunDirectory
 
 
 def kill_after(command: list[str], run: Path, step: int) -> None:
@@ -43,6 +44,27 @@ def test_killed_and_resumed_gives_the_same_bytes(tmp_path: Path, train_command: 
         assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
     steps = [line.split(",")[0] for line in (killed / "metrics.jsonl").read_text().splitlines()]
     assert steps == [f'{{"step": {s}' for s in range(2, 121, 2)]
+
+
+def test_a_last_checkpoint_that_was_cut_short_is_completed(
+    tmp_path: Path, tiny_request: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, cut = (str(tmp_path / name) for name in ("whole", "cut"))
+    train(tiny_request(run_dir=whole, steps=8, save_every=4))
+    saved = RunDirectory.save_model
+
+    def killed(run: RunDirectory, model: Any, step: int) -> None:
+        if step == 8:
+            raise KeyboardInterrupt  # between the two files
+        saved(run, model, step)
+
+    monkeypatch.setattr(RunDirectory, "save_model", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_request(run_dir=cut, steps=8, save_every=4))
+    monkeypatch.undo()
+    resume(cut, device="cpu")
+    for name in ("model.safetensors", "training.safetensors"):
+        assert (Path(whole) / name).read_bytes() == (Path(cut) / name).read_bytes(), name
 
 
 def test_every_checkpoint_resumes_exactly(request_for: Any, tmp_path: Path) -> None:
