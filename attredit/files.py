@@ -31,7 +31,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     from safetensors.torch import save_file
 
     plain = {k: t.detach().to("cpu").contiguous() for k, t in tensors.items()}
-    text = json.dumps({**metadata, "digest": _digest(plain, metadata)}, sort_keys=True)
+    text = json.dumps({**metadata, "digest": digest_of(plain, metadata)}, sort_keys=True)
     _replace(path, lambda temporary: save_file(plain, temporary, {"attredit": text}))
 
 
@@ -53,7 +53,7 @@ def read_tensors(path: Path, again: str = "train again") -> tuple[dict[str, Tens
         with safe_open(path, "pt") as file:
             metadata = from_json(file.metadata()["attredit"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if metadata.pop("digest") != _digest(tensors, metadata):
+        if metadata.pop("digest") != digest_of(tensors, metadata):
             raise ValueError("its content is not what was written")
         return tensors, metadata
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -90,7 +90,7 @@ def from_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
+def digest_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> str:
     """Hex digest of contiguous tensors on the CPU, their names and shapes, and of the metadata."""
     import torch
 

@@ -167,7 +167,7 @@ def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[Datase
     for other in entry.evaluate_on:
         found = opened(registry, elsewhere_of(other), edited, collection.geometry)
         others.append(_resolved(registry, other).model_copy(update={"label": found.label}))
-        facts += [slug(found.label), *_fingerprints(found.collection, split)]
+        facts += [slug(found.label), found.collection.fingerprint(split)]
     names = [slug(other.label) for other in others]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"{entry.title} is evaluated on two collections called {twice}.", "Give each its own label.")

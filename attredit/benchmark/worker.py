@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from attredit.benchmark.cells import Cell, elsewhere_of
 from attredit.benchmark.progress import Clock, Teller
 from attredit.benchmark.results import Facts, Figures, Result, Results
-from attredit.benchmark.suite import Budget, EvaluationPlan
+from attredit.benchmark.suite import Budget
 from attredit.data.workers import cores
 from attredit.errors import AttrEditError, RunError, Terminated
 from attredit.files import read_tensors, write_text
@@ -35,7 +35,6 @@ from attredit.runs.directory import RunDirectory
 from attredit.stopping import stoppable
 
 if TYPE_CHECKING:
-    from attredit.data.collection import Collection
     from attredit.training.trainer import Trainer
 
 PATIENCE = 10.0
@@ -267,25 +266,17 @@ def _guess(cell: Cell, home: Path, device: str | None) -> float:
 
 
 def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
-    """What all cells of a data set share, so that none waits for another one to make it."""
-    from attredit.evaluation.elsewhere import opened
+    """What all cells of a data set share, so that none waits for another one to make it.
 
-    registry = installed()
-    own = cell.request.collection(registry)
-    edited = own.schema.select(cell.attributes)
-    others = (opened(registry, elsewhere_of(other), edited, own.geometry) for other in cell.dataset.evaluate_on)
-    for collection in (own, *(other.collection for other in others)):
-        _prepare_collection(collection, cell.evaluation, device, teller)
-
-
-def _prepare_collection(collection: Collection, plan: EvaluationPlan, device: str | None, teller: Teller) -> None:
-    """Stores of the splits that are read, and the networks that read them."""
+    In other collections than the training images' each run finds its own frames.
+    """
     from attredit.data import cache_dir
     from attredit.data.source import CounterfactualSource
     from attredit.devices import device_of
     from attredit.evaluation.judge import judge_of
     from attredit.evaluation.run import identity_for
 
+    collection, plan = cell.request.collection(installed()), cell.evaluation
     stores = {
         split: collection.store(split, progress=partial(teller, f"{split} images")) for split in ("train", plan.split)
     }

@@ -227,7 +227,8 @@ class ShardDecoder:
                 raise _NoColumn(
                     f"There is no column {column} in {self.job.where}.", f"Its columns: {', '.join(batch)}."
                 )
-        boxes = batch[BOX] if BOX in needed else [None] * len(rows)
+        found = getattr(self.job.source, "frame", None)
+        boxes = batch[BOX] if BOX in needed else [found] * len(rows)
         for place, image, box in zip(pixels, batch["image"], boxes, strict=True):
             place[:] = as_pixels(image, self.job.geometry, box)
 
@@ -250,21 +251,21 @@ def as_pixels(image: Any, geometry: Geometry, box: Any = None) -> np.ndarray:
     Args:
         image: See `attredit.data.pixels.colours_of`; or nested lists.
         geometry: Crop and size.
-        box: Left, top, width and height of the image's box, for the crop ``box`` alone.
+        box: Left, top, width and height of the image's box, for the crop ``box`` alone; or what finds its frame.
 
     Raises:
-        DataError: it is None; or its box is none, or lies outside.
+        DataError: it is None; or its box is none, or lies outside; or no frame is found.
         OSError, SyntaxError, ValueError, OverflowError, UsageError: it is no image.
     """
     if image is None:
         raise DataError("it is missing")
-    around = _around(box) if geometry.crop == "box" else None
+    around = box if callable(box) else _around(box) if geometry.crop == "box" else None
     if isinstance(image, list):
         # What `datasets` makes of columns of arrays; what is beyond overflows, and is refused.
         image = np.asarray(image, np.uint8 if geometry.white is None else np.uint16)
     if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.shape[2:] == (geometry.channels,):
         height, width = image.shape[:2]
-        if geometry.keeps(width, height, around):
+        if not callable(around) and geometry.keeps(width, height, around):
             return image
     array = np.asarray(geometry.apply(image, around))
     return array[..., None] if array.ndim == 2 else array

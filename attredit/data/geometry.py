@@ -11,8 +11,12 @@ from attredit.data.pixels import shown
 from attredit.errors import DataError, UsageError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from PIL.Image import Image
+
+    Place = Box | Frame | Callable[[Image], Frame]
 
 Crop = Literal["none", "centre", "celeba", "box"]
 CROPS: tuple[Crop, ...] = get_args(Crop)
@@ -91,20 +95,21 @@ class Geometry:
         """
         return self.frame(width, height, box).bounds == (0, 0, width, height) == (0, 0, self.size, self.size)
 
-    def apply(self, image: Any, box: Box | Frame | None = None) -> Image:
+    def apply(self, image: Any, box: Place | None = None) -> Image:
         """What is shown of any file or array, in the model's mode, cropped and resized.
 
         Args:
             image: See `attredit.data.pixels.colours_of`.
-            box: See `frame`.
+            box: See `frame`; or what finds the square in the image as it is shown.
 
         Raises:
-            DataError: as `frame`, of the upright image.
+            DataError: as `frame`, of the upright image; or the square is not found.
             OSError, SyntaxError, ValueError, UsageError: it is no image.
         """
         from PIL import Image as PIL
 
         seen = shown(image, self.white).convert("L" if self.channels == 1 else "RGB")
+        box = box(seen) if callable(box) else box
         if self.keeps(*seen.size, box):
             return seen
         # Cropped first: resize with box= lets the filter reach pixels outside the square.

@@ -98,4 +98,4 @@ def require_nothing_left_out(source: DataSource) -> None:
 
 def _sentence(broken: Sequence[BrokenImage], images: int, where: str) -> str:
     shown = ", ".join(map(str, broken[:_SHOWN])) + (", ..." if len(broken) > _SHOWN else "")
-    return f"{len(broken):,} of {images:,} images of {where} cannot be decoded: {shown}."
+    return f"{len(broken):,} of {images:,} images of {where} cannot be used: {shown}."

@@ -47,6 +47,8 @@ class DataSource(Protocol):
       where it knows no persons at all;
     - ``mapping``, a sequence of `MappedColumn`: what became of each column of its tables;
     - ``warnings``, sentences on what it left out; with ``--strict`` they are an error.
+    - ``frame``, a method of an image as it is shown: the `Frame` that the model should see of it, whatever the crop. It
+      raises `DataError` where there is none, and the row is left out as a broken one;
     - ``boxes``, an argument of the constructor, for sources that know where in an image the model should look. When it
       is True, which the crop ``box`` asks for, data sets have a column ``box`` of four numbers: left, top, width and
       height in pixels of the image as it is shown. The fingerprint then changes with the boxes, too.

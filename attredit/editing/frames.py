@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attredit.data.boxes import HINT, Box, box_of
 from attredit.data.frames import Frame
@@ -17,6 +17,9 @@ from attredit.editing.images import Picture
 from attredit.errors import DataError, UsageError
 from attredit.framing.network import FrameNetwork
 from attredit.framing.search import Found, find
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def placed(
@@ -68,13 +71,17 @@ def subjects(picture: Picture, geometry: Geometry, network: FrameNetwork, number
     Raises:
         DataError: nothing is found.
     """
-    height, width = picture.pixels.shape[:2]
-    usual = None if geometry.crop == "box" else geometry.frame(width, height)
-    found = find(picture.pil.convert("L" if geometry.channels == 1 else "RGB"), network, usual)
+    found = sought(picture.pil, geometry, network)
     if not found:
         where = picture.name or f"image {number}"
         raise DataError(f"No frame found in {where}: nothing in it looks like the training images.", f"{GIVE}.")
     return found
+
+
+def sought(image: Image, geometry: Geometry, network: FrameNetwork) -> list[Found]:
+    """The same of an image as it is shown; none where there is none."""
+    usual = None if geometry.crop == "box" else geometry.frame(*image.size)
+    return find(image.convert("L" if geometry.channels == 1 else "RGB"), network, usual)
 
 
 def _placed(

@@ -33,8 +33,8 @@ class EvaluationData:
         indices: (N,) int64 images of `store` that are evaluated, ascending.
         store: The evaluated split.
         train: The training split, for metrics that train something.
-        schema: Every attribute of the source, of which the model edits some.
-        source: The data source.
+        schema: Every attribute of the model's data, of which it edits some.
+        source: Where the evaluated images come from.
         judge: Reads every attribute of `schema`, independently of the model.
         identity: Tells faces apart; None where there is none, for the reason in `without_identity`.
         without_identity: Why.
@@ -43,6 +43,7 @@ class EvaluationData:
         lpips: Says how different people find images; None where there is none, for the reason in `without_lpips`.
         without_lpips: Why.
         full: Measure also what takes long.
+        searched: Each image is in the frame that the model has found in it.
     """
 
     split: str
@@ -59,6 +60,7 @@ class EvaluationData:
     lpips: Lpips | None = None
     without_lpips: str = ""
     full: bool = False
+    searched: bool = False
 
     def __len__(self) -> int:
         return len(self.indices)

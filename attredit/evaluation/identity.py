@@ -20,11 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.attributes import Attribute
+from attredit.data.degrading import DamageLimits, augmented
 from attredit.data.subset import as_images, spread
 from attredit.devices import seeded
 from attredit.errors import DataError
 from attredit.evaluation.cached import hash_of, kept
-from attredit.evaluation.degrading import DamageLimits, augmented
 from attredit.evaluation.judge_networks import StridedNetwork, reduced
 from attredit.evaluation.judge_training import JudgeSettings, descend, seen_size
 from attredit.evaluation.table import Table

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import MISSING, AttributeSchema
+from attredit.data.degrading import degraded
 from attredit.evaluation.cached import hash_of, kept
-from attredit.evaluation.degrading import degraded
 from attredit.evaluation.judge_networks import JudgePair
 from attredit.evaluation.judge_training import VERSION, JudgeSettings, fit, untrained
 from attredit.progress import Progress

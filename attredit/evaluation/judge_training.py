@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
+from attredit.data.degrading import DamageLimits, augmented
 from attredit.devices import repeatable, seeded
 from attredit.errors import DataError
-from attredit.evaluation.degrading import DamageLimits, augmented
 from attredit.evaluation.hints import Hints
 from attredit.evaluation.judge_networks import JudgePair, reduced
 

@@ -17,7 +17,7 @@ from attredit.editing.editor import load
 from attredit.errors import DataError
 from attredit.evaluation.axes import effects
 from attredit.evaluation.data import EvaluationData
-from attredit.evaluation.elsewhere import Elsewhere, Opened, opened
+from attredit.evaluation.elsewhere import Elsewhere, Opened, framed, frames_found, labelled_as, opened
 from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
 from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION
 from attredit.evaluation.inception import inception_of
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     import torch
 
     from attredit.data import Store
+    from attredit.data.collection import Collection
+    from attredit.framing.network import FrameNetwork
 
 
 def evaluate(
@@ -72,7 +74,8 @@ def evaluate(
         device: "cpu", "cuda" or "mps"; the best there is when None.
         progress: Told of (stage, done, total); stages may take turns.
         data_dir: Where the run's own data lie now, if they were moved.
-        elsewhere: Another collection to measure on; judge and probes are then those of its own training split.
+        elsewhere: Another collection to measure on, each of its images in the frame that the run finds in it. Judge
+            and probes are those of the run's own data.
         judge: How the judge is trained, where not as always; figures of another judge compare with no others.
 
     Returns:
@@ -87,13 +90,13 @@ def evaluate(
     run, registry, where = RunDirectory(directory_of(run_dir)), installed(), device_of(device)
     config, tell = run.config(), progress or _silent
     editor = load(run.path, str(where))
-    if elsewhere is None:
-        config = moved(registry, config, data_dir)
-        run.check_plugins(registry, config, ("data set",))
-        on = Opened(own_collection(registry, run, config))
-    else:
+    config = moved(registry, config, data_dir)
+    run.check_plugins(registry, config, ("data set",))
+    own = own_collection(registry, run, config)
+    on = Opened(own)
+    if elsewhere is not None:
         on = opened(registry, elsewhere, config.schema_, config.geometry)
-    data = _data(on, split, limit, full, where, tell, judge)
+    data = _data(own, on.collection, editor.frame, split, limit, full, where, tell, judge)
     found = measure(editor, data, tell)
     figures = plugin_metrics(registry.components("metric"), editor, data, tell, found)
     evaluation = _assembled(run, config, on, data, found, figures)
@@ -103,7 +106,9 @@ def evaluate(
 
 
 def _data(
-    on: Opened,
+    own: Collection,
+    on: Collection,
+    frame: FrameNetwork | None,
     split: str,
     limit: int | None,
     full: bool,
@@ -112,20 +117,21 @@ def _data(
     settings: JudgeSettings | None,
 ) -> EvaluationData:
     """Stores of both splits, the judge, and further networks if they are asked for and can be."""
-    source = on.collection.source
-    on.collection.require_split(split)
-    train = on.collection.store("train", progress=_stage(tell, "train images"))
-    # With what is white in the training images.
-    store = replace(on.collection, geometry=train.geometry).store(split, progress=_stage(tell, f"{split} images"))
+    on.require_split(split)
+    train = own.store("train", progress=_stage(tell, "train images"))
+    # Its own images with what is white in those of training; others in the frame that edits have.
+    seen = replace(own, geometry=train.geometry) if on is own else framed(on, frame)
+    store = labelled_as(seen.store(split, progress=_stage(tell, f"{split} images")), own.schema)
     indices = spread(len(store), limit)
     judge = judge_of(train, cache=cache_dir(), device=device, settings=settings, progress=_stage(tell, "judge"))
-    identity = identity_for(source, train, device, tell) if full else (None, NOT_ASKED)
-    if identity[0] is not None and (whom := persons_of(source, split)) is not None:
+    identity = identity_for(own.source, train, device, tell) if full else (None, NOT_ASKED)
+    if identity[0] is not None and (whom := persons_of(on.source, split)) is not None:
         identity[0].persons = [whom[row] for row in store.rows[indices]]
     inception = inception_of(device) if full else (None, NO_INCEPTION)
     lpips = lpips_of(device) if full else (None, NO_LPIPS)
+    further: dict[str, Any] = {"full": full, "searched": seen.source is not on.source}
     return EvaluationData(
-        split, indices, store, train, source.schema, source, judge, *identity, *inception, *lpips, full=full
+        split, indices, store, train, own.schema, on.source, judge, *identity, *inception, *lpips, **further
     )
 
 
@@ -158,6 +164,8 @@ def _assembled(
     """Everything that was found, and where it came from."""
     _, metadata = read_tensors(run.model_file)
     own, fingerprint = found.table.metrics(), data.store.fingerprint
+    if data.searched:
+        own["frame_found"] = frames_found(data.store)
     return Evaluation(
         split=data.split,
         images=len(data),

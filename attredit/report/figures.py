@@ -91,6 +91,7 @@ MEANINGS = {
     "unchanged_off": Meaning(_EDITING, "of these, taken off", "lower", "share"),
     "unchanged_on": Meaning(_EDITING, "of these, put on", "lower", "share"),
     "needless_change": Meaning(_EDITING, "composite edit to what is there: mean change", "lower", "error"),
+    "frame_found": Meaning(_EDITING, "pictures in which the frame is found", "higher", "share"),
     "label_accuracy": Meaning(_EDITING, "the model’s own reading of the images", "higher", "share"),
     "label_recall0": Meaning(_EDITING, "of images without it", "higher", "share"),
     "label_recall1": Meaning(_EDITING, "of images with it", "higher", "share"),

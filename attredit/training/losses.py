@@ -101,9 +101,14 @@ def features(view: BatchView, part: str, of: Of, layer: int = -1) -> Tensor:
     return layers[layer].flatten(1)
 
 
-def class_(view: BatchView) -> Tensor:
-    """Equation 5: the predicted attributes against the true labels."""
-    return view.loss(view.attrs("real"), view.targets)
+def class_(view: BatchView, of: Literal["real", "damaged"] = "real") -> Tensor:
+    """Equation 5: the predicted attributes against the true labels.
+
+    Args:
+        view: The step.
+        of: The images, or damaged ones: what reads those reads photographs that came about otherwise.
+    """
+    return view.loss(view.attrs(of), view.targets)
 
 
 def class_rec_(view: BatchView, target: Literal["true", "predicted"] = "true") -> Tensor:

@@ -5,6 +5,7 @@ Terms ask a `BatchView` for images, codes and verdicts *of* something:
 | of | what |
 | --- | --- |
 | `real` | the batch |
+| `damaged` | that, a little moved, blurred, noisier, lit otherwise, compressed and partly hidden: as photographs are |
 | `reconstruction` | decoded from the batch's latent, with true or predicted labels as the recipe says |
 | `prior` | decoded from N(0, I) with the batch's labels |
 | `edited` | decoded from the batch's latent with other labels |
@@ -32,6 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING
+from attredit.data.degrading import DamageLimits, Drawn, spoilt
 from attredit.editing.composite import change_of, edit_mask
 from attredit.editing.model import Model, sampled
 from attredit.errors import UsageError, nearest
@@ -40,7 +42,7 @@ from attredit.plugin.calling import naming
 from attredit.rows import Slice, gathered, noise_of
 
 T = TypeVar("T")
-Of = Literal["real", "reconstruction", "prior", "edited", "blended", "composite", "cycle"]
+Of = Literal["real", "damaged", "reconstruction", "prior", "edited", "blended", "composite", "cycle"]
 DECODED: tuple[Of, ...] = ("reconstruction", "prior", "edited", "cycle")
 
 
@@ -298,11 +300,20 @@ class BatchView:
         return torch.where(change, self.schema.other(self.labels, uniform), self.labels)
 
     def _draw(self, of: Of) -> Tensor:
+        if of == "damaged":
+            return self._damaged()
         if of == "composite":
             return self.model.composite(self.real, self.images("reconstruction"), self.images("edited"), ask=self.ask)
         if of == "blended":
             return self.real + self.mask * (self.images("edited") - self.real)
         return self.logits(of).sigmoid()
+
+    def _damaged(self) -> Tensor:
+        channels = self.real.shape[1]
+        uniform = torch.special.ndtr(self.noise("damage", (13 + channels,))).T
+        amounts, hole = uniform.split([8, 5 + channels])
+        pattern = self.noise("damage/pattern", self.real.shape[1:])
+        return spoilt(self.real, DamageLimits(), Drawn(amounts, hole, pattern), self.real)
 
     def _mask(self) -> Tensor:
         return edit_mask(change_of(self.images("reconstruction"), self.images("edited"))).detach()

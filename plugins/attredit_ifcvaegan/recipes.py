@@ -18,6 +18,9 @@ DEFAULT = Recipe(
             terms={
                 "penalty": Term(weight=0.0015, options={"attributes": "sum"}),
                 "kl": Term(weight=0.003, limit=1e4),
+                # Half of what the label head learns is damaged images: photographs differ more than those of training.
+                "class": Term(weight=0.05),
+                "class_damaged": Term(use="class", weight=0.05, options={"of": "damaged"}),
                 # The decoder alone answers for its edits: they read as asked for, and are drawn as well as anything.
                 "class_edit": Term(
                     weight=0.03,

@@ -217,9 +217,7 @@ def test_broken_images_are_told_by_every_command(attredit: Any, listed: Any, sto
     source = [f"folder:{partly_broken}", "--image-size", 16]
     prepared = attredit("datasets", "prepare", *source)
     assert prepared.exit_code == 0
-    said = (
-        f"Warning: 1 of 10 images of split train of folder cannot be decoded: {partly_broken}/2.png (it is no image)."
-    )
+    said = f"Warning: 1 of 10 images of split train of folder cannot be used: {partly_broken}/2.png (it is no image)."
     (line,) = (line for line in prepared.stderr.splitlines() if line.startswith("Warning"))
     assert line.startswith(said)
     assert re.search(r"train +9 +1 ", prepared.stdout)
@@ -247,7 +245,7 @@ def test_strict_makes_errors_of_them(command: str, attredit: Any, stores: Path, 
     refused = attredit("datasets", command, f"folder:{partly_broken}", "--image-size", 16, "--strict")
     assert refused.exit_code == 2
     line = refused.stderr.splitlines()[-1]
-    assert line.startswith("Error: 1 of 10 images of split train of folder cannot be decoded: ")
+    assert line.startswith("Error: 1 of 10 images of split train of folder cannot be used: ")
     assert line.endswith("Replace or remove them, or do without --strict.")
 
 

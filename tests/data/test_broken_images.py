@@ -244,7 +244,7 @@ def test_what_cannot_be_decoded_is_skipped_counted_and_listed(kind: str, folder:
     with pytest.warns(DataWarning) as warned:
         store = made(folder)
     (line,) = (str(warning.message) for warning in warned if warning.category is DataWarning)
-    assert line.startswith(f"1 of 12 images of split train of files cannot be decoded: {path} (")
+    assert line.startswith(f"1 of 12 images of split train of files cannot be used: {path} (")
     assert reason in line
     (broken,) = store.broken
     assert (broken.row, broken.file) == (AT, str(path))
@@ -284,9 +284,7 @@ def test_many_are_counted_and_the_first_are_shown(folder: Path) -> None:
 def test_more_than_half_is_an_error(folder: Path, left: Callable[[], list[str]]) -> None:
     for row in range(7):
         (folder / f"{row:02d} ü.png").write_bytes(QUOTA)
-    with pytest.raises(
-        DataError, match=r"^7 of 12 images of split train of files cannot be decoded: .*Look at the first"
-    ):
+    with pytest.raises(DataError, match=r"^7 of 12 images of split train of files cannot be used: .*Look at the first"):
         made(folder)
     assert left() == []
 

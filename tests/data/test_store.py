@@ -198,7 +198,7 @@ def test_images_may_be_lists_or_grey_or_of_any_size() -> None:
 )
 def test_what_is_no_image_is_named(image: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Numbers, "draw", lambda self, rows: {"image": [image for _ in rows["index"]]})
-    said = rf"2 of 2 images of split train of numbers cannot be decoded: row 0 \({message}.*Look at the first of them"
+    said = rf"2 of 2 images of split train of numbers cannot be used: row 0 \({message}.*Look at the first of them"
     with pytest.raises(DataError, match=said):
         made(Numbers(2))
 

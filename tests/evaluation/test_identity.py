@@ -8,9 +8,9 @@ import quadrants as q
 import torch
 import torch.nn.functional as F
 
+from attredit.data.degrading import DamageLimits
 from attredit.errors import DataError, RunError
 from attredit.evaluation import identity as identifying
-from attredit.evaluation.degrading import DamageLimits
 from attredit.evaluation.identity import NAMES, Identity, IdentitySettings, identity_of
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import measure

@@ -80,7 +80,7 @@ def test_a_broken_image_in_parquet_is_left_out_and_named(tmp_path: Path) -> None
     )
     source = CelebA(image_size=32, data_dir=tmp_path / "x")
     assert source.schema.names == ("Male",)
-    message = r"1 of 3 images of split train of celeba cannot be decoded: 000018\.jpg \(it is no image\)\."
+    message = r"1 of 3 images of split train of celeba cannot be used: 000018\.jpg \(it is no image\)\."
     with pytest.warns(DataWarning, match=message):
         store = prepare(source, "train", Geometry(32), name="celeba", workers=1)
     assert store.labels.tolist() == [[1], [0]]

@@ -123,7 +123,7 @@ def test_a_broken_image_is_left_out_and_named(content: Callable[[bytes], bytes],
     whole = prepare(CelebA(image_size=32, data_dir=folder), "train", Geometry(32), name="celeba", workers=1)
     image = folder / IMAGES / FILES[1]
     image.write_bytes(content(image.read_bytes()))
-    message = rf"1 of {len(whole)} images of split train of celeba cannot be decoded: .*000002\.jpg \(.*{reason}"
+    message = rf"1 of {len(whole)} images of split train of celeba cannot be used: .*000002\.jpg \(.*{reason}"
     with pytest.warns(DataWarning, match=message):
         store = prepare(CelebA(image_size=32, data_dir=folder), "train", Geometry(32), name="celeba", workers=1)
     assert store.labels.tolist() == [labels for row, labels in enumerate(whole.labels.tolist()) if row != 1]

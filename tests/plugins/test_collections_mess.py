@@ -196,7 +196,7 @@ def test_images_that_cannot_be_decoded_are_left_out_and_named(tmp_path: Path) ->
     for row, harm in zip((2, 5, 7), (cut_short, page, bomb), strict=True):
         harm(folder / "train" / made.FILES[row])
     names = r"im02\.png \(.*truncated.*im05\.png \(it is no image\).*im07\.png \(Decomp"
-    with pytest.warns(DataWarning, match=rf"^3 of 8 images of split train of mess cannot be decoded: .*{names}"):
+    with pytest.warns(DataWarning, match=rf"^3 of 8 images of split train of mess cannot be used: .*{names}"):
         assert labels_of(of(folder)) == {row: labels for row, labels in whole.items() if row not in (2, 5, 7)}
 
 
@@ -210,8 +210,7 @@ def test_strict_is_one_option_for_tables_and_images(tmp_path: Path, attredit_com
     page(folder / "train" / made.HAIR[0] / made.FILES[0])
     printed = attredit_command(*command, exit_code=2).stderr
     assert (
-        f"1 of 8 images of split train of folder cannot be decoded: {folder}/train/blond/im00.png (it is no im"
-        in printed
+        f"1 of 8 images of split train of folder cannot be used: {folder}/train/blond/im00.png (it is no im" in printed
     )
 
 

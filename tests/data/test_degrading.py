@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from attredit.evaluation.degrading import DamageLimits, augmented, compressed, degraded, gaussian_rows, hidden
+from attredit.data.degrading import DamageLimits, augmented, compressed, degraded, gaussian_rows, hidden
 
 NOTHING = DamageLimits(blur=0, noise=0, light=0, contrast=0, shift=0, zoom=0, coarseness=0, hole=0)
 

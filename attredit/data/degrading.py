@@ -1,4 +1,4 @@
-"""Small damage to images: drawn at random while a judge is trained, and a seeded handful when it gives a verdict.
+"""Small damage to images: drawn at random where something learns to read them, a seeded handful where a judge does.
 
 Lengths are in pixels of 64x64 images, so that any size is damaged alike; pixels are in [0, 1].
 """
@@ -42,6 +42,20 @@ class DamageLimits:
     zoom: float = 0.06
     coarseness: float = 0.08
     hole: float = 0.3
+
+
+class Drawn(NamedTuple):
+    """What decides how each of B images (C, H, W) is damaged.
+
+    Attributes:
+        amounts: (8, B) uniform in [0, 1): how much of what.
+        hole: (5 + C, B) uniform in [0, 1): where it is, what it shows, and its colour.
+        pattern: (B, C, H, W) standard normal.
+    """
+
+    amounts: Tensor
+    hole: Tensor
+    pattern: Tensor
 
 
 class Damage(NamedTuple):
@@ -98,11 +112,25 @@ def augmented(images: Tensor, settings: DamageLimits, generator: torch.Generator
         settings: How much.
         generator: Source of randomness, on the CPU.
     """
+    count, channels, *_ = images.shape
+    amounts = torch.rand(8, count, generator=generator)
+    pattern = torch.randn(images.shape, generator=generator)
+    drawn = Drawn(amounts, torch.rand(5 + channels, count, generator=generator), pattern)
+    # A hole shows a piece of the image before it, so that it does not bring that image's attributes along.
+    return spoilt(images, settings, Drawn(*(numbers.to(images.device) for numbers in drawn)), images.roll(1, 0))
+
+
+def spoilt(images: Tensor, settings: DamageLimits, drawn: Drawn, foreign: Tensor) -> Tensor:
+    """The same, as it was drawn.
+
+    Args:
+        images: (B, C, H, W) in [0, 1].
+        settings: How much.
+        drawn: For each.
+        foreign: (B, C, H, W) of which holes show a piece, from another place.
+    """
     images = images.contiguous()  # half as long as with channels last
-    draw = torch.rand(8, len(images), generator=generator).to(images.device)
-    around = 2 * draw - 1
-    unit = images.shape[-1] / 64.0
-    pattern = torch.randn(images.shape, generator=generator).to(images.device)
+    draw, around, unit = drawn.amounts, 2 * drawn.amounts - 1, images.shape[-1] / 64.0
     damage = Damage(
         # Hardly any for a quarter of the images.
         blur=unit * settings.blur * (draw[0] - 0.25).clamp(min=0.0) / 0.75,
@@ -114,7 +142,7 @@ def augmented(images: Tensor, settings: DamageLimits, generator: torch.Generator
         noise=settings.noise * draw[6],
         coarseness=settings.coarseness * around[7].clamp(min=0.0),
     )
-    return damaged(hidden(images, settings.hole, generator), damage, pattern)
+    return damaged(hidden(images, settings.hole, drawn.hole, foreign), damage, drawn.pattern)
 
 
 def damaged(images: Tensor, damage: Damage, pattern: Tensor) -> Tensor:
@@ -171,24 +199,23 @@ def compressed(images: Tensor, step: Tensor) -> Tensor:
     return joined[:, :, :height, :width].clamp(0.0, 1.0)
 
 
-def hidden(images: Tensor, side: float, generator: torch.Generator) -> Tensor:
+def hidden(images: Tensor, side: float, draw: Tensor, foreign: Tensor) -> Tensor:
     """Images (B, C, H, W) of which a rectangle shows something else: one colour, or a piece of another image.
 
     Args:
         images: In [0, 1].
         side: Longest side, relative to the image's.
-        generator: Source of randomness, on the CPU.
+        draw: See `Drawn.hole`.
+        foreign: The other images.
     """
-    count, channels, height, width = images.shape
-    draw = torch.rand(5 + channels, count, generator=generator).to(images.device)
+    height, width = images.shape[-2:]
     inside = [
         ((torch.arange(size, device=images.device) / size - middle[:, None]).abs() < side / 2 * half[:, None])
         for size, middle, half in ((height, draw[0], draw[1]), (width, draw[2], draw[3]))
     ]
     hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
     colour = draw[5:].T[:, :, None, None]
-    # From another place of the image before it, so that it does not bring that image's attributes along.
-    foreign = images.roll((1, height // 3, width // 3), (0, 2, 3))
+    foreign = foreign.roll((height // 3, width // 3), (2, 3))
     return torch.where(hole, torch.where((draw[4] < 0.5)[:, None, None, None], colour, foreign), images)
 
 
