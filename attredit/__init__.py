@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from attredit.plugin.hookspecs import hookimpl
     from attredit.plugin.registry import Registry, use_plugin
     from attredit.recipe import Optimizer, Part, Player, Recipe, Schedule, Term
+    from attredit.report.compare import compare
     from attredit.report.doctor import diagnose
-    from attredit.report.side_by_side import side_by_side
     from attredit.request import Request
     from attredit.runs.directory import RunDirectory
     from attredit.training.objectives import Factorizer
@@ -43,6 +43,7 @@ _HOME = {
     "AttributeSchema": "attributes",
     "BatchView": "training.view",
     "Code": "networks",
+    "compare": "report.compare",
     "Compositor": "networks",
     "DataError": "errors",
     "DataSource": "data.source",
@@ -68,10 +69,9 @@ _HOME = {
     "Registry": "plugin.registry",
     "Request": "request",
     "resume": "launch",
-    "RunError": "errors",
     "RunDirectory": "runs.directory",
+    "RunError": "errors",
     "Schedule": "recipe",
-    "side_by_side": "report.side_by_side",
     "Term": "recipe",
     "train": "launch",
     "Unchanged": "errors",
@@ -115,12 +115,12 @@ __all__ = [
     "UsageError",
     "Verdict",
     "__version__",
+    "compare",
     "diagnose",
     "evaluate",
     "hookimpl",
     "load",
     "resume",
-    "side_by_side",
     "train",
     "use_plugin",
 ]

@@ -36,7 +36,7 @@ from attredit.runs.config import DataFacts, Origin, RunConfig
 from attredit.runs.data import RESTORE, moved, training_collection
 from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
-from attredit.training.notebook import NotebookBar, in_notebook
+from attredit.training.notebook import Bar, NotebookBar, in_notebook
 from attredit.training.observer import Observer, watching
 from attredit.training.players import Built, build
 from attredit.training.processes import agree, main_process_first, require_same
@@ -231,6 +231,8 @@ def evaluate(run_dir: str | Path, **how: Any) -> Evaluation:
     from attredit.evaluation.run import evaluate as measured
     from attredit.report.card import write_card
 
+    if how.get("progress") is None and in_notebook():
+        how["progress"] = Bar()
     found, run = measured(run_dir, **how), RunDirectory(directory_of(run_dir))
     write_card(run, run.config())
     return found

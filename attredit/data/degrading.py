@@ -44,7 +44,7 @@ class DamageLimits:
     hole: float = 0.3
 
 
-class Drawn(NamedTuple):
+class Draws(NamedTuple):
     """What decides how each of B images (C, H, W) is damaged.
 
     Attributes:
@@ -115,12 +115,12 @@ def augmented(images: Tensor, settings: DamageLimits, generator: torch.Generator
     count, channels, *_ = images.shape
     amounts = torch.rand(8, count, generator=generator)
     pattern = torch.randn(images.shape, generator=generator)
-    drawn = Drawn(amounts, torch.rand(5 + channels, count, generator=generator), pattern)
+    drawn = Draws(amounts, torch.rand(5 + channels, count, generator=generator), pattern)
     # A hole shows a piece of the image before it, so that it does not bring that image's attributes along.
-    return spoilt(images, settings, Drawn(*(numbers.to(images.device) for numbers in drawn)), images.roll(1, 0))
+    return spoilt(images, settings, Draws(*(numbers.to(images.device) for numbers in drawn)), images.roll(1, 0))
 
 
-def spoilt(images: Tensor, settings: DamageLimits, drawn: Drawn, foreign: Tensor) -> Tensor:
+def spoilt(images: Tensor, settings: DamageLimits, drawn: Draws, foreign: Tensor) -> Tensor:
     """The same, as it was drawn.
 
     Args:
@@ -205,7 +205,7 @@ def hidden(images: Tensor, side: float, draw: Tensor, foreign: Tensor) -> Tensor
     Args:
         images: In [0, 1].
         side: Longest side, relative to the image's.
-        draw: See `Drawn.hole`.
+        draw: See `Draws.hole`.
         foreign: The other images.
     """
     height, width = images.shape[-2:]

@@ -33,7 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from attredit.attributes import MISSING
-from attredit.data.degrading import DamageLimits, Drawn, spoilt
+from attredit.data.degrading import DamageLimits, Draws, spoilt
 from attredit.editing.composite import change_of, edit_mask
 from attredit.editing.model import Model, sampled
 from attredit.errors import UsageError, nearest
@@ -313,7 +313,7 @@ class BatchView:
         uniform = torch.special.ndtr(self.noise("damage", (13 + channels,))).T
         amounts, hole = uniform.split([8, 5 + channels])
         pattern = self.noise("damage/pattern", self.real.shape[1:])
-        return spoilt(self.real, DamageLimits(), Drawn(amounts, hole, pattern), self.real)
+        return spoilt(self.real, DamageLimits(), Draws(amounts, hole, pattern), self.real)
 
     def _mask(self) -> Tensor:
         return edit_mask(change_of(self.images("reconstruction"), self.images("edited"))).detach()

@@ -6,6 +6,7 @@ import base64
 import re
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -73,19 +74,29 @@ def test_an_evaluation_shows_its_figures_with_intervals() -> None:
     assert re.search(r"<td>mse</td>\s*<td>0.25</td>\s*<td></td>", html)
 
 
-def test_side_by_side_is_a_grid_of_pictures_of_any_shape(run: Path) -> None:
+def test_an_evaluation_in_a_notebook_has_a_bar(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    handle = SimpleNamespace(update=lambda data, raw: said.append(data["text/html"]))
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: handle)
+    monkeypatch.setattr("attredit.launch.in_notebook", lambda: True)
+    attredit.evaluate(run, limit=8, device="cpu")
+    assert all(re.match(r'<progress max="\d+" value="\d+".* of [\d,]+ \w', html) for html in said)
+    assert any("judge" in html for html in said)
+
+
+def test_compare_is_a_grid_of_pictures_of_any_shape(run: Path) -> None:
     wide, high = (Image.fromarray(np.full(shape, 90, np.uint8)) for shape in ((40, 60, 3), (50, 30, 3)))
-    one = attredit.side_by_side(wide, [run], Smiling=1)
-    two = attredit.side_by_side([wide, high], [run, attredit.load(run)], {"Smiling": 1}, mode="decoded")
+    one = attredit.compare(wide, [run], Smiling=1)
+    two = attredit.compare([wide, high], [run, attredit.load(run)], {"Smiling": 1}, mode="decoded")
     assert two.width - one.width == 192 + 6
     assert two.height - one.height == 192 + 6
     for bad in ({"runs": [], "Smiling": 1}, {"runs": [run]}):
         with pytest.raises(UsageError, match="no run or no change"):
-            attredit.side_by_side(wide, **bad)  # type: ignore[arg-type]
+            attredit.compare(wide, **bad)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="Unknown attribute"):
-        attredit.side_by_side(wide, [run], Smile=1)
+        attredit.compare(wide, [run], Smile=1)
     with pytest.raises(DataError):
-        attredit.side_by_side("nowhere.png", [run], Smiling=1)
+        attredit.compare("nowhere.png", [run], Smiling=1)
 
 
 def test_the_notebook_runs_and_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

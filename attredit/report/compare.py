@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SIDE = 192
 
 
-def side_by_side(
+def compare(
     pictures: Any,
     runs: Sequence[str | os.PathLike[str] | Editor],
     changes: Mapping[str, Any] | None = None,
@@ -24,7 +24,7 @@ def side_by_side(
     mode: Mode = "composite",
     **attributes: Any,
 ) -> Image:
-    """A grid: each picture, and what each run makes of it: ``side_by_side("photo.png", runs, Smiling=1)``.
+    """A grid: each picture, and what each run makes of it: ``compare("photo.png", runs, Smiling=1)``.
 
     Args:
         pictures: One image or many, see `Editor`.
@@ -45,7 +45,7 @@ def side_by_side(
 
     wanted = {**(changes or {}), **attributes}
     if not runs or not wanted:
-        raise UsageError("There is no run or no change to show.", "side_by_side(picture, [run, other], Smiling=1).")
+        raise UsageError("There is no run or no change to show.", "compare(picture, [run, other], Smiling=1).")
     editors = [run if isinstance(run, Editor) else load(run) for run in runs]
     given = pictures if isinstance(pictures, list | tuple) else [pictures]
     columns = [[picture.pil for picture in read(list(given))[0]]]
