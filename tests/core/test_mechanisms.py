@@ -17,6 +17,7 @@ from attredit.editing.composite import Blend, blend, blend_batch
 from attredit.editing.model import Model
 from attredit.plugin.registry import Registry, installed
 from attredit.rows import Slice
+from attredit.training.losses import class_
 from attredit.training.players import build, play
 from attredit.training.view import BatchView
 
@@ -324,6 +325,21 @@ def test_images_that_there_are_not_are_refused(ask: str, registry: Registry) -> 
         getattr(view, ask)("recontruction")
     with pytest.raises(UsageError, match="'recontruction' images"):
         view.verdict("judge", "recontruction")  # type: ignore[arg-type]
+
+
+def test_a_label_head_learns_damaged_images_too(registry: Registry) -> None:
+    _, model = made(registry)
+    whole = view_of(model)
+    damaged = whole.images("damaged")
+    assert (damaged != whole.real).flatten(1).any(1).all()
+    assert (damaged - whole.real).abs().mean() < 0.3
+    torch.testing.assert_close(
+        class_(whole, "damaged"), whole.loss(model.code(damaged, None).attrs, whole.targets), rtol=0, atol=0
+    )
+    assert (view_of(model, 1).images("damaged") != damaged).any()
+    # A share of the batch is damaged as it is in the whole.
+    share = BatchView(model, whole.real[2:4], whole.labels[2:4], rows=Slice(2, 4, 6), seed=0, step=0)
+    torch.testing.assert_close(share.images("damaged"), damaged[2:4])
 
 
 def test_a_second_strategy_does_not_answer_for_the_first() -> None:
