@@ -167,10 +167,10 @@ def moved(frames: Tensor, moves: Tensor) -> Tensor:
 
 def _apart(frames: Tensor, scores: Tensor) -> list[int]:
     """Indices of the surest frames, one for each subject, the surest first."""
-    kept: list[int] = []
+    places, sides, kept = frames[:, :2].numpy(), frames[:, 2].numpy(), list[int]()
     for i in scores.argsort(descending=True).tolist():
-        near = [torch.dist(frames[i, :2], frames[k, :2]) < _SAME * torch.max(frames[i, 2], frames[k, 2]) for k in kept]
-        if not any(near):
+        far = np.hypot(*(places[kept] - places[i]).T)
+        if (far >= _SAME * np.maximum(sides[kept], sides[i])).all():
             kept.append(i)
         if len(kept) == 4 * _PROMISING:
             break
