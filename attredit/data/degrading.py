@@ -16,6 +16,8 @@ from torch import Tensor
 _SEED = 20170711
 _SHARP = 0.3
 _BLOCK = 8
+# What is rounded to multiples of this stays as it is.
+_FINE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -158,10 +160,9 @@ def damaged(images: Tensor, damage: Damage, pattern: Tensor) -> Tensor:
     moved = down[:, None] @ images @ across[:, None].transpose(2, 3)
     contrast, light, noise = (x.view(-1, 1, 1, 1) for x in (damage.contrast, damage.light, damage.noise))
     lit = ((moved - 0.5) * contrast + 0.5 + light + noise * pattern).clamp(0.0, 1.0)
-    rounded = damage.coarseness > 0
-    if rounded.any():
-        lit[rounded] = compressed(lit[rounded], damage.coarseness[rounded])
-    return lit
+    coarse = damage.coarseness.view(-1, 1, 1, 1)
+    # All are compressed: to choose those that are, a GPU would have to be waited for.
+    return torch.where(coarse > 0, compressed(lit, damage.coarseness.clamp(min=_FINE)), lit)
 
 
 def gaussian_rows(size: int, sigma: Tensor, zoom: Tensor, shift: Tensor) -> Tensor:

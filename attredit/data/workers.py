@@ -45,6 +45,8 @@ _ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",
     # loky takes pages of memory-mapped files for a leak, and would start such a worker anew.
     "LOKY_MAX_MEMORY_LEAK_SIZE": "1e18",
+    # There is one for each core: what a source computes in torch, such as frames, is to take no more.
+    "OMP_NUM_THREADS": "1",
 }
 
 

@@ -17,7 +17,8 @@ from attredit.editing.editor import load
 from attredit.errors import DataError
 from attredit.evaluation.axes import effects
 from attredit.evaluation.data import EvaluationData
-from attredit.evaluation.elsewhere import Elsewhere, Opened, framed, frames_found, labelled_as, opened
+from attredit.evaluation.elsewhere import Elsewhere, Opened, labelled_as, opened
+from attredit.evaluation.framed import framed, frames_found
 from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
 from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION
 from attredit.evaluation.inception import inception_of
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from attredit.data.collection import Collection
     from attredit.framing.network import FrameNetwork
 
+_MOVED = "Say where they lie now: attredit train --resume {} --data-dir PATH."
+"""Of a run's own data, where --data-dir says where another collection lies."""
+
 
 def evaluate(
     run_dir: str | Path,
@@ -73,7 +77,8 @@ def evaluate(
             LPIPS, if VGG is; and what is left of images after ten edits.
         device: "cpu", "cuda" or "mps"; the best there is when None.
         progress: Told of (stage, done, total); stages may take turns.
-        data_dir: Where the run's own data lie now, if they were moved.
+        data_dir: Where the run's own data lie now, if they were moved; with another collection, too, whose judges they
+            train.
         elsewhere: Another collection to measure on, each of its images in the frame that the run finds in it. Judge
             and probes are those of the run's own data.
         judge: How the judge is trained, where not as always; figures of another judge compare with no others.
@@ -92,10 +97,13 @@ def evaluate(
     editor = load(run.path, str(where))
     config = moved(registry, config, data_dir)
     run.check_plugins(registry, config, ("data set",))
-    own = own_collection(registry, run, config)
-    on = Opened(own)
-    if elsewhere is not None:
-        on = opened(registry, elsewhere, config.schema_, config.geometry)
+    try:
+        own = own_collection(registry, run, config)
+    except DataError as error:
+        if elsewhere is None:
+            raise
+        raise DataError(f"{error.message} Judges and probes are trained on them.", _MOVED.format(run.path)) from error
+    on = Opened(own) if elsewhere is None else opened(registry, elsewhere, config.schema_, config.geometry)
     data = _data(own, on.collection, editor.frame, split, limit, full, where, tell, judge)
     found = measure(editor, data, tell)
     figures = plugin_metrics(registry.components("metric"), editor, data, tell, found)

@@ -13,13 +13,22 @@ from attredit.files import read_tensors
 from attredit.launch import train
 
 
-def test_non_finite_loss_names_the_term_and_keeps_the_checkpoint(
-    request_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def spoil_class(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """The term of the batch itself is not a number at a step."""
     from attredit.training import losses
 
     original = losses.class_
-    monkeypatch.setattr(losses, "class_", lambda view: original(view) * (float("nan") if view.step == 5 else 1.0))
+
+    def spoilt(view: Any, of: Any = "real") -> Any:
+        return original(view, of) * (float("nan") if (view.step, of) == (step, "real") else 1.0)
+
+    monkeypatch.setattr(losses, "class_", spoilt)
+
+
+def test_non_finite_loss_names_the_term_and_keeps_the_checkpoint(
+    request_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil_class(monkeypatch, 5)
     with pytest.raises(DivergenceError, match=r"autoencoder/class stopped being finite at step 5") as caught:
         train(request_for())
     assert "players.autoencoder.terms.class.weight" in str(caught.value)
@@ -32,10 +41,7 @@ def test_the_first_term_is_named_although_not_every_step_computes_all(
     request_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three more steps follow, with all terms spoilt and some of them left out, before anybody looks."""
-    from attredit.training import losses
-
-    original = losses.class_
-    monkeypatch.setattr(losses, "class_", lambda view: original(view) * (float("nan") if view.step == 4 else 1.0))
+    spoil_class(monkeypatch, 4)
     lazy = {"players.autoencoder.terms.class_edit.every": 2}
     with pytest.raises(DivergenceError, match=r"diverged: autoencoder/class stopped being finite at step 4\."):
         train(request_for(log_every=8, overrides=lazy))
@@ -48,10 +54,10 @@ def test_weights_that_a_finite_loss_spoils_are_not_saved(
 
     original = losses.class_
 
-    def root_at_zero(view: Any) -> Any:
+    def root_at_zero(view: Any, of: Any = "real") -> Any:
         """Adds 0 at the step before a checkpoint, whose gradient is not a number."""
         logits = view.code("real").attrs
-        return original(view) + (0 * logits).sum().sqrt() if view.step == 3 else original(view)
+        return original(view, of) + (0 * logits).sum().sqrt() if view.step == 3 else original(view, of)
 
     monkeypatch.setattr(losses, "class_", root_at_zero)
     message = r"weights of encoder stopped being finite by step 4, by a gradient of .*autoencoder/class.*clip=1"

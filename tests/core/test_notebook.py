@@ -81,7 +81,7 @@ def test_an_evaluation_in_a_notebook_has_a_bar(run: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("attredit.launch.in_notebook", lambda: True)
     attredit.evaluate(run, limit=8, device="cpu")
     assert all(re.match(r'<progress max="\d+" value="\d+".* of [\d,]+ \w', html) for html in said)
-    assert any("judge" in html for html in said)
+    assert any("edits" in html for html in said)
 
 
 def test_compare_is_a_grid_of_pictures_of_any_shape(run: Path) -> None:

@@ -171,6 +171,15 @@ def test_data_that_moved_are_found_where_they_are_said_to_be(own_run: tuple[RunD
     resume(run.path, steps=4, device="cpu")  # the run has learnt where they are
 
 
+def test_another_collection_needs_the_runs_own_data(own_run: tuple[RunDirectory, Path], tmp_path: Path) -> None:
+    run, place = own_run
+    loose = Elsewhere(f"folder:{collection(tmp_path / 'loose', 'Smiling', seed=3)}")
+    with pytest.raises(DataError, match=rf"are not in .*here\..*attredit train --resume {run.path} --data-dir PATH"):
+        evaluate(run.path, device="cpu", elsewhere=loose)
+    resume(run.path, device="cpu", data_dir=place)
+    assert evaluate(run.path, device="cpu", elsewhere=loose).label == "loose"
+
+
 def test_other_data_are_refused_wherever_they_are(own_run: tuple[RunDirectory, Path], tmp_path: Path) -> None:
     run, place = own_run
     collection(tmp_path / "other", "Smiling", seed=9)

@@ -16,7 +16,8 @@ from attredit.data import Frame, Geometry
 from attredit.data.collection import Collection
 from attredit.errors import DataWarning
 from attredit.evaluation import run as evaluating
-from attredit.evaluation.elsewhere import Elsewhere, framed, frames_found
+from attredit.evaluation.elsewhere import Elsewhere
+from attredit.evaluation.framed import framed, frames_found
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.framing.network import FrameNetwork
 from attredit.framing.search import Found, find
