@@ -130,7 +130,10 @@ def test_whatever_shows_a_run_shows_them(run: RunDirectory, tmp_path: Path) -> N
     assert Evaluation.elsewhere(run) == []
 
 
-def test_what_is_white_is_looked_up_in_each_collection(run: RunDirectory, tmp_path: Path) -> None:
+def test_what_is_white_is_looked_up_in_each_collection(tiny_request: Any, tmp_path: Path) -> None:
+    # Of images of its own, whose store nobody else has.
+    where = {"dataset": f"folder:{collection(tmp_path / 'own', 'Smiling')}", "data_options": {}}
+    run = RunDirectory(train(tiny_request(**where, run_dir=str(tmp_path / "run"), steps=2)))
     config = run.config()
     run.write_config(config.model_copy(update={"geometry": replace(config.geometry, white=4095.0)}))
     deep = collection(tmp_path / "deep", "Smiling")
