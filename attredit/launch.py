@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 _BEGIN_WITH = 3000
 # Of the name of a run's directory, in bytes; systems take 255, and some 143.
 _LONGEST = 120
-FRAME_STEPS, FRAME_LEAST = 0.36, 200
+FRAME_STEPS, FRAME_LEAST = 0.54, 300
 """Steps of the frame network for each of the training: of the default recipe a tenth of the time; and what it needs."""
 
 

@@ -18,6 +18,8 @@ from attredit.framing.network import SIZE
 
 # Drawn once, and then used again and again, each time another part of them in another light.
 _BANK, _BANK_SIZE = 512, 48
+# Mosaics, things in each of their rows and columns, and pixels of each of these.
+_MOSAICS, _TILES, _TILE = 256, 4, 12
 # Images that are to be shown smaller than this, as a logarithm, are averaged over two pixels first.
 _FINE = 0.35
 
@@ -58,6 +60,7 @@ class Crops:
         dice = Dice(seed, -1)
         few = images[(dice.uniform(0.0, 1.0, _BANK) * len(images)).long()]
         self._bank = torch.cat([_backgrounds(part, dice) for part in torch.split(few, 64)])
+        self._mosaics = _mosaics(torch.cat([F.adaptive_avg_pool2d(of, _TILE) for of in (few, self._bank)]), dice)
 
     def positives(self, images: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) moved within reach: crops (B, C, SIZE, SIZE) and their moves (B, 4)."""
@@ -67,36 +70,39 @@ class Crops:
         moves = dice.uniform(-1.0, 1.0, count, 4) * reach
         return _seen(self._moved(images, moves, dice), dice), moves
 
+    def framed(self, images: Tensor, dice: Dice) -> Tensor:
+        """Crops (B, C, SIZE, SIZE) of images (B, C, H, W) as a search ends with them: nearly framed, in any light."""
+        moves = dice.uniform(-1.0, 1.0, len(images), 4) * torch.tensor([0.02, 0.02, 0.02, 0.03])
+        return _seen(self._moved(images, moves, dice), dice)
+
     def negatives(self, images: Tensor, dice: Dice) -> Tensor:
         """As many crops in which none of the images (B, C, H, W) is whole, or in the right order."""
-        parts = [round(share * len(images)) for share in (0.35, 0.55, 0.65)]
-        far, close = images[: parts[0]], images[parts[0] : parts[2]]
-        close = self._moved(close, _near(len(close), dice), dice)
-        torn, blurred = close[: parts[1] - parts[0]], close[parts[1] - parts[0] :]
-        clouds = self._background(len(images) - parts[2], dice)
+        ends = [round(share * len(images)) for share in (0.3, 0.5, 0.6, 0.75)]
+        far, torn, blurred, several, rest = torch.tensor_split(images, ends)
+        near = self._moved(torch.cat([torn, blurred]), _near(len(torn) + len(blurred), dice), dice)
+        torn, blurred = _shuffled(near[: len(torn)], dice), _smeared(near[len(torn) :])
         far = self._moved(far, _far(len(far), dice), dice)
-        return _seen(torch.cat([far, _shuffled(torn, dice), _smeared(blurred), clouds]), dice)
+        several = _part(self._mosaics, len(several), 0.3, (-0.6, 0.0), dice)
+        return _seen(torch.cat([far, torn, blurred, several, self._background(len(rest), dice)]), dice)
 
     def _moved(self, images: Tensor, moves: Tensor, dice: Dice) -> Tensor:
         """Images (B, C, H, W), mirrored or not, as crops see them of which `moves` (B, 4) are true."""
         count = len(images)
         images = torch.where(dice.chosen(0.5, count), images.flip(3), images)
-        scale = moves[:, 2]
         wanted = shown(moves, SIZE)
         first, last = (sign * (1.0 - _insets(count, dice)) for sign in (-1.0, 1.0))
         kept = wanted.clamp(first, last)
         mirrored = torch.where(dice.chosen(0.3, count), (2 * kept - wanted).clamp(first, last), kept)
-        coarse, fine = (_looked_up(of, mirrored) for of in (F.avg_pool2d(images, 2), images))
-        content = torch.where((scale < _FINE).view(-1, 1, 1, 1), coarse, fine)
+        content, coarse = torch.empty(count, images.shape[1], SIZE, SIZE), moves[:, 2] < _FINE
+        for chosen, of in ((coarse, F.avg_pool2d(images[coarse], 2)), (~coarse, images[~coarse])):
+            content[chosen] = _looked_up(of, mirrored[chosen])
         beyond = (wanted - kept).abs().amax(3)[:, None] / dice.uniform(0.02, 0.3, count, 1, 1, 1)
         alpha = torch.where(dice.chosen(0.35, count), 0.0, beyond.clamp(max=1.0))
         return torch.lerp(content, self._background(count, dice), alpha)
 
     def _background(self, count: int, dice: Dice) -> Tensor:
         """(count, C, SIZE, SIZE): parts of what was drawn, turned in any way."""
-        chosen = self._bank[(dice.uniform(0.0, 1.0, count) * _BANK).long()]
-        angle, scale = dice.uniform(-math.pi, math.pi, count), dice.uniform(-1.5, 0.0, count)
-        return _looked_up(chosen, _turned(angle, scale, dice.uniform(-0.3, 0.3, count, 2), SIZE))
+        return _part(self._bank, count, math.pi, (-1.5, 0.0), dice)
 
 
 def shown(moves: Tensor, size: int) -> Tensor:
@@ -114,6 +120,28 @@ def _backgrounds(images: Tensor, dice: Dice) -> Tensor:
     one, other = (torch.where(dice.chosen(0.5, count), _clouds(images, dice), _patches(images, dice)) for _ in "ab")
     shape = 12.0 * (_cloud(count, 1, dice) + dice.normal(count, 1, 1, 1))
     return torch.lerp(one, other, shape.sigmoid())
+
+
+def _mosaics(things: Tensor, dice: Dice) -> Tensor:
+    """(N, C, H, W): things (T, C, _TILE, _TILE) side by side on plain ground.
+
+    Rows of anything have darker and lighter places at regular distances, as a subject may have.
+    """
+    few = things[(dice.uniform(0.0, 1.0, _MOSAICS, _TILES**2) * len(things)).long()]
+    # An ellipse of each is seen: small as in a catalogue, or nearly all of it as in a contact sheet.
+    line = (torch.arange(_TILE) + 0.5) * 2.0 / _TILE - 1.0
+    across, down = dice.uniform(0.3, 1.6, 2, _MOSAICS, 1, 1, 1, 1)
+    shape = (6.0 * (1.0 - (line / across).square() - (line[:, None] / down).square())).sigmoid()
+    ground = dice.uniform(-0.5, 1.5, _MOSAICS, 1, 1, 1, 1) + 0.2 * dice.normal(_MOSAICS, 1, things.shape[1], 1, 1)
+    few = torch.lerp(ground.clamp(0.0, 1.0), few, shape).view(_MOSAICS, _TILES, _TILES, -1, _TILE, _TILE)
+    return few.permute(0, 3, 1, 4, 2, 5).reshape(_MOSAICS, -1, _TILES * _TILE, _TILES * _TILE)
+
+
+def _part(drawn: Tensor, count: int, turn: float, scales: tuple[float, float], dice: Dice) -> Tensor:
+    """(count, C, SIZE, SIZE): parts of some of what was drawn, turned and enlarged at random."""
+    chosen = drawn[(dice.uniform(0.0, 1.0, count) * len(drawn)).long()]
+    angle, scale = dice.uniform(-turn, turn, count), dice.uniform(*scales, count)
+    return _looked_up(chosen, _turned(angle, scale, dice.uniform(-0.3, 0.3, count, 2), SIZE))
 
 
 def _looked_up(images: Tensor, places: Tensor) -> Tensor:

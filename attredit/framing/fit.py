@@ -10,9 +10,9 @@ from torch import Tensor
 from attredit.data.store import Store
 from attredit.devices import seeded
 from attredit.framing.crops import Crops, Dice, shown
-from attredit.framing.network import CELLS, SIZE, FrameNetwork, Votes, move_of
+from attredit.framing.network import CELLS, FrameNetwork, Votes, evidence, move_of
 
-STEPS, BATCH = 800, 64
+STEPS, BATCH = 1200, 32
 """Of a training that is long enough, and images a step."""
 
 _RATE = 4e-3
@@ -25,8 +25,8 @@ _WEIGHTS = {"places": 1.0, "inside": 2.0, "move": 5.0}
 _LARGEST = 64
 # Of most images, a move is missed by no more of these.
 _CLOSE = 0.4
-# Images that backgrounds are cut out of, and that say how sure is sure.
-_JUDGED = 512
+# Images that backgrounds are cut out of, and that say how sure is sure: all but this share of them are.
+_JUDGED, _UNSURE = 512, 0.15
 
 
 def fit(store: Store, seed: int, steps: int = STEPS) -> FrameNetwork:
@@ -41,7 +41,8 @@ def fit(store: Store, seed: int, steps: int = STEPS) -> FrameNetwork:
         network = FrameNetwork(store.geometry.channels).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps, pct_start=0.1)
-    crops = Crops(seed, _images(store, _spread(store, _JUDGED)))
+    judged = _images(store, _spread(store, _JUDGED))
+    crops = Crops(seed, judged)
     for step in range(steps):
         dice = Dice(seed, step)
         images = _images(store, (dice.uniform(0.0, 1.0, BATCH) * len(store)).long().numpy())
@@ -53,25 +54,18 @@ def fit(store: Store, seed: int, steps: int = STEPS) -> FrameNetwork:
         optimizer.step()
         schedule.step()
     network.eval().requires_grad_(False)
-    network.floor.copy_(_floor(network, _images(store, _spread(store, _JUDGED))))
+    network.floor.copy_(evidence(network(crops.framed(judged, Dice(seed, steps)))).quantile(_UNSURE))
     return network
 
 
 def knows(network: FrameNetwork, store: Store, seed: int) -> bool:
     """Whether the images of a store share a frame, as far as the network can tell: it finds that of most of them."""
-    images = _images(store, _spread(store, BATCH))
+    images = _images(store, _spread(store, 2 * BATCH))
     dice = Dice(seed, -2)
     crops, moves = Crops(seed, images).positives(images, dice)
     with torch.inference_mode():
         missed = (move_of(network(crops)) - moves).abs() / _UNITS
     return bool(missed.amax(1).median() < _CLOSE)
-
-
-def _floor(network: FrameNetwork, images: Tensor) -> Tensor:
-    """What nine in ten of the images reach."""
-    crops = F.interpolate(images, size=(SIZE, SIZE), mode="bilinear", antialias=True)
-    votes: Votes = network(crops)
-    return votes.inside.mean((1, 2)).quantile(0.1)
 
 
 def _spread(store: Store, most: int) -> np.ndarray:

@@ -44,7 +44,7 @@ class FrameNetwork(nn.Module):
         channels: C.
 
     Attributes:
-        floor: How sure it is at least of nine in ten training images: the mean logit of their places being inside.
+        floor: The evidence that most training images give, seen as at the end of a search.
     """
 
     floor: Tensor
@@ -55,18 +55,30 @@ class FrameNetwork(nn.Module):
         first, second, third = _WIDTHS
         self.near = nn.Sequential(_convolution(channels, first, 2), _convolution(first, second, 2))
         self.wide = nn.Sequential(_convolution(second, third, 2), _convolution(third, third, 1))
-        self.both = nn.Sequential(_convolution(second + third, second, 1, 1), nn.Conv2d(second, 4, 1))
+        self.from_near = nn.Conv2d(second, second, 1, bias=False)
+        self.from_wide = nn.Conv2d(third, second, 1, bias=False)
+        self.both = nn.Sequential(nn.BatchNorm2d(second), nn.ReLU(), nn.Conv2d(second, 4, 1))
 
     def forward(self, crops: Tensor) -> Votes:
         """See the class."""
         near = self.near(_standardised(crops).contiguous(memory_format=torch.channels_last))
-        wide = F.interpolate(self.wide(near), scale_factor=2.0, mode="bilinear", align_corners=False)
-        said = self.both(torch.cat([near, wide], 1)).permute(0, 2, 3, 1)
+        wide = F.interpolate(self.from_wide(self.wide(near)), scale_factor=2.0, mode="bilinear", align_corners=False)
+        said = self.both(self.from_near(near) + wide).permute(0, 2, 3, 1)
         return Votes(said[..., :2] + middles(crops.device), said[..., 2].clamp(min=_FINEST), said[..., 3])
 
     def sureness(self, votes: Votes) -> Tensor:
-        """(B,) between 0 and 1, and .5 at the floor, whether crops show what the training images show."""
-        return (votes.inside.mean((1, 2)) - self.floor).sigmoid()
+        """(B,) between 0 and 1, and .5 at the floor, whether crops show what the training images show, and in place."""
+        return (evidence(votes) - self.floor).sigmoid()
+
+
+def evidence(votes: Votes) -> Tensor:
+    """(B,) that crops are framed: how surely their places are inside, and how likely they lie where they say.
+
+    The second is the logarithm of Laplace's density: votes that know where they are, and are there. What merely has the
+    colours of a subject says that it is inside, and not where.
+    """
+    error = (votes.places - middles(votes.places.device)).abs().sum(3)
+    return (votes.inside - error / votes.spread.exp() - 2.0 * votes.spread).mean((1, 2))
 
 
 def middles(device: torch.device) -> Tensor:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SURE = 0.5
-"""From this sureness on, there is something: what nine in ten training images reach, seen exactly as in training."""
+"""From this sureness on, there is something: what most training images reach."""
 
 # A frame that is as near to the usual one as this, in half sides, logarithm of the side, and degrees, is the usual one;
 # and there the odds of a subject are so many times as good as anywhere else.
@@ -55,20 +55,21 @@ def find(image: Image, network: FrameNetwork, usual: Frame | None = None) -> lis
         usual: Where the frame lies in pictures like the training images. What lies there, or nearly, is taken to lie
             exactly there, and nothing else is looked for.
     """
-    levels, there = _levels(image), 0.0
+    levels, there, led = _levels(image), 0.0, list[Found]()
     if usual is not None:
-        [led] = _led(levels, network, _rows(usual))
-        there = led.sureness if _is_near(led.frame, usual) else 0.0
-    found = [] if there >= SURE else _anywhere(levels, network)
+        led = _led(levels, network, _rows(usual))
+        there = led[0].sureness if _is_near(led[0].frame, usual) else 0.0
+    found = [] if there >= SURE else _anywhere(levels, network, led)
     if usual is not None and _LIKELY * _odds(there) >= max([_odds(SURE), *(_odds(one.sureness) for one in found)]):
         return [Found(usual, there)]
     return found
 
 
-def _anywhere(levels: list[_Level], network: FrameNetwork) -> list[Found]:
-    """What is sure, the surest first."""
+def _anywhere(levels: list[_Level], network: FrameNetwork, known: list[Found]) -> list[Found]:
+    """What is sure, of what is known and of what squares all over the picture lead to, the surest first."""
     frames, scores = _everywhere(levels, network)
     promising = frames[_apart(frames, scores)[:_PROMISING]]
+    promising = torch.cat([_rows(*(found.frame for found in known)), promising])
     return [found for found in _led(levels, network, promising) if found.sureness >= SURE]
 
 
@@ -91,7 +92,8 @@ def _is_near(frame: Frame, usual: Frame) -> bool:
 
 
 def _rows(*frames: Frame) -> Tensor:
-    return torch.tensor([[frame.x, frame.y, frame.side, math.radians(frame.angle)] for frame in frames])
+    rows = [[frame.x, frame.y, frame.side, math.radians(frame.angle)] for frame in frames]
+    return torch.tensor(rows).view(-1, 4)
 
 
 class _Level(NamedTuple):

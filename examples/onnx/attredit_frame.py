@@ -50,14 +50,14 @@ def find(picture: Image.Image, network: Callable[..., list[Any]], usual: Frame |
             together with its mirror image, and how sure that is.
         usual: Where the frame lies in pictures as those of training; None where that differs.
     """
-    levels, there = _levels(picture), 0.0
+    levels, there, led = _levels(picture), 0.0, np.zeros((0, 4))
     if usual is not None:
-        [frame], [there] = _led(levels, network, np.array([usual]))
-        far = [*(frame[:2] - usual[:2]) * 2 / usual.side, np.log(frame[2] / usual.side), np.degrees(frame[3])]
+        led, [there] = _led(levels, network, np.array([usual]))
+        far = [*(led[0, :2] - usual[:2]) * 2 / usual.side, np.log(led[0, 2] / usual.side), np.degrees(led[0, 3])]
         there = there if (np.abs(far) <= (0.12, 0.12, 0.25, 12)).all() else 0.0
         if there >= 0.5:
             return usual
-    frames, sureness = _led(levels, network, _promising(levels, network))
+    frames, sureness = _led(levels, network, np.concatenate([led, _promising(levels, network)]))
     odds = [p / max(1 - p, 1e-9) for p in (0.5, sureness[0], there)]
     if usual is not None and 10 * odds[2] >= max(odds[:2]):
         return usual

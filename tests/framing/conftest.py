@@ -35,7 +35,7 @@ def store() -> Store:
 
 @pytest.fixture(scope="session")
 def network(store: Store) -> FrameNetwork:
-    return fit(store, seed=0, steps=120)
+    return fit(store, seed=0, steps=240)
 
 
 @pytest.fixture(scope="session")
