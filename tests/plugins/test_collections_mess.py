@@ -292,7 +292,7 @@ def test_a_choice_of_one_is_none(tmp_path: Path) -> None:
     narrow = {"parts.encoder.options.width": 2, "parts.decoder.options.width": 2}
     species = f"folder:{tmp_path / 'species'}"
     trainer = trainer_of(
-        Request(method="naive-cvaegan", dataset=species, image_size=16, overrides=narrow, device="cpu")
+        Request(method="naive-cvaegan", dataset=species, image_size=16, overrides=narrow, device="cpu", frame="none")
     )
     assert [a.name for a in trainer.config.attributes] == ["label"]
     assert trainer.run_directory.path.name.endswith("-label")
