@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageChops
 
 from attredit.launch import train
 
@@ -38,6 +39,13 @@ def test_what_data_cost(run_process: Any, tmp_path: Path, monkeypatch: pytest.Mo
 def test_make_bench_runs_every_script() -> None:
     recipe = (FOLDER.parent / "Makefile").read_text("utf-8")
     assert set(re.findall(r"benchmarks/(bench_\w+)\.py", recipe)) == {path.stem for path in FOLDER.glob("bench_*.py")}
+
+
+def test_people_in_a_drawn_scene_are_found_and_nothing_else_changes(run_process: Any, tmp_path: Path) -> None:
+    printed = run_process([sys.executable, str(FOLDER / "drawn_scene.py"), "--folder", str(tmp_path)]).stdout
+    assert re.fullmatch(r"2 people found; \d\.\d% of the pixels changed, none outside of the frames\.\n", printed)
+    drawn, kept = (Image.open(folder / "scene.png") for folder in (tmp_path, FOLDER.parent / "docs" / "images"))
+    assert ImageChops.difference(drawn, kept).getextrema() == ((0, 0), (0, 0), (0, 0))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the campaigns fork")

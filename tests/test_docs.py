@@ -150,7 +150,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> It
     for name in ("photo.png", "a.png", "b.png", "photos/one.png", "photos/two.jpg"):
         Image.fromarray(pixels).save(tmp_path / name)
     (tmp_path / "docs" / "images").mkdir(parents=True)
-    shutil.copy(ROOT / "docs" / "images" / "face.png", tmp_path / "docs" / "images")
+    for name in ("face.png", "scene.png"):
+        shutil.copy(ROOT / "docs" / "images" / name, tmp_path / "docs" / "images")
     celeba(tmp_path / "PATH")
     own_images(tmp_path)
     shutil.copytree(tiny_run, tmp_path / "RUN")

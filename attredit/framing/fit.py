@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.data.store import Store
+from attredit.data.subset import some_images
 from attredit.devices import seeded
 from attredit.framing.crops import Crops, Dice, shown
 from attredit.framing.network import CELLS, FrameNetwork, Votes, evidence, move_of
@@ -41,7 +42,7 @@ def fit(store: Store, seed: int, steps: int = STEPS) -> FrameNetwork:
         network = FrameNetwork(store.geometry.channels).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=steps, pct_start=0.1)
-    judged = _images(store, _spread(store, _JUDGED))
+    judged = _images(store, some_images(store, _JUDGED))
     crops = Crops(seed, judged)
     for step in range(steps):
         dice = Dice(seed, step)
@@ -60,17 +61,12 @@ def fit(store: Store, seed: int, steps: int = STEPS) -> FrameNetwork:
 
 def knows(network: FrameNetwork, store: Store, seed: int) -> bool:
     """Whether the images of a store share a frame, as far as the network can tell: it finds that of most of them."""
-    images = _images(store, _spread(store, 2 * BATCH))
+    images = _images(store, some_images(store, 2 * BATCH))
     dice = Dice(seed, -2)
     crops, moves = Crops(seed, images).positives(images, dice)
     with torch.inference_mode():
         missed = (move_of(network(crops)) - moves).abs() / _UNITS
     return bool(missed.amax(1).median() < _CLOSE)
-
-
-def _spread(store: Store, most: int) -> np.ndarray:
-    """Rows all over the store."""
-    return np.linspace(0, len(store) - 1, min(len(store), most)).astype(np.int64)
 
 
 def _loss(votes: Votes, moves: Tensor) -> Tensor:
