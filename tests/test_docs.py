@@ -72,7 +72,6 @@ NOT_RUN = {
     "pip install 'attredit[tune]'": "changes the environment that runs the tests",
     "pip install 'attredit[identity]'": "changes the environment that runs the tests",
     "pip install 'attredit[onnx]'": "changes the environment that runs the tests",
-    "pip install 'attredit[faces]'": "changes the environment that runs the tests",
     "pip install 'attredit[lpips]'": "changes the environment that runs the tests",
     "pip install -e '.[fid]'": "changes the environment that runs the tests",
     "attredit benchmark benchmarks/celeba/methods.toml --data-dir PATH --engine slurm --slurm timeout_min=600 "

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from attredit.data.boxes import HINT, Box, box_of
 from attredit.data.frames import Frame
 from attredit.data.geometry import Geometry
-from attredit.editing.faces import GIVE, largest_face
 from attredit.editing.images import Picture
 from attredit.errors import DataError, UsageError
 from attredit.framing.network import FrameNetwork
@@ -20,6 +19,8 @@ from attredit.framing.search import Found, find
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+GIVE = "Give its box: --box LEFT,TOP,WIDTH,HEIGHT, in Python box=(left, top, width, height)"
 
 
 def placed(
@@ -35,7 +36,7 @@ def placed(
         network: Finds what is not said; None where the run has none, and squares lie as its crop says.
 
     Raises:
-        UsageError: what is no box, or not as many as pictures; or a face has to be found, and OpenCV is missing.
+        UsageError: what is no box, or not as many as pictures; or a box is needed, and none is said.
         DataError: a box outside its picture, or nothing is found in one.
     """
     if boxes is None:
@@ -90,13 +91,7 @@ def _placed(
     if box is None and network is not None:
         return subjects(picture, geometry, network, number)[0]
     if box is None and geometry.crop == "box":
-        box = _face_of(picture, number)
+        where = picture.name or f"image {number}"
+        raise UsageError(f"No box is given for {where}, and the run has not learnt to find its frame.", f"{GIVE}.")
     height, width = picture.pixels.shape[:2]
     return Found(geometry.frame(width, height, box), 1.0)
-
-
-def _face_of(picture: Picture, number: int) -> Box:
-    box = largest_face(picture.pil)
-    if box is None:
-        raise DataError(f"No face is found in {picture.name or f'image {number}'}.", f"{GIVE}.")
-    return box

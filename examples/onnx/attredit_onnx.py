@@ -53,9 +53,12 @@ class Editor:
         side = max(1, round((max if longer else min)(width, height) * share))
         x, y = left + (width - side) // 2 + side / 2, top + (height - side) // 2 + side / 2
         usual = Frame(x, y, side, 0.0)
-        if box or "frame" not in self.graphs:
-            return usual
-        return find(picture, lambda *given: self.run("frame", *given), None if self.about["crop"] == "box" else usual)
+        if not box and "frame" in self.graphs:
+            known = None if self.about["crop"] == "box" else usual
+            return find(picture, lambda *given: self.run("frame", *given), known)
+        if not box and self.about["crop"] == "box":
+            raise SystemExit("The model has not learnt to find its frame. Give a box.")
+        return usual
 
     def wanted(self, labels: np.ndarray, changes: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Labels (1, A) with the columns that the changes mean, and which of n attributes (1, n) are asked for."""

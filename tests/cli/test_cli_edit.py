@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.cbook import get_sample_data
 from PIL import Image, ImageCms
+
+from attredit.editing import frames
+from attredit.errors import DataError
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -193,15 +195,31 @@ def boxed_run(run: Path, tmp_path: Path) -> Path:
     return copy
 
 
-def test_of_a_folder_pictures_without_a_face_are_named(
+def test_of_a_folder_pictures_without_a_frame_are_named(
+    attredit: Any, run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = frames._placed
+
+    def only_in_others(picture: Any, *where: Any) -> Any:
+        if picture.name.endswith("a.png"):
+            raise DataError(f"No frame found in {picture.name}.", "Give its box.")
+        return placed(picture, *where)
+
+    monkeypatch.setattr(frames, "_placed", only_in_others)
+    result = attredit("edit", run, photos, "--set", "Smiling=1", "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["b.jpg"]
+    assert f"No frame found in {photos / 'a.png'}" in result.stderr
+
+
+def test_a_run_of_boxes_without_a_frame_asks_for_one(
     attredit: Any, boxed_run: Path, photos: Path, tmp_path: Path
 ) -> None:
-    shutil.copy(str(get_sample_data("grace_hopper.jpg", asfileobj=False)), photos / "face.jpg")
-    result = attredit("edit", boxed_run, photos, "--set", "Smiling=1", "-o", tmp_path / "out")
-    assert result.exit_code == 1
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["face.jpg"]
-    for name in ("a.png", "b.jpg"):
-        assert f"No face is found in {photos / name}" in result.stderr
+    result = attredit("edit", boxed_run, photos / "a.png", "--set", "Smiling=1", "-o", tmp_path / "out.png")
+    assert result.exit_code == 2
+    assert "No box is given" in result.stderr
+    assert str(photos / "a.png") in result.stderr.replace("\n", "")
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_all_that_is_found_needs_the_pictures_own_pixels(attredit: Any, run: Path, photos: Path) -> None:

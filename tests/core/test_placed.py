@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from matplotlib.cbook import get_sample_data
 from PIL import Image
 
 from attredit import Editor, load
 from attredit.data import Box, Frame, Geometry
 from attredit.data.geometry import frame_around
-from attredit.editing.faces import largest_face
 from attredit.errors import DataError, UsageError
 from attredit.framing.search import Found
 from attredit.launch import train
 from attredit.request import Request
 
-PHOTO = Path(str(get_sample_data("grace_hopper.jpg", asfileobj=False)))
-EYES_AND_MOUTH = ((222, 190), (306, 188), (268, 278))
 PIXELS = np.random.default_rng(0).integers(60, 190, (60, 80, 3), np.uint8)
 BOX = (50, 20, 20, 16)
 SQUARE = (47, 15, 73, 41)
@@ -103,46 +97,14 @@ def test_without_a_box_other_crops_are_as_ever(editor: Editor) -> None:
     np.testing.assert_array_equal(editor.reconstruct(PIXELS, output="numpy"), centre)
 
 
-def test_the_largest_face_of_a_photograph_is_found(boxed: Editor) -> None:
-    with Image.open(PHOTO) as photo:
-        found = largest_face(photo)
-        twice = largest_face(photo.resize((1024, 1200)))
-    assert isinstance(found, Box)
-    assert isinstance(twice, Box)
-    for x, y in EYES_AND_MOUTH:
-        assert found.left < x < found.left + found.width
-        assert found.top < y < found.top + found.height
-    assert 200 < found.width < 280
-    np.testing.assert_allclose(np.array(twice) / 2, found, atol=12)
-    assert boxed.boxes(PHOTO)[0].frame == frame_around(found)
-    both = boxed.boxes([PHOTO, PHOTO], [None, (1, 2, 30, 40)])
-    assert [one.frame for one in both] == [frame_around(found), frame_around(Box(1, 2, 30, 40))]
-    assert boxed.predict(PHOTO) == boxed.predict(PHOTO, box=found)
-    with Image.open(PHOTO) as photo:
-        scene = Image.new("RGB", (800, 600))
-        scene.paste(photo.resize((256, 300)), (0, 0))
-        scene.paste(photo, (280, 0))
-    largest = largest_face(scene)
-    assert isinstance(largest, Box)
-    assert largest.left > 280
-
-
-def test_no_face_says_what_to_do(boxed: Editor, tmp_path: Path) -> None:
+def test_a_run_of_boxes_without_a_frame_asks_for_one(boxed: Editor, tmp_path: Path) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "noise.png")
-    with pytest.raises(DataError, match=r"No face is found in .*noise\.png\. Give its box: --box LEFT,TOP,"):
+    with pytest.raises(UsageError, match=r"No box is given for .*noise\.png, .* Give its box: --box LEFT,TOP,"):
         boxed.edit(tmp_path / "noise.png", Smiling=1)
-    with pytest.raises(DataError, match=r"No face is found in image 1\."):
-        boxed.predict([PHOTO, PIXELS])
-
-
-@pytest.mark.parametrize("present", [None, ModuleType("cv2")])  # not installed, or version 5
-def test_without_opencv_a_box_is_needed(
-    present: ModuleType | None, boxed: Editor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "cv2", present)
-    with pytest.raises(UsageError, match=r"No box is given, and OpenCV 4, .* pip install 'attredit\[faces\]'"):
-        boxed.predict(PHOTO)
-    assert set(boxed.predict(PHOTO, box=(145, 90, 240, 260))) == {"Smiling"}
+    with pytest.raises(UsageError, match=r"No box is given for image 1,"):
+        boxed.predict([PIXELS, PIXELS], box=[BOX, None])
+    both = boxed.boxes([PIXELS, PIXELS], [BOX, (1, 2, 30, 40)])
+    assert [one.frame for one in both] == [frame_around(Box(*BOX)), frame_around(Box(1, 2, 30, 40))]
 
 
 def test_what_is_found_can_be_given(editor: Editor) -> None:
