@@ -84,10 +84,11 @@ def benchmark(command: Any, attredit: Any) -> Callable[..., Result]:
 
 
 @contextlib.contextmanager
-def _data_here() -> Iterator[None]:
+def _here(*folders: str) -> Iterator[None]:
+    """Tasks whose homes lie in these folders are carried out in this process."""
     start, threads = Local.start, torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Local, "start", lambda *task: (_here if task[1].parent.name == "data" else start)(*task))
+        patch.setattr(Local, "start", lambda *task: (_done if task[1].parent.name in folders else start)(*task))
         patch.setattr(calibration, "SECONDS", 0.2)
         yield
     torch.set_num_threads(threads)
@@ -96,17 +97,18 @@ def _data_here() -> Iterator[None]:
 @pytest.fixture
 def data_here() -> Iterator[None]:
     """Data are prepared in this process: where a test is about those of cells."""
-    with _data_here():
+    with _here("data"):
         yield
 
 
 @pytest.fixture
-def here(data_here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def here() -> Iterator[None]:
     """Cells are carried out in this process, too: where a test is not about processes."""
-    monkeypatch.setattr(Local, "start", _here)
+    with _here("data", "cells"):
+        yield
 
 
-def _here(engine: Local, home: Path, threads: int | None) -> Any:
+def _done(engine: Local, home: Path, threads: int | None) -> Any:
     with (home / "log.txt").open("a") as log, contextlib.redirect_stderr(log):
         carry_out(str(home))
     return SimpleNamespace(done=lambda: True, stop=lambda: None, reason=lambda: "It has left no word.")
@@ -122,9 +124,9 @@ def suite(tmp_path_factory: pytest.TempPathFactory, suite_text: Any) -> Path:
 
 @pytest.fixture(scope="session")
 def whole(suite: Path, tmp_path_factory: pytest.TempPathFactory, benchmark: Any, cache: Path) -> tuple[Path, Result]:
-    """A benchmark that nothing stopped, and what it printed."""
+    """A benchmark that nothing stopped, in this process, and what it printed: others are held against it."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    with _data_here():
+    with _here("data", "cells"):
         done = benchmark(suite, out)
     assert done.exit_code == 0, done.output
     return out, done
