@@ -47,12 +47,13 @@ def torch_free(subject: Subject) -> str:
 def cost(subject: Subject) -> str:
     """The least of several tries, since a machine may be busy with other things."""
     limit = subject.place.import_milliseconds
-    least = float("inf")
-    for _ in range(_TRIES):
-        least = min(least, _Probe.run(subject, "listing").answer["milliseconds"])
-        if least <= limit:
-            return f"{least:.0f} ms"
-    raise Broken(f"an import of at most {limit:.0f} ms", f"{least:.0f} ms")
+    least = _listed(subject).answer["milliseconds"]
+    for _ in range(_TRIES - 1):
+        if least > limit:
+            least = min(least, _Probe.run(subject, "listing").answer["milliseconds"])
+    if least > limit:
+        raise Broken(f"an import of at most {limit:.0f} ms", f"{least:.0f} ms")
+    return f"{least:.0f} ms"
 
 
 def silent(subject: Subject) -> str:
