@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from narrow import narrow
 from PIL import Image
 
+from attredit import launch
 from attredit.plugin.registry import using_plugins
+from attredit.request import Request
 
 FOLDER = Path(__file__).parents[1] / "examples"
 
@@ -44,12 +47,19 @@ def test_every_example_is_listed() -> None:
 
 @pytest.fixture
 def run(run_process: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Run an example, and give what it prints; in this process, but for one, since each would take seconds to start."""
+    """Run an example, and give what it prints; in this process and briefly, but for one in a process of its own."""
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    train = launch.train
+
+    def briefly(request: Request | None = None, **asked: Any) -> Path:
+        whole = Request.of({**(request.model_dump(exclude_unset=True) if request else {}), **asked})
+        return train(narrow(whole).replaced(steps=20))
+
+    monkeypatch.setattr(launch, "train", briefly)
 
     def script(name: str, folder: Path) -> str:
         words = [str(FOLDER / f"{name}.py"), str(folder)]
-        if name == "train_from_python":
+        if name == "custom_term":
             return run_process([sys.executable, "-W", "error", *words]).stdout  # type: ignore[no-any-return]
         monkeypatch.setattr(sys, "argv", words)
         monkeypatch.syspath_prepend(FOLDER)  # as Python does
