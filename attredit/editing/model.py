@@ -292,7 +292,7 @@ class Model(nn.Module):
     def dressed(self, z: Tensor, name: str, number: int, which: Tensor) -> Tensor:
         """(B, Z + n W) latents, some of them (B, 1) in a kept style of an attribute, numbered from 0 to K - 1."""
         where, style = self.slices[name], self.known.styles[self.schema.index(name), number]
-        changed = torch.cat([z[:, : where.start], style.expand(len(z), -1), z[:, where.stop :]], 1)
+        changed = torch.cat([z[:, : where.start], style.expand(z.shape[0], -1), z[:, where.stop :]], 1)
         return torch.where(which, changed, z)
 
     @property
