@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from attredit.attributes import AttributeSchema
 from attredit.data import Frame, Geometry, Store
+from attredit.evaluation.cached import kept
 from attredit.framing.fit import fit
 from attredit.framing.network import FrameNetwork
 
@@ -34,8 +36,16 @@ def store() -> Store:
 
 
 @pytest.fixture(scope="session")
-def network(store: Store) -> FrameNetwork:
-    return fit(store, seed=0, steps=240)
+def network(store: Store, cache: Path) -> FrameNetwork:
+    """Fitted by the first process that asks for it, and found in the cache by the others."""
+    return kept(
+        cache / "frames",
+        "frame",
+        {"store": "drawn", "steps": 240},
+        trained=lambda: fit(store, seed=0, steps=240),
+        untrained=lambda: FrameNetwork(store.geometry.channels),
+        device=torch.device("cpu"),
+    )
 
 
 @pytest.fixture(scope="session")
