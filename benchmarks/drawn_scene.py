@@ -25,7 +25,7 @@ from attredit_synthfaces.traits import TRAITS
 
 WIDTH, HEIGHT = 720, 480
 # Place of the middle, side and angle (clockwise) of a person's square, and which face of the drawn ones it is.
-PEOPLE = [((205, 200), 168, -17, 25), ((520, 208), 126, 14, 13)]
+PEOPLE = [((205, 200), 168, -17, 25), ((520, 220), 126, 14, 13)]
 FINE = 3
 
 
@@ -86,7 +86,7 @@ def _fence(pen: ImageDraw.ImageDraw) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", default="drawn-faces", help="a run trained on synthfaces")
-    parser.add_argument("--attribute", default="Smiling", help="what both get")
+    parser.add_argument("--attribute", default="Eyeglasses", help="what both get")
     parser.add_argument("--folder", type=Path, default=Path("docs/images"), help="where the pictures go")
     asked = parser.parse_args()
     scene, editor = drawn(), attredit.load(asked.run, "cpu")
