@@ -276,6 +276,8 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     monkeypatch.setattr(runner, "run", carried_out)
     # A busy machine takes long for the first images, and would start processes for the others.
     monkeypatch.setattr(workers, "WORTH_WORKERS", float("inf"))
+    # Else an exported edit has ten decoders; here four do.
+    monkeypatch.setattr("attredit.editing.model._WHERE", 2)
     monkeypatch.setattr(mislabelled, "doubts", functools.partial(mislabelled.doubts, width=4, steps=2))
     few = IdentitySettings(faces=32, steps=2, batch_size=16, trunk=JudgeSettings(width=4))
     monkeypatch.setattr(evaluation, "identity_of", functools.partial(evaluation.identity_of, settings=few))
