@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms
 
-from attredit.editing import frames
+from attredit.editing import editor
 from attredit.errors import DataError
 
 
@@ -198,14 +198,14 @@ def boxed_run(run: Path, tmp_path: Path) -> Path:
 def test_of_a_folder_pictures_without_a_frame_are_named(
     attredit: Any, run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    placed = frames._placed
+    placed = editor.placed
 
-    def only_in_others(picture: Any, *where: Any) -> Any:
-        if picture.name.endswith("a.png"):
-            raise DataError(f"No frame found in {picture.name}.", "Give its box.")
-        return placed(picture, *where)
+    def only_in_others(pictures: Any, *where: Any) -> Any:
+        if pictures[0].name.endswith("a.png"):
+            raise DataError(f"No frame found in {pictures[0].name}.", "Give its box.")
+        return placed(pictures, *where)
 
-    monkeypatch.setattr(frames, "_placed", only_in_others)
+    monkeypatch.setattr(editor, "placed", only_in_others)
     result = attredit("edit", run, photos, "--set", "Smiling=1", "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["b.jpg"]
