@@ -115,7 +115,8 @@ def cells_of(suite: Suite, registry: Registry) -> list[Cell]:
                         seed=seed,
                         precision=suite.precision,
                         **dataset.asked,
-                        frame="none",  # cells are measured on prepared images
+                        # Prepared images are seen as they are; pictures of other collections where a frame is found.
+                        frame="auto" if dataset.evaluate_on else "none",
                         image_size=suite.image_size,
                     )
                     cell = Cell(

@@ -74,7 +74,11 @@ def test_other_collections_to_be_evaluated_on_are_part_of_the_cell(suite_text: A
     found = on(f'"folder:{loose}"')
     (entry,) = found[0].dataset.evaluate_on
     assert (entry.name, entry.data_dir, entry.label) == ("collections/folder", str(loose), "loose")
-    assert found[0].key not in {cell.key for cell in cells(suite_text())}
+    alone = cells(suite_text())
+    assert found[0].key not in {cell.key for cell in alone}
+    # Only pictures of others have to be searched for a frame.
+    assert {cell.request.frame for cell in found} == {"auto"}
+    assert {cell.request.frame for cell in alone} == {"none"}
     (loose / "more.png").write_bytes(b"x")
     (loose / "metadata.csv").write_text((loose / "metadata.csv").read_text() + "more.png,0,0\n")
     assert on(f'"folder:{loose}"')[0].key != found[0].key
