@@ -157,6 +157,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_run: Path) -> It
     own_images(tmp_path)
     shutil.copytree(tiny_run, tmp_path / "RUN")
     shutil.copytree(ROOT / "benchmarks" / "celeba", tmp_path / "benchmarks" / "celeba")
+    shutil.copy(ROOT / "benchmarks" / "drawn_scene.py", tmp_path / "benchmarks")
     text = (ROOT / "docs" / "benchmarks.md").read_text()
     (tmp_path / "my.toml").write_text(text.partition("```toml\n")[2].partition("```")[0])
     carried_out(read_suite("confounded"), tmp_path / "BENCHMARK")

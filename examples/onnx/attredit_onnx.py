@@ -51,11 +51,9 @@ class Editor:
         longer, shares = box or self.about["crop"] == "none", {"celeba": 148 / 178}
         share = 1.3 if box else shares.get(self.about["crop"], 1.0)
         side = max(1, round((max if longer else min)(width, height) * share))
-        x, y = left + (width - side) // 2 + side / 2, top + (height - side) // 2 + side / 2
-        usual = Frame(x, y, side, 0.0)
+        usual = Frame(left + (width - side) // 2 + side / 2, top + (height - side) // 2 + side / 2, side, 0.0)
         if not box and "frame" in self.graphs:
-            known = None if self.about["crop"] == "box" else usual
-            return find(picture, lambda *given: self.run("frame", *given), known)
+            return find(picture, lambda *v: self.run("frame", *v), None if self.about["crop"] == "box" else usual)
         if not box and self.about["crop"] == "box":
             raise SystemExit("The model has not learnt to find its frame. Give a box.")
         return usual
