@@ -5,8 +5,9 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 DEMO = runs/demo
 BOX = --attr Smiling --attr Eyeglasses --attr Blond_Hair --attr Mustache --steps 3000 \
-  --set latent_dim=128 --set parts.encoder.options.linear_size=32 --set parts.encoder.options.components=160 \
-  --set parts.decoder.options.components=160 --set players.autoencoder.terms.class_edit.weight=0.015
+  --set latent_dim=96 --set parts.encoder.options.linear_size=32 --set parts.encoder.options.components=112 \
+  --set parts.decoder.options.linear_size=32 --set parts.decoder.options.components=112 \
+  --set players.autoencoder.terms.class_edit.weight=0.015
 
 .PHONY: demo box test check format bench docs site clean
 

@@ -86,7 +86,7 @@ def _fence(pen: ImageDraw.ImageDraw) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", default="drawn-faces", help="a run trained on synthfaces")
-    parser.add_argument("--attribute", default="Eyeglasses", help="what both get")
+    parser.add_argument("--attribute", default="Blond_Hair", help="what both get")
     parser.add_argument("--folder", type=Path, default=Path("docs/images"), help="where the pictures go")
     asked = parser.parse_args()
     scene, editor = drawn(), attredit.load(asked.run, "cpu")
