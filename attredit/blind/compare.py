@@ -6,28 +6,23 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from attredit.attributes import Attribute
 from attredit.blind.pairs import Pair, drawn
 from attredit.blind.wording import question
+from attredit.data import Store
 from attredit.data.pixels import to_bytes
-from attredit.editing.editor import load
+from attredit.data.source import DataSource
+from attredit.editing.editor import Editor, load
 from attredit.errors import RunError, UsageError, nearest
 from attredit.plugin.registry import installed
 from attredit.runs.data import moved, own_collection
 from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from attredit.data import Store
-    from attredit.data.source import DataSource
-    from attredit.editing.editor import Editor
 
 Drawn = tuple[int, str, int]
 """An image, an attribute, and the label that it is given."""

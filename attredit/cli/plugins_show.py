@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
-from typing import TYPE_CHECKING
 
 import rich_click as click
+from rich.tree import Tree
 
 from attredit.cli.console import out, say
 from attredit.cli.plugins import state_of
 from attredit.cli.trees import add_leaf, recipe_tree, tree_of
 from attredit.errors import AttrEditError, UsageError, nearest
 from attredit.plugin.registry import Component, PluginInfo, Registry, installed
-
-if TYPE_CHECKING:
-    from rich.tree import Tree
 
 # Labels of a distribution's links that are of its documentation, the likeliest first; compared in lower case.
 _DOCUMENTATION = ("documentation", "docs", "homepage", "home", "repository", "source")

@@ -9,13 +9,11 @@ import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from attredit.data.source import DataSource
 from attredit.errors import DataError, DataWarning
 from attredit.files import from_json
-
-if TYPE_CHECKING:
-    from attredit.data.source import DataSource
 
 _SHOWN = 5
 

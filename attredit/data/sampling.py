@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attredit.attributes import MISSING
+from attredit.data.store import Store
 from attredit.errors import DataError
-
-if TYPE_CHECKING:
-    from attredit.data.store import Store
 
 
 class Order:

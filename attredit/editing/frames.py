@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from PIL.Image import Image
 
 from attredit.data.boxes import HINT, Box, box_of
 from attredit.data.frames import Frame
@@ -16,9 +18,6 @@ from attredit.editing.images import Picture
 from attredit.errors import DataError, UsageError
 from attredit.framing.network import FrameNetwork
 from attredit.framing.search import Found, find
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 GIVE = "Give its box: --box LEFT,TOP,WIDTH,HEIGHT, in Python box=(left, top, width, height)"
 

@@ -8,7 +8,6 @@ kept: absolute differences of pixels from 0 to 255, and LPIPS. docs/metrics.md s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,13 +15,11 @@ from torch import Tensor
 
 from attredit.attributes import MISSING, Attribute, AttributeSchema
 from attredit.data.subset import spread
+from attredit.editing.editor import Editor
+from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, squared_error, taken
 from attredit.evaluation.result import Effect
 from attredit.evaluation.table import Table
-
-if TYPE_CHECKING:
-    from attredit.editing.editor import Editor
-    from attredit.evaluation.data import EvaluationData
 
 AGAIN = 10
 NOT_ASKED = f"It takes {AGAIN} passes of an image: attredit evaluate --full."

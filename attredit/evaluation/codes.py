@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attredit.data import Store
 from attredit.data.subset import as_images, spread
+from attredit.editing.editor import Editor
 from attredit.evaluation.data import CHUNK
 from attredit.networks import Code
-
-if TYPE_CHECKING:
-    from attredit.data import Store
-    from attredit.editing.editor import Editor
 
 MOST = 8000
 # A side of what is kept of a skip. Whole ones of thousands of images fill a memory; what probes read off a part of them

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,15 +17,13 @@ from torch import Tensor
 from attredit.attributes import MISSING, Attribute
 from attredit.data.source import CounterfactualSource
 from attredit.data.subset import spread
+from attredit.editing.editor import Editor
 from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, squared_error
 from attredit.evaluation.off_target import TRUE, note
 from attredit.evaluation.table import Table
 from attredit.evaluation.truths import Truths, truths_of
-
-if TYPE_CHECKING:
-    from attredit.editing.editor import Editor
 
 STYLES = 16
 # Drawing takes milliseconds an image, and 16 styles are 16 images, which are kept.

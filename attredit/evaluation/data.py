@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from attredit.attributes import AttributeSchema
+from attredit.data import Store
+from attredit.data.source import DataSource
 from attredit.data.subset import as_images
-
-if TYPE_CHECKING:
-    from attredit.data import Store
-    from attredit.data.source import DataSource
-    from attredit.evaluation.identity import Identity
-    from attredit.evaluation.inception import Inception
-    from attredit.evaluation.judge import Judge
-    from attredit.evaluation.lpips import Lpips
+from attredit.evaluation.identity import Identity
+from attredit.evaluation.inception import Inception
+from attredit.evaluation.judge import Judge
+from attredit.evaluation.lpips import Lpips
 
 CHUNK = 256
 

@@ -9,7 +9,7 @@ of smudges is no set of smiles.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,15 +18,12 @@ from torch import Tensor
 
 from attredit.attributes import Attribute
 from attredit.data.subset import spread
-from attredit.evaluation.data import CHUNK
+from attredit.editing.editor import Editor
+from attredit.evaluation.data import CHUNK, EvaluationData
 from attredit.evaluation.distances import Distance, kernel
+from attredit.evaluation.editing import Edits, Seen
+from attredit.evaluation.judge import Judge
 from attredit.evaluation.table import Table
-
-if TYPE_CHECKING:
-    from attredit.editing.editor import Editor
-    from attredit.evaluation.data import EvaluationData
-    from attredit.evaluation.editing import Edits, Seen
-    from attredit.evaluation.judge import Judge
 
 # Most images of a value: they are kept until the region is known, and every pair of them is compared.
 MOST = 1000

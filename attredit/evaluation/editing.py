@@ -7,13 +7,13 @@ metrics, and an edit to what the decoder was told anyway is the reconstruction i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from attredit.attributes import MISSING, Attribute
+from attredit.editing.editor import Editor
 from attredit.editing.model import Edit
 from attredit.errors import RunError
 from attredit.evaluation import perceptual
@@ -22,9 +22,6 @@ from attredit.evaluation.judge import Reading
 from attredit.evaluation.similarity import structural_similarity
 from attredit.evaluation.table import Table
 from attredit.networks import Code
-
-if TYPE_CHECKING:
-    from attredit.editing.editor import Editor
 
 # Peak signal-to-noise ratios end here: a perfect copy would have an infinite one.
 _LARGEST_PSNR = 100.0

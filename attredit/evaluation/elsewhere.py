@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,7 @@ from attredit.data import Geometry, Store
 from attredit.data.collection import Collection, choose_dataset
 from attredit.data.source import CounterfactualSource
 from attredit.errors import DataError, DataWarning
-
-if TYPE_CHECKING:
-    from attredit.plugin.registry import Registry
+from attredit.plugin.registry import Registry
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,15 @@ of all strengths, on images whose labels stay as they are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.attributes import MISSING, AttributeSchema
+from attredit.data import Store
 from attredit.data.subset import as_images, spread
 from attredit.evaluation.judge_networks import reduced
-
-if TYPE_CHECKING:
-    from attredit.data import Store
 
 # Of so many images means are taken, so many at a time.
 _MOST, _CHUNK = 4096, 256

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.attributes import Attribute
+from attredit.data import Store
 from attredit.data.degrading import DamageLimits, augmented
+from attredit.data.source import CounterfactualSource
 from attredit.data.subset import as_images, spread
 from attredit.devices import seeded
 from attredit.errors import DataError
@@ -28,10 +30,6 @@ from attredit.evaluation.cached import hash_of, kept
 from attredit.evaluation.judge_networks import StridedNetwork, reduced
 from attredit.evaluation.judge_training import JudgeSettings, descend, seen_size
 from attredit.evaluation.table import Table
-
-if TYPE_CHECKING:
-    from attredit.data import Store
-    from attredit.data.source import CounterfactualSource
 
 VERSION = 2
 # Who it is lies in details, also in those that a judge must do without.

@@ -11,22 +11,19 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from attredit.attributes import MISSING, AttributeSchema
+from attredit.data import Store
 from attredit.data.degrading import degraded
 from attredit.evaluation.cached import hash_of, kept
 from attredit.evaluation.judge_networks import JudgePair
 from attredit.evaluation.judge_training import VERSION, JudgeSettings, fit, untrained
 from attredit.progress import Progress
-
-if TYPE_CHECKING:
-    from attredit.data import Store
-
 
 # Whoever is so sure is sure enough, however rare a value is; and what either judge gives less than this is denied.
 _SURE, _UNLIKELY = 0.95, 0.25

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,14 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
+from attredit.data import Store
 from attredit.data.degrading import DamageLimits, augmented
 from attredit.devices import repeatable, seeded
 from attredit.errors import DataError
 from attredit.evaluation.hints import Hints
 from attredit.evaluation.judge_networks import JudgePair, reduced
-
-if TYPE_CHECKING:
-    from attredit.data import Store
 
 VERSION = 4
 # Two a judge: a batch of one has no statistics.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from attredit.attributes import MISSING
 from attredit.data.source import CounterfactualSource
+from attredit.editing.editor import Editor
 from attredit.evaluation.axes import LPIPS, NOT_ASKED, REPEATED, Axes
 from attredit.evaluation.codes import Codes, training_codes
 from attredit.evaluation.counterfactual import NAMES, ON_NAMES, Counterfactuals
@@ -30,9 +31,6 @@ from attredit.evaluation.sweep import sweep_scores
 from attredit.evaluation.table import Table
 from attredit.plugin.registry import Component
 from attredit.progress import StagedProgress
-
-if TYPE_CHECKING:
-    from attredit.editing.editor import Editor
 
 
 @dataclass

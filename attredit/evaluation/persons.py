@@ -10,20 +10,17 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from attredit.data import Store
+from attredit.data.source import DataSource
 from attredit.data.subset import as_images
 from attredit.errors import DataError, PluginError
 from attredit.evaluation.identity import Identity, IdentitySettings, kept_of, learn
 from attredit.evaluation.judge_networks import StridedNetwork
-
-if TYPE_CHECKING:
-    from attredit.data import Store
-    from attredit.data.source import DataSource
 
 _SEED = 20170711
 Persons = list[str | None]

@@ -7,18 +7,15 @@ told anyway and changes nothing, and one to what the image already has changes i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from attredit.attributes import Attribute
+from attredit.editing.editor import Editor
 from attredit.evaluation.editing import Edits, Seen, taken, unchanged
 from attredit.evaluation.table import Table
-
-if TYPE_CHECKING:
-    from attredit.editing.editor import Editor
 
 
 def reading_scores(editor: Editor, seen: Seen, attribute: Attribute, edits: Edits, table: Table) -> None:

@@ -6,22 +6,18 @@ mean over values. Samples, decoded from the prior with the evaluated images' lab
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from attredit.attributes import MISSING, Attribute
 from attredit.data.subset import spread
+from attredit.editing.editor import Editor
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.distances import KERNEL_MOST, Distance, frechet, kernel
 from attredit.evaluation.editing import Edits, Seen
 from attredit.evaluation.table import Table
 from attredit.rows import noise
-
-if TYPE_CHECKING:
-    from attredit.editing.editor import Editor
 
 JUDGE, INCEPTION = "_judge", ""  # what the names of distances in their features end with
 _SEED = 20170711

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from attredit.data import cache_dir
+import torch
+
+from attredit.data import Store, cache_dir
+from attredit.data.collection import Collection
 from attredit.data.source import CounterfactualSource, DataSource
 from attredit.data.subset import spread
 from attredit.devices import device_of
@@ -34,19 +37,13 @@ from attredit.evaluation.result import Evaluation, JudgeFacts, file_of
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.values import write_values
 from attredit.files import read_tensors
+from attredit.framing.network import FrameNetwork
 from attredit.plugin.registry import installed
 from attredit.progress import StagedProgress
 from attredit.runs.config import RunConfig
 from attredit.runs.data import moved, own_collection
 from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
-
-if TYPE_CHECKING:
-    import torch
-
-    from attredit.data import Store
-    from attredit.data.collection import Collection
-    from attredit.framing.network import FrameNetwork
 
 _MOVED = "Say where they lie now: attredit train --resume {} --data-dir PATH."
 """Of a run's own data, where --data-dir says where another collection lies."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 
 from attredit.attributes import Attribute
 from attredit.data.subset import spread
+from attredit.editing.editor import Editor
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, taken
 from attredit.evaluation.table import Table
-
-if TYPE_CHECKING:
-    from attredit.editing.editor import Editor
 
 VALUES = tuple(i / 6 for i in range(7))
 MOST = 200

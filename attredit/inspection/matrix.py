@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from attredit.report.drawing import TEXT, svg
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
 _DARK, _LIGHT = "#1c2126", "#ffffff"
 # Up to so many attributes there is room for figures.

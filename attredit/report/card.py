@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from attredit.data import Store
 from attredit.files import write_text
 from attredit.plugin.registry import installed
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
-
-if TYPE_CHECKING:
-    from attredit.data import Store
 
 _SAMPLES = 8
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from PIL.Image import Image
 
 from attredit.editing.editor import Editor, Mode, load
 from attredit.errors import UsageError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 _SIDE = 192
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from markupsafe import Markup
+from PIL.Image import Image
 
 from attredit.report.drawing import ACCENT, TEXT, svg
 from attredit.report.grid import INK, MUTED
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
-    from PIL.Image import Image
 
 Series = dict[str, tuple[list[int], list[float]]]
 

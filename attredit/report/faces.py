@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from attredit.attributes import BINARY, MISSING, Attribute
+from attredit.data import Store
 from attredit.data.pixels import to_bytes
-from attredit.data.source import CounterfactualSource
-from attredit.editing.editor import SWEEP
+from attredit.data.source import CounterfactualSource, DataSource
+from attredit.editing.editor import SWEEP, Editor
 from attredit.report.grid import Pixels
-
-if TYPE_CHECKING:
-    from attredit.data import Store
-    from attredit.data.source import DataSource
-    from attredit.editing.editor import Editor
 
 AMPLIFIED = 3.0
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from attredit.report import figures
+from attredit.report.content import Content
 from attredit.report.curves import curve
 from attredit.report.document import rendered
-
-if TYPE_CHECKING:
-    from attredit.report.content import Content
 
 
 def page(content: Content) -> str:

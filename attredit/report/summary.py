@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PIL import Image, ImageDraw
 
 from attredit.editing.editor import SWEEP
+from attredit.report.content import Content
 from attredit.report.curves import panel
 from attredit.report.faces import MISS, EditedFaces
 from attredit.report.figures import rows
 from attredit.report.grid import INK, MUTED, PAPER, grid, picture
 from attredit.report.lettering import write
-
-if TYPE_CHECKING:
-    from attredit.report.content import Content
 
 _MARGIN = 28
 _PANEL = 500

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -21,9 +21,7 @@ from attredit.request import Request
 from attredit.testing import make
 from attredit.testing.report import Broken, Skipped
 from attredit.testing.workshop import Subject
-
-if TYPE_CHECKING:
-    from attredit.training.trainer import Trainer
+from attredit.training.trainer import Trainer
 
 ATTRIBUTES = ("Left", "Right")
 BATCH = 8

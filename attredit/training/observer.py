@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from attredit.data.source import DataSource
-    from attredit.runs.config import RunConfig
-    from attredit.runs.directory import RunDirectory
+from attredit.data.source import DataSource
+from attredit.runs.config import RunConfig
+from attredit.runs.directory import RunDirectory
 
 
 class Observer:

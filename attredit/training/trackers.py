@@ -10,16 +10,14 @@ import json
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attredit.errors import RunError, UsageError, nearest
 from attredit.files import write_text
 from attredit.request import leaves
+from attredit.runs.config import RunConfig
+from attredit.runs.directory import RunDirectory
 from attredit.training.observer import Observer
-
-if TYPE_CHECKING:
-    from attredit.runs.config import RunConfig
-    from attredit.runs.directory import RunDirectory
 
 
 def require_trackers(names: Sequence[str]) -> None:
