@@ -81,3 +81,18 @@ class CounterfactualSource(Protocol):
         self, split: str, indices: Sequence[int], changes: Mapping[str, int], styles: int = 1
     ) -> np.ndarray:
         """The same images with only `changes` different: uint8 (N, S, H, W, C), one per style of what is put on."""
+
+
+@runtime_checkable
+class TransferSource(Protocol):
+    """A `CounterfactualSource` that can also draw what an image should have been with another one's style."""
+
+    def transferred(self, split: str, indices: Sequence[int], donors: Sequence[int], name: str) -> np.ndarray:
+        """Images with an attribute, worn as others of the split wear it: uint8 (N, H, W, C), nothing else different.
+
+        Args:
+            split: Of both.
+            indices: N rows, as in `counterfactual`.
+            donors: N rows of images that have the attribute.
+            name: The attribute, a binary one.
+        """

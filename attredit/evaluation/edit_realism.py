@@ -108,9 +108,8 @@ class _Kept:
     def features(self, judge: Judge) -> tuple[Tensor, Tensor, Tensor]:
         """(M, F) of the region of images, decoded and composite edits, in standard deviations of the images'."""
         where = window(self._change)
-        real, decoded, composite = (_features(judge, images, where) for images in self._images)
-        middle, scale = real.mean(0), real.std(0, correction=0).clamp(min=torch.finfo(real.dtype).eps)
-        return tuple(((f - middle) / scale).clamp(-_FAR, _FAR) for f in (real, decoded, composite))  # type: ignore[return-value]
+        real, decoded, composite = standardised(*(region_features(judge, images, where) for images in self._images))
+        return real, decoded, composite
 
 
 def window(change: Tensor) -> Window:
@@ -126,7 +125,7 @@ def window(change: Tensor) -> Window:
     return Window(top, left, wanted)
 
 
-def _features(judge: Judge, images: Tensor, where: Window) -> Tensor:
+def region_features(judge: Judge, images: Tensor, where: Window) -> Tensor:
     """(M, F) of a region of images (M, C, H, W) uint8, enlarged to the size that the judge knows."""
     parts = []
     for chunk in torch.split(images, CHUNK):
@@ -134,6 +133,12 @@ def _features(judge: Judge, images: Tensor, where: Window) -> Tensor:
         enlarged = F.interpolate(region, images.shape[-2:], mode="bilinear", align_corners=False)
         parts.append(judge.features(enlarged).float().cpu())
     return torch.cat(parts)
+
+
+def standardised(real: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+    """Features (..., F), all in standard deviations of those of real images (M, F) from their mean, clipped."""
+    middle, scale = real.mean(0), real.std(0, correction=0).clamp(min=torch.finfo(real.dtype).eps)
+    return tuple(((features - middle) / scale).clamp(-_FAR, _FAR) for features in (real, *others))
 
 
 def _directions(attribute: Attribute) -> list[tuple[str, tuple[int, ...]]]:

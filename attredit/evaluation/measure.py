@@ -27,6 +27,8 @@ from attredit.evaluation.off_target import off_target
 from attredit.evaluation.reading import reading_scores, unlabelled
 from attredit.evaluation.realism import Realism
 from attredit.evaluation.statistics import Estimate
+from attredit.evaluation.styles import Styles
+from attredit.evaluation.styles import unmeasurable as without_styles
 from attredit.evaluation.sweep import sweep_scores
 from attredit.evaluation.table import Table
 from attredit.plugin.registry import Component
@@ -137,6 +139,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Sta
     """The one pass over the evaluated images; returns their codes."""
     counterfactuals = Counterfactuals(editor, data, lambda done, total: progress("counterfactuals", done, total))
     realism, regions, axes = Realism(editor, data), EditRealism(editor, data), Axes(editor, data)
+    styles = Styles(editor, data)
     right, agreed = torch.zeros(2, len(data.schema), dtype=torch.float64)
     codes = list[Codes]()
     labelled = (data.labels != MISSING).sum(0)
@@ -162,6 +165,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Sta
                 realism.see_edits(own, attribute, edits)
                 regions.see(own, attribute, edits)
                 axes.see_edits(own, attribute, edits, found.table)
+                styles.see(own, attribute, found.table)
                 off_target(data.schema, own, attribute, edits, found.cells)
                 sweep_scores(editor, data, own, attribute, edits, found.table)
                 if data.identity is not None and face is not None:
@@ -172,6 +176,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Sta
             codes.append(Codes.of(editor.model.content(seen.code)))
             progress("edits", where.stop, len(data))
         axes.score(found.table, found.cells)
+        styles.score(found.table)
         found.reasons.update({**realism.score(found.table), **regions.score(found.table)})
     found.accuracy, found.agreement = (
         {name: share for name, share in zip(data.schema.names, shares.tolist(), strict=True) if not math.isnan(share)}
@@ -199,7 +204,7 @@ def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured,
 
 def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[str, str]:
     """Metrics that this model or data set cannot have."""
-    reasons: dict[str, str] = {}
+    reasons = without_styles(editor, data)
     if not data.full:
         reasons.update(dict.fromkeys(REPEATED, NOT_ASKED))
     if data.lpips is None:

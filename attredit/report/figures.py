@@ -63,7 +63,7 @@ class FigureRow:
 
 
 _FIDELITY, _EDITING, _TRUTH, _LEAKAGE, _OTHER = "Fidelity", "Editing", "Against the true edit", "Leakage", "Other"
-_AXES = "Axes of the counterfactual literature: pixels are 0 to 255"
+_STYLES, _AXES = "Styles", "Axes of the counterfactual literature: pixels are 0 to 255"
 _IDENTITY, _REALISM = "Identity: cosine distance of embeddings", "Realism: distances between sets"
 
 # In the order in which they are shown. docs/metrics.md defines them.
@@ -127,6 +127,11 @@ MEANINGS = {
     "composite_edit_realism": Meaning(_REALISM, "composite edits, where they are", "higher", ""),
     "composite_edit_realism_off": Meaning(_REALISM, "of these, taken off", "higher", ""),
     "composite_edit_realism_on": Meaning(_REALISM, "of these, put on", "higher", ""),
+    "style_spread": Meaning(_STYLES, "six kept styles on one image, how different; 1: as real images", "higher", ""),
+    "style_edit_success": Meaning(_STYLES, "each of them as asked, composite", "higher", "share"),
+    "style_counterfactual_mse": Meaning(_STYLES, "another image’s style, decoded: squared error", "lower", "error"),
+    "composite_style_counterfactual_mse": Meaning(_STYLES, "the same, composite", "lower", "error"),
+    "style_copy_mse": Meaning(_STYLES, "for comparison, unedited image", "", "error"),
     "composition": Meaning(_AXES, "composition: reconstruction and image", "lower", ""),
     "composition_10": Meaning(_AXES, "after 10 passes", "lower", ""),
     "composition_10_mse": Meaning(_AXES, "after 10 passes, squared error", "lower", "error"),

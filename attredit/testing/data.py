@@ -14,7 +14,7 @@ from attredit.data import Geometry
 from attredit.data.collection import Collection
 from attredit.data.decoding import Decoding, ShardDecoder, as_pixels
 from attredit.data.labels import read_labels
-from attredit.data.source import CounterfactualSource, DataSource
+from attredit.data.source import CounterfactualSource, DataSource, TransferSource
 from attredit.data.workers import decode_in_processes
 from attredit.errors import DataError, UsageError
 from attredit.testing import make
@@ -102,7 +102,26 @@ def counterfactuals(subject: Subject) -> str:
     plain = np.stack([np.asarray(image) for image in source.open(split)[:2]["image"]]).reshape(2, *images[0].shape[2:])
     same = np.stack([images[int(v)][i, 0] if int(v) in images else plain[i] for i, v in enumerate(labels[:, 0])])
     _expect(bool((same == plain).all()), f"the image itself where {attribute.name} stays as it is", "another image")
+    _transfers(source)
     return ""
+
+
+def _transfers(source: DataSource) -> None:
+    """Shape and dtype; and that an image in its own style is itself. Nothing of a source that transfers none."""
+    binary = [(i, a.name) for i, a in enumerate(source.schema) if a.binary]
+    if not isinstance(source, TransferSource) or not binary:
+        return
+    split, (column, name) = source.splits[-1], binary[0]
+    data = source.open(split)
+    having = np.flatnonzero(read_labels(data, source.schema, f"split {split}")[:, column] == 1)[:2].tolist()
+    if having:
+        own = np.stack([np.asarray(image) for image in data[having]["image"]])
+        drawn = source.transferred(split, having, having, name)
+        what = f"uint8 {(len(having), *own.shape[1:3], source.channels)} of transferred {name}"
+        good = drawn.dtype == np.uint8 and drawn.shape == (len(having), *own.shape[1:3], source.channels)
+        _expect(good, what, f"{drawn.dtype} {drawn.shape}")
+        same = bool((drawn == own.reshape(drawn.shape)).all())
+        _expect(same, f"the image itself where it is its own donor of {name}", "another image")
 
 
 def workers(subject: Subject) -> str:

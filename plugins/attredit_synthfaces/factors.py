@@ -245,8 +245,11 @@ def stream_ids(labels: NDArray[np.int64], style: NDArray[np.int64]) -> NDArray[n
 def faces(
     seed: int, split: int, indices: NDArray[np.int64], labels: NDArray[np.int64], style: NDArray[np.int64]
 ) -> list[Face]:
-    """The faces numbered `indices` (N,) of a split, with the given labels and styles (N, attributes)."""
-    numbers = uniforms(seed, split, indices[:, None], stream_ids(labels, style)).tolist()
+    """Faces of a split, with the given labels and styles (N, attributes).
+
+    `indices` (N,) are their numbers, or (N, attributes + nuisances) those of the faces that each factor is taken from.
+    """
+    numbers = uniforms(seed, split, indices.reshape(len(indices), -1), stream_ids(labels, style)).tolist()
     return [_face(own, streams) for own, streams in zip(labels.tolist(), numbers, strict=True)]
 
 

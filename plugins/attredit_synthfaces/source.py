@@ -15,7 +15,7 @@ from attredit.attributes import AttributeSchema
 from attredit.data.options import whole_number
 from attredit.errors import UsageError, nearest
 from attredit_synthfaces.face import VERSION, draw
-from attredit_synthfaces.factors import faces
+from attredit_synthfaces.factors import NUISANCES, faces
 from attredit_synthfaces.labels import NAMES, Pairs, draw_labels, read_correlation
 
 if TYPE_CHECKING:
@@ -153,6 +153,36 @@ otherwise, independent of all others, which no real data are. `Male` and `Pale_S
             after[:, column] = value
         images = [self._draw(split, numbers, after, k * (after > before)) for k in range(count)]
         return np.stack(images, axis=1)
+
+    def transferred(
+        self,
+        split: str,
+        indices: Sequence[int] | NDArray[np.int64],
+        donors: Sequence[int] | NDArray[np.int64],
+        name: str,
+    ) -> NDArray[np.uint8]:
+        """The same faces with an attribute, worn exactly as the donors wear it; nothing else is different.
+
+        Args:
+            split: Of the faces and donors.
+            indices: N numbers of faces.
+            donors: N numbers of faces, each with the attribute.
+            name: The attribute.
+
+        Returns:
+            (N, H, W, 3).
+
+        Raises:
+            UsageError: an unknown split or attribute, or a donor that lacks it.
+        """
+        column, numbers, others = self.schema.index(name), *(np.asarray(n, np.int64) for n in (indices, donors))
+        if not self.labels(split, others)[:, column].all():
+            raise UsageError(f"A donor has no {name}.", "Name faces that have it.")
+        labels = self.labels(split, numbers)
+        labels[:, column] = 1
+        whose = np.repeat(numbers[:, None], len(NAMES) + len(NUISANCES), 1)
+        whose[:, column] = others
+        return self._draw(split, whose, labels, np.zeros_like(labels))
 
     def _pairs_of(self, split: str) -> Pairs:
         return self._pairs if split in self._correlated else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import itertools
 import multiprocessing
@@ -21,6 +22,8 @@ from hypothesis import strategies as st
 import attredit_synthfaces
 from attredit.data.source import CounterfactualSource
 from attredit.errors import UsageError
+from attredit_synthfaces.face import draw
+from attredit_synthfaces.factors import faces
 from attredit_synthfaces.labels import NAMES
 from attredit_synthfaces.sheet import sheet
 from attredit_synthfaces.source import SynthFaces
@@ -328,6 +331,21 @@ def test_registered():
     module, _, attribute = found["synthfaces"].partition(":")
     source = getattr(importlib.import_module(module), attribute)(image_size=32)
     assert isinstance(source, CounterfactualSource)
+
+
+def test_what_is_transferred_is_the_donors_alone():
+    source = SynthFaces(image_size=32, test=40)
+    column, every = source.schema.index("Eyeglasses"), np.arange(40)
+    labels = source.labels("test", every)
+    having = every[labels[:, column] == 1]
+    assert (source.transferred("test", having, having, "Eyeglasses") == source.image("test", having)).all()
+    donors = having[every % len(having)]
+    style = np.zeros_like(labels)
+    plain, worn = faces(0, 2, every, labels, style), faces(0, 2, donors, labels[donors], style)
+    for face, donor, drawn in zip(plain, worn, source.transferred("test", every, donors, "Eyeglasses"), strict=True):
+        assert (drawn == draw(dataclasses.replace(face, glasses=donor.glasses), 32)).all()
+    with pytest.raises(UsageError, match="A donor has no Eyeglasses"):
+        source.transferred("test", having, every[labels[:, column] == 0][:1].repeat(len(having)), "Eyeglasses")
 
 
 def test_sheet():
