@@ -148,13 +148,17 @@ def _comparison(
     directory: BenchmarkDirectory, cells: list[Cell], columns: tuple[str, ...], words: dict[str, Result], on: str
 ) -> Comparison:
     rows, parts, missing = [], [], list[str]()
+    finished = [words[cell.key] for cell in cells if cell.key in words and words[cell.key].finished]
+    read = {result.key: _values_of(directory, result, on, missing) for result in finished}
+    # Of images that somebody else framed, each run finds its own.
+    seen = np.unique(np.concatenate([v.rows for v in read.values() if v is not None] or [np.empty(0, np.int64)]))
     for label in dict.fromkeys(cell.label for cell in cells):
         own = [cell for cell in cells if cell.label == label]
-        done = [words[cell.key] for cell in own if cell.key in words and words[cell.key].finished]
+        done = [result for result in finished if result.cell.label == label]
         failed = [(c.seed, words[c.key].error) for c in own if c.key in words and not words[c.key].finished]
         figures = [result.figures[on] for result in done]
-        values = [_values_of(directory, result, on, missing) for result in done]
-        found = _parts_of([v for v in values if v is not None]) if None not in values else {}
+        values = [read[result.key] for result in done]
+        found = {} if None in values else _parts_of([v.over(seen) for v in values if v is not None])
         facts = tuple(result.facts for result in done if result.facts is not None)
         estimates = {name: Value(estimate) for name, estimate in _estimates(figures, found).items()}
         seeds = tuple(result.cell.seed for result in done)
@@ -180,8 +184,8 @@ def _values_of(directory: BenchmarkDirectory, result: Result, on: str, missing: 
 def _parts_of(values: Sequence[Values]) -> dict[str, Parts]:
     """Every metric that all seeds have, of the attributes and classes that images say something of."""
     found = {}
-    for name in values[0] if values else ():
-        figures = [_told(v[name]) for v in values if name in v]
+    for name in values[0].figures if values else ():
+        figures = [_told(v.figures[name]) for v in values if name in v.figures]
         joined = [figure.matrix() for figure in figures if figure.values]
         if len(joined) == len(values) and len({matrix.shape for matrix, _ in joined}) == 1:
             first = figures[0]

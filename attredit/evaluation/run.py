@@ -35,7 +35,7 @@ from attredit.evaluation.persons import identity_of_persons, persons_of
 from attredit.evaluation.recognition import NOT_OF_FACES, recognition_of
 from attredit.evaluation.result import Evaluation, JudgeFacts, file_of
 from attredit.evaluation.statistics import Estimate
-from attredit.evaluation.values import write_values
+from attredit.evaluation.values import Values, write_values
 from attredit.files import read_tensors
 from attredit.framing.network import FrameNetwork
 from attredit.plugin.registry import installed
@@ -105,7 +105,7 @@ def evaluate(
     found = measure(editor, data, tell)
     figures = plugin_metrics(registry.components("metric"), editor, data, tell, found)
     evaluation = _assembled(run, config, on, data, found, figures)
-    write_values(run, evaluation, {**found.table.figures, **found.cells.figures})
+    write_values(run, evaluation, Values(data.rows, {**found.table.figures, **found.cells.figures}))
     evaluation.write(run)
     return evaluation
 

@@ -17,7 +17,7 @@ from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, parse
 from attredit.evaluation.result import Evaluation, JudgeFacts
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.table import Figure
-from attredit.evaluation.values import write_values
+from attredit.evaluation.values import Values, write_values
 from attredit.request import Request
 from attredit.runs.directory import RunDirectory
 
@@ -96,6 +96,7 @@ def finish(
     own: Mapping[str, Estimate] = MappingProxyType({}),
     elsewhere: Mapping[str, dict[str, Figure]] = MappingProxyType({}),
     judge: str = "reader",
+    rows: Sequence[int] = range(4),
     **facts: Any,
 ) -> Result:
     """What a cell leaves: its run's evaluations, with every image's values, and a line; `own` has no single images."""
@@ -118,7 +119,7 @@ def finish(
             run={},
             versions={},
         )
-        write_values(run, evaluation, every)
+        write_values(run, evaluation, Values(np.asarray(rows), every))
         evaluation.write(run)
     directory.results.append(result)
     return result

@@ -94,6 +94,23 @@ def test_another_collection_has_a_table_of_its_own_with_intervals_and_marks(tmp_
     ]
 
 
+def test_seeds_that_saw_other_images_have_an_interval_and_are_compared_where_both_say_something(tmp_path: Path) -> None:
+    cells = [cell_of(label, seed) for seed in (0, 1) for label in ("naive", "ours")]
+    directory = directory_of(tmp_path, cells)
+    for cell in cells:
+        # A frame is found in four of five images, in others by the second seed.
+        own = (0, 1, 2, 3) if cell.seed == 0 else (0, 2, 3, 4)
+        finish(directory, cell, figures(0.25 if cell.label == "ours" else 0.0), rows=own)
+    [comparison] = compare(directory)
+    naive, ours = (row.values["mse"] for row in comparison.rows)
+    assert naive.estimate.value == pytest.approx(0.3125)
+    assert naive.estimate.low is not None
+    assert naive.estimate.low < 0.3125 < naive.estimate.high
+    assert naive.estimate.n == 8
+    assert naive.best
+    assert not ours.best
+
+
 def parts(*rows: list[float]) -> Parts:
     return Parts(False, 1, tuple(np.array(row)[:, None] for row in rows), np.ones(1))
 

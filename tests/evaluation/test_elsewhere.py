@@ -69,7 +69,7 @@ def test_figures_of_another_collection_stand_beside_the_runs_own(run: RunDirecto
     assert 10 <= found.images <= 14
     assert found.judge.hash == own.judge.hash
     assert set(found.judge.accuracy) == {"Smiling"}
-    assert read_values(run, "loose")["mse"].values[None].shape == (found.images, 1)
+    assert read_values(run, "loose").figures["mse"].values[None].shape == (found.images, 1)
     assert "cannot draw" in found.not_measured["counterfactual_mse"]
 
 

@@ -109,7 +109,7 @@ def test_a_run(run, tmp_path, monkeypatch):
 
 def test_values_of_images_are_kept(run):
     found = evaluate(run.path, limit=20, device="cpu")
-    values = read_values(run)
+    values = read_values(run).figures
     assert set(values) >= {"mse", "class0", "off_target", "leakage_mean"}
     assert values["mse"].values.keys() == {None}
     assert values["class0"].values.keys() == {"Smiling", "Male"}
