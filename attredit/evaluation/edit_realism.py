@@ -83,7 +83,7 @@ class EditRealism:
                     sets = _sets(kept.labels, len(attribute.values), values)
                     for metric, found in (
                         ("edit_realism", _realism(real, features, sets)),
-                        ("edit_sharpness", _sharpness(fine, detail, sets)),
+                        ("edit_sharpness", sharpness(fine, detail, sets)),
                     ):
                         name = f"{prefix}{metric}{suffix}"
                         if isinstance(found, str):
@@ -201,7 +201,7 @@ def _realism(real: Tensor, edited: Tensor, sets: list[tuple[Tensor, Tensor]]) ->
     return result.numpy()
 
 
-def _sharpness(real: Tensor, edited: Tensor, sets: list[tuple[Tensor, Tensor]]) -> np.ndarray | str:
+def sharpness(real: Tensor, edited: Tensor, sets: list[tuple[Tensor, Tensor]]) -> np.ndarray | str:
     """(M,) as of `_realism`: mean detail (M,) of the edits by that of real images; the mean over values.
 
     A quotient of means, to which every image adds its influence.

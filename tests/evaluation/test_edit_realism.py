@@ -18,7 +18,7 @@ from attredit.data.geometry import Geometry
 from attredit.data.subset import as_images
 from attredit.editing.composite import blurred
 from attredit.evaluation.data import EvaluationData
-from attredit.evaluation.edit_realism import FEWEST, EditRealism, Window, _sharpness, window
+from attredit.evaluation.edit_realism import FEWEST, EditRealism, Window, sharpness, window
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.table import Table
@@ -111,29 +111,29 @@ def test_planted_edits_are_ordered_as_a_person_would_order_them(planted):
 
 
 def test_blur_lacks_detail_and_noise_has_too_much(planted):
-    def sharpness(edited):
+    def of(edited):
         return planted.realism(edited)[0]["edit_sharpness"]
 
-    truth = sharpness(planted.truth)
+    truth = of(planted.truth)
     assert truth.low < 1 < truth.high + 0.1
     assert truth.value == pytest.approx(1, abs=0.1)
-    assert sharpness(planted.blurred(2.0)).high < sharpness(planted.blurred(0.5)).value < truth.value
-    assert sharpness(planted.noisy()).low > 1.3
+    assert of(planted.blurred(2.0)).high < sharpness(planted.blurred(0.5)).value < truth.value
+    assert of(planted.noisy()).low > 1.3
 
 
 def test_sharpness_is_a_quotient_of_means_and_images_say_how_they_move_it():
     real, edited = torch.tensor([1.0, 3.0, 4.0, 8.0]).repeat(5), torch.tensor([2.0, 2.0, 3.0, 9.0]).repeat(5)
     lacking = torch.tensor([True, True, False, False]).repeat(5)
     sets = [(lacking, ~lacking)]
-    values = _sharpness(real.double(), edited.double(), sets)
+    values = sharpness(real.double(), edited.double(), sets)
     assert values.mean() == pytest.approx(2 / 6)
     # Moving an image by a little moves the quotient by as much less as there are images.
     more = edited.double().clone()
     more[0] += 1e-3
-    moved = _sharpness(real.double(), more, sets)
+    moved = sharpness(real.double(), more, sets)
     assert moved.mean() - values.mean() == pytest.approx(1e-3 / 10 / 6)
     # Of two directions it is the mean.
-    both = _sharpness(real.double(), edited.double(), [(lacking, ~lacking), (~lacking, lacking)])
+    both = sharpness(real.double(), edited.double(), [(lacking, ~lacking), (~lacking, lacking)])
     assert both.mean() == pytest.approx((2 / 6 + 6 / 2) / 2)
 
 
