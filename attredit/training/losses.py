@@ -41,8 +41,19 @@ def rec_edited_(view: BatchView, likelihood: Likelihood = "bernoulli") -> Tensor
     return (_unlike(view, likelihood) * view.mask).mean() * view.real.shape[1]
 
 
-def kl_(view: BatchView, batch: Batch = "mean", reduction: Reduction = "mean") -> Tensor:
+def kl_(
+    view: BatchView,
+    batch: Batch = "mean",
+    reduction: Reduction = "mean",
+    of: Literal["latent", "content", "styles"] = "latent",
+) -> Tensor:
     """Equation 8, analytic: KL[q(z given x) to N(0, I)], summed over the latent and, for "mean", divided by Z.
+
+    Args:
+        view: The step.
+        batch: See above.
+        reduction: Over the numbers of the latent.
+        of: Which of them; content and styles may weigh differently.
 
     Raises:
         UsageError: the encoder does not sample.
@@ -50,7 +61,9 @@ def kl_(view: BatchView, batch: Batch = "mean", reduction: Reduction = "mean") -
     code = view.code()
     if code.logvar is None:
         raise UsageError("The term kl needs a log-variance, which this encoder does not give.", "Leave that term out.")
-    return _reduced(kl_divergence(code.mean, code.logvar), reduction) * _times(view, batch)
+    content = view.model.latent_dim
+    part = {"latent": slice(None), "content": slice(content), "styles": slice(content, None)}[of]
+    return _reduced(kl_divergence(code.mean[:, part], code.logvar[:, part]), reduction) * _times(view, batch)
 
 
 def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ def register_factorizers(register: Register) -> None:
         "minimax": "maximise the adversary's cross-entropy (the paper, equations 11 and 12)",
         "confusion": "make the adversary undecided: cross-entropy with 1/2, bounded",
         "flip": "make the adversary wrong: cross-entropy with 1 - y (Fader Networks)",
+        "entropy": "maximise the entropy of the adversary's answer, bounded (CSVAE)",
     }.items():
         register(name, f"attredit_ifcvaegan.adversarial:{name.capitalize()}", summary=summary)
     register(

@@ -70,3 +70,13 @@ class Flip(Minimax):
     def penalty(self, view: BatchView) -> Tensor:
         """Cross-entropy with 1 - y."""
         return view.loss(self.logits(view), view.schema.opposite(view.targets))
+
+
+class Entropy(Minimax):
+    """CSVAE's choice: the encoder maximises the entropy of A's answer, whatever the labels say (Klys et al. 2018)."""
+
+    def penalty(self, view: BatchView) -> Tensor:
+        """Minus the entropy of A's answer, of images with a label; bounded, and least when A is undecided."""
+        logits = self.logits(view)
+        own = torch.where(view.targets.isnan(), view.targets, view.schema.probabilities(logits))
+        return -view.loss(logits, own)

@@ -20,7 +20,7 @@ from attredit.launch import resume, train
 from attredit.runs.directory import RunDirectory
 from attredit.training.observer import Observer
 
-SHIPPED = {"ifcvaegan", "naive-cvaegan", "ifcvae", "cvae", "cvae-gan", "vae-gan", "fader"}
+SHIPPED = {"ifcvaegan", "naive-cvaegan", "ifcvae", "cvae", "cvae-gan", "vae-gan", "fader", "csvae"}
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 36, 3), np.uint8)
 
 

@@ -27,7 +27,8 @@ ALL, NONE = [(False, False)] * B, [(True, True)] * B
 MASKS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=B, max_size=B)
 # What reads labels, beside the networks that are told them.
 OF_LABELS = {"class", "class_rec", "class_edit", "penalty", "fit", "match_classes", "attribute_vectors"}
-FACTORIZERS = [(f"ifcvaegan with {f}", {"parts.factorizer.use": f}) for f in ("minimax", "confusion", "flip", "none")]
+STRATEGIES = ("minimax", "confusion", "flip", "entropy", "none")
+FACTORIZERS = [(f"ifcvaegan with {f}", {"parts.factorizer.use": f}) for f in STRATEGIES]
 MODELS = [(f"{m}:{p}", m, p, {}) for m, p in METHODS] + [(n, "ifcvaegan", "conv", o) for n, o in FACTORIZERS]
 
 

@@ -1,0 +1,35 @@
+"""csvae: a latent with a subspace for each attribute (Klys, Snell and Zemel 2018, arXiv 1812.06190)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attredit import hookimpl
+
+if TYPE_CHECKING:
+    from attredit.plugin.hookspecs import Register
+
+attredit_api = 1
+
+
+@hookimpl
+def register_encoders(register: Register) -> None:
+    """The two posteriors."""
+    register("subspaces", "attredit_csvae.networks:SubspaceEncoder", summary="q(z given x) beside q(w given x and y)")
+
+
+@hookimpl
+def register_decoders(register: Register) -> None:
+    """The generator, and where it looks for w."""
+    register("subspaces", "attredit_csvae.networks:SubspaceDecoder", summary="p(x given w and z), and p(w given y)")
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    """The method and its presets."""
+    register(
+        "csvae",
+        "attredit_csvae.recipes:DEFAULT",
+        summary="conditional subspace VAE: a subspace for each attribute (Klys et al. 2018)",
+        presets={"paper": "attredit_csvae.recipes:PAPER"},
+    )
