@@ -69,7 +69,7 @@ def test_listings_name_what_is_installed(attredit: Any) -> None:
     assert "ifcvaegan" in methods
     assert "reference" in methods
     assert "synthfaces" in datasets
-    assert "5 factorizers, 2 methods" in plugins
+    assert "6 factorizers, 2 methods" in plugins
     assert "broken" not in plugins
 
 

@@ -186,6 +186,6 @@ def test_what_is_left_out_is_said(attredit: Any) -> None:
     registry.installed.cache_clear()
     assert "Left out by ATTREDIT_LOAD_PLUGINS: celeba, " in listed.stdout
     assert shown.exit_code == 2
-    assert "because ATTREDIT_LOAD_PLUGINS leaves them out: celeba, collections, cvae-gan, fader," in shown.stderr
+    assert "because ATTREDIT_LOAD_PLUGINS leaves them out: celeba, collections, csvae, cvae-gan," in shown.stderr
     assert wrong.exit_code == 2
     assert "names an unknown plugin 'network'. Did you mean networks?" in wrong.stderr

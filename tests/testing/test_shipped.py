@@ -25,7 +25,7 @@ def test_networks_and_factorizers() -> None:
     report = check_plugin("fader", only=("shapes", "gradients", "determinism", "save-and-load", "partners"))
     assert report.counts["passed"] == 16
     (factorizer,) = (check.note for check in report.of("partners") if check.kind == "factorizer")
-    assert factorizer == "Trains in fader/fader. ifcvaegan/ifcvae, ifcvaegan/ifcvaegan: It reads no vector."
+    assert factorizer == "Trains in fader/fader. csvae/csvae, ifcvaegan/ifcvaegan: It reads no vector."
 
 
 def test_a_data_set_in_other_processes() -> None:
