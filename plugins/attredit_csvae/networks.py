@@ -128,13 +128,11 @@ class SubspaceDecoder(nn.Module):
             return styles
         narrow, wide = self.deviations
         points = []
-        for attribute, where, style in zip(
-            self.schema, self.schema.columns, styles.split(self.style_dim, 1), strict=True
-        ):
+        each = torch.split(styles, self.style_dim, 1)
+        for attribute, where, style in zip(self.schema, self.schema.columns, each, strict=True):
             shares = attribute.shares(attrs[:, where])
             lost = (shares - attribute.shares(own[:, where]))[:, :1].clamp(0.0, 1.0)
-            values = torch.arange(shares.shape[1], dtype=shares.dtype, device=shares.device)
-            first = shares[:, :1].clamp(0.0, 1.0)
-            mean = self.apart * (shares @ values)[:, None]
-            points.append(mean + (wide + (narrow - wide) * first) * (1.0 - lost) * style)
+            mean = self.apart * (shares @ torch.arange(shares.shape[1], dtype=shares.dtype, device=shares.device))
+            deviation = wide + (narrow - wide) * shares[:, :1].clamp(0.0, 1.0)
+            points.append(mean[:, None] + deviation * (1.0 - lost) * style)
         return torch.cat(points, 1)
