@@ -13,18 +13,6 @@ attredit_api = 1
 
 
 @hookimpl
-def register_encoders(register: Register) -> None:
-    """The two posteriors."""
-    register("subspaces", "attredit_csvae.networks:SubspaceEncoder", summary="q(z given x) beside q(w given x and y)")
-
-
-@hookimpl
-def register_decoders(register: Register) -> None:
-    """The generator, and where it looks for w."""
-    register("subspaces", "attredit_csvae.networks:SubspaceDecoder", summary="p(x given w and z), and p(w given y)")
-
-
-@hookimpl
 def register_methods(register: Register) -> None:
     """The method and its presets."""
     register(

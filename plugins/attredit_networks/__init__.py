@@ -14,15 +14,16 @@ attredit_api = 1
 
 @hookimpl
 def register_encoders(register: Register) -> None:
-    """The paper's encoder, and those for small budgets."""
+    """The paper's encoder, those for small budgets, and csvae's two posteriors."""
     register("paper", "attredit_networks.paper:PaperEncoder", summary="four 5x5 stride-2 convolutions, label head")
     register("conv", "attredit_networks.conv:ConvEncoder", summary="4x4 stride-2 convolutions with group norm")
     register("principal", "attredit_networks.principal:PrincipalEncoder", summary="principal components, label head")
+    register("subspaces", "attredit_networks.subspaces:SubspaceEncoder", summary="q(z given x), q(w given x and y)")
 
 
 @hookimpl
 def register_decoders(register: Register) -> None:
-    """The paper's decoder, and those for small budgets."""
+    """The paper's decoder, those for small budgets, and csvae's."""
     register("paper", "attredit_networks.paper:PaperDecoder", summary="four 3x3 stride-2 transposed convolutions")
     register("conv", "attredit_networks.conv:ConvDecoder", summary="upsampling convolutions with group norm")
     register(
@@ -30,6 +31,7 @@ def register_decoders(register: Register) -> None:
         "attredit_networks.principal:PrincipalDecoder",
         summary="principal components that attributes change, and upsampling convolutions",
     )
+    register("subspaces", "attredit_networks.subspaces:SubspaceDecoder", summary="p(x given w and z), p(w given y)")
 
 
 @hookimpl

@@ -16,7 +16,7 @@ from attredit import Attribute, AttributeSchema, Code, UsageError, load
 from attredit.launch import train
 from attredit.recipe import Recipe
 from attredit.rows import noise
-from attredit_csvae.networks import SubspaceDecoder
+from attredit_networks.subspaces import SubspaceDecoder
 
 NARROW = {f"parts.{p}.options.width": 2 for p in ("encoder", "decoder", "classifier")}
 W = 2
