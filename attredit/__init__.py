@@ -11,9 +11,9 @@ listed and the command line can answer `--help` without loading torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from attredit.lazily import lazily
 from attredit.version import API, __version__
 
 if TYPE_CHECKING:
@@ -37,48 +37,30 @@ if TYPE_CHECKING:
     from attredit.training.observer import Observer
     from attredit.training.view import BatchView
 
-_HOME = {
-    "AttrEditError": "errors",
-    "Attribute": "attributes",
-    "AttributeSchema": "attributes",
-    "BatchView": "training.view",
-    "Code": "networks",
-    "compare": "report.compare",
-    "Compositor": "networks",
-    "DataError": "errors",
-    "DataSource": "data.source",
-    "Decoder": "networks",
-    "diagnose": "report.doctor",
-    "Discriminator": "networks",
-    "DivergenceError": "errors",
-    "Editor": "editing.editor",
-    "Encoder": "networks",
-    "evaluate": "launch",
-    "Evaluation": "evaluation.result",
-    "Factorizer": "training.objectives",
-    "hookimpl": "plugin.hookspecs",
-    "load": "editing.editor",
-    "Metric": "evaluation.metric",
-    "Model": "editing.model",
-    "Observer": "training.observer",
-    "Optimizer": "recipe",
-    "Part": "recipe",
-    "Player": "recipe",
-    "PluginError": "errors",
-    "Recipe": "recipe",
-    "Registry": "plugin.registry",
-    "Request": "request",
-    "resume": "launch",
-    "RunDirectory": "runs.directory",
-    "RunError": "errors",
-    "Schedule": "recipe",
-    "Term": "recipe",
-    "train": "launch",
-    "Unchanged": "errors",
-    "UsageError": "errors",
-    "use_plugin": "plugin.registry",
-    "Verdict": "networks",
-}
+__getattr__ = lazily(
+    __name__,
+    {
+        "attributes": "Attribute AttributeSchema",
+        "data.source": "DataSource",
+        "editing.editor": "Editor load",
+        "editing.model": "Model",
+        "errors": "AttrEditError DataError DivergenceError PluginError RunError Unchanged UsageError",
+        "evaluation.metric": "Metric",
+        "evaluation.result": "Evaluation",
+        "launch": "evaluate resume train",
+        "networks": "Code Compositor Decoder Discriminator Encoder Verdict",
+        "plugin.hookspecs": "hookimpl",
+        "plugin.registry": "Registry use_plugin",
+        "recipe": "Optimizer Part Player Recipe Schedule Term",
+        "report.compare": "compare",
+        "report.doctor": "diagnose",
+        "request": "Request",
+        "runs.directory": "RunDirectory",
+        "training.objectives": "Factorizer",
+        "training.observer": "Observer",
+        "training.view": "BatchView",
+    },
+)
 
 __all__ = [
     "API",
@@ -124,12 +106,6 @@ __all__ = [
     "train",
     "use_plugin",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'attredit' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"attredit.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -44,7 +44,7 @@ def _run(path: Path, output: Path | None, data_dir: str | None) -> None:
     from attredit.runs.directory import RunDirectory
 
     RunDirectory(path).config()  # an error about the run comes before the imports that take seconds
-    from attredit.report import write_report
+    from attredit.report.write import write_report
 
     page, picture = write_report(path, output, data_dir=data_dir)
     say(f"Wrote {page}")

@@ -5,8 +5,9 @@ Names are resolved when first used, as in `attredit` itself: torch is loaded by 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from attredit.lazily import lazily
 
 if TYPE_CHECKING:
     from attredit.evaluation.data import EvaluationData
@@ -15,21 +16,12 @@ if TYPE_CHECKING:
     from attredit.evaluation.run import evaluate
     from attredit.evaluation.statistics import Estimate
 
-_HOME = {
-    "Estimate": "statistics",
-    "Evaluation": "result",
-    "EvaluationData": "data",
-    "Judge": "judge",
-    "evaluate": "run",
-}
+__getattr__ = lazily(
+    __name__,
+    {"data": "EvaluationData", "judge": "Judge", "result": "Evaluation", "run": "evaluate", "statistics": "Estimate"},
+)
 
 __all__ = ["Estimate", "Evaluation", "EvaluationData", "Judge", "evaluate"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'attredit.evaluation' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"attredit.evaluation.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:

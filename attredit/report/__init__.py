@@ -6,34 +6,13 @@ faces.py     test faces and what a model makes of them
 drawing.py   what matplotlib draws, in the colours of a page
 curves.py    losses over training
 figures.py   evaluation.json in words, groups and order
-commands.py  the command line that a run came from
+content.py   everything that a report shows of a run
+compare.py   one edit by several runs, in one picture
+encoding.py  images as files
 document.py  HTML pages, from templates: document.html.jinja has what all have, parts.html.jinja what some have
 page.py      report.html
 summary.py   report.png
+write.py     both of them
 card.py      README.md of a run, its model card
 doctor.py    what is wrong with a run
-
-Names are resolved when first used, as in `attredit` itself: torch and matplotlib are loaded by what needs them.
 """
-
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from attredit.report.write import write_report
-
-_HOME = {"write_report": "write"}
-
-__all__ = ["write_report"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'attredit.report' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"attredit.report.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__

@@ -11,32 +11,21 @@ itself. Names are resolved when first used, as in `attredit` itself.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from attredit.lazily import lazily
 
 if TYPE_CHECKING:
     from attredit.testing.check import check_plugin, checks, plan
     from attredit.testing.promises import PROMISES, Promise
     from attredit.testing.report import BrokenPromises, Check, Report
 
-_HOME = {
-    "PROMISES": "promises",
-    "BrokenPromises": "report",
-    "Check": "report",
-    "Promise": "promises",
-    "Report": "report",
-    "check_plugin": "check",
-    "checks": "check",
-    "plan": "check",
-}
+__getattr__ = lazily(
+    __name__,
+    {"check": "check_plugin checks plan", "promises": "PROMISES Promise", "report": "BrokenPromises Check Report"},
+)
 
 __all__ = ["PROMISES", "BrokenPromises", "Check", "Promise", "Report", "check_plugin", "checks", "plan"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'attredit.testing' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"attredit.testing.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:

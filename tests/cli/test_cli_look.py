@@ -177,7 +177,7 @@ def test_report_of_an_unevaluated_run_says_so(attredit: Any, run: Path, tmp_path
 
 
 def test_the_same_run_gives_the_same_report(run: Path, tmp_path: Path) -> None:
-    from attredit.report import write_report
+    from attredit.report.write import write_report
 
     first = [p.read_bytes() for p in write_report(run, tmp_path / "a", command_lines=["one", "two"])]
     second = [p.read_bytes() for p in write_report(run, tmp_path / "b", command_lines=["one", "two"])]

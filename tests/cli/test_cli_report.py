@@ -16,12 +16,12 @@ from attredit.attributes import MISSING, Attribute
 from attredit.editing.editor import Editor, load
 from attredit.editing.model import Model
 from attredit.plugin.registry import installed
-from attredit.report import write_report
 from attredit.report.card import write_card
 from attredit.report.curves import curve, series_of
 from attredit.report.faces import EDIT, MISS, TRUTH, edits_of, pick
 from attredit.report.figures import effects, headline, markdown, missing, moved_most, rows
 from attredit.report.grid import cell_size, grid, wrapped
+from attredit.report.write import write_report
 from attredit.request import Request
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory

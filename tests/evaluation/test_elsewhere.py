@@ -23,8 +23,8 @@ from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.result import file_of
 from attredit.evaluation.values import read_values
 from attredit.launch import resume, train
-from attredit.report import write_report
 from attredit.report.card import write_card
+from attredit.report.write import write_report
 from attredit.runs.directory import RunDirectory
 
 evaluate = functools.partial(attredit.evaluation.evaluate, judge=JudgeSettings(width=4, epochs=1, steps=20))
