@@ -12,8 +12,9 @@ import math
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
+from attredit.documents import Document, first_of
 from attredit.errors import PluginError, UsageError, nearest
 from attredit.files import from_json
 from attredit.plugin.discovery import CORE
@@ -23,11 +24,7 @@ from attredit.plugin.registry import Component, Registry, bare
 _OPEN = ("options", "terms")
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Part(_Frozen):
+class Part(Document):
     """A network or strategy, by registered name.
 
     Attributes:
@@ -43,7 +40,7 @@ class Part(_Frozen):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-class Schedule(_Frozen):
+class Schedule(Document):
     """A number that changes: `start` to `end` over `steps` steps from step `begin`.
 
     Attributes:
@@ -76,7 +73,7 @@ def at_step(value: float | Schedule, step: int, total: int) -> float:
     return value.at(step, total) if isinstance(value, Schedule) else value
 
 
-class Term(_Frozen):
+class Term(Document):
     """A weighted term of a player's loss.
 
     Attributes:
@@ -98,7 +95,7 @@ class Term(_Frozen):
     every: int = Field(default=1, ge=1)
 
 
-class Optimizer(_Frozen):
+class Optimizer(Document):
     """How a player follows its gradient.
 
     Attributes:
@@ -112,7 +109,7 @@ class Optimizer(_Frozen):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-class Player(_Frozen):
+class Player(Document):
     """One side of the game: the parts it trains and what it minimises.
 
     Attributes:
@@ -152,7 +149,7 @@ class Player(_Frozen):
         return {name: term for name, term in self.terms.items() if term.use in [f"{CORE.name}/{use}" for use in uses]}
 
 
-class Recipe(_Frozen):
+class Recipe(Document):
     """A complete method, or the part of one that differs from the method it `extends`.
 
     Attributes:
@@ -398,6 +395,4 @@ def _validated(data: dict[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"Recipe: {where}: {first['msg']} (got {first['input']!r}).") from None
+        raise UsageError(f"Recipe: {first_of(error)} (got {error.errors()[0]['input']!r}).") from None

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from attredit.data import Augmentation, Crop
 from attredit.data.collection import Collection, choose_dataset
+from attredit.documents import Document
 from attredit.errors import UsageError, nearest
 from attredit.files import expanded
 from attredit.plugin.registry import Registry, bare
@@ -20,7 +21,7 @@ PlacePath = Annotated[
 ]
 
 
-class CollectionRequest(BaseModel):
+class CollectionRequest(Document):
     """Which images, and how they are seen.
 
     Attributes:
@@ -32,8 +33,6 @@ class CollectionRequest(BaseModel):
         image_size: H = W.
         crop: Which square of an image: "none", "centre", "celeba" or "box"; see `attredit.data.Geometry`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str = "synthfaces/synthfaces"
     data_dir: PlacePath = None

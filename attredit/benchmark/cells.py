@@ -15,11 +15,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
 from attredit.attributes import AttributeSchema
 from attredit.benchmark.suite import Budget, CollectionEntry, DatasetEntry, EvaluationPlan, MethodEntry, Suite, short
 from attredit.data.collection import Collection, choose_dataset
+from attredit.documents import Document
 from attredit.errors import UsageError
 from attredit.evaluation.elsewhere import Elsewhere, opened
 from attredit.evaluation.result import slug
@@ -40,7 +39,7 @@ _LEFT_OUT = ("benchmark", "blind", "cli", "inspection", "report", "scaffold", "t
 AnEntry = TypeVar("AnEntry", bound=CollectionEntry)
 
 
-class Cell(BaseModel):
+class Cell(Document):
     """One training and its evaluation.
 
     Attributes:
@@ -54,8 +53,6 @@ class Cell(BaseModel):
         budget: Of training.
         evaluation: What is measured on.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     suite: str

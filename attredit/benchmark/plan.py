@@ -15,16 +15,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from attredit.benchmark.cells import Cell
 from attredit.benchmark.results import Results
 from attredit.benchmark.suite import Suite
+from attredit.documents import Document
 from attredit.errors import RunError
 from attredit.files import write_text
 
 
-class Plan(BaseModel):
+class Plan(Document):
     """benchmark.json.
 
     Attributes:
@@ -34,8 +35,6 @@ class Plan(BaseModel):
         columns: Metrics that its tables show.
         cells: All of its cells.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
     suite: str
@@ -94,10 +93,4 @@ class BenchmarkDirectory:
         """
         if not self.exists:
             raise RunError(f"{self.path} is no benchmark: it has no benchmark.json.", "Run attredit benchmark first.")
-        try:
-            return Plan.model_validate_json(self.plan_file.read_bytes())
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise RunError(
-                f"{self.plan_file} is damaged or of another version: {reason}.", "Start the suite again."
-            ) from None
+        return Plan.of_file(self.plan_file, "Start the suite again.")

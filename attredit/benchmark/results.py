@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from attredit.benchmark.cells import Cell
+from attredit.documents import Document, first_of
 from attredit.errors import RunError
 from attredit.evaluation.result import Evaluation
 from attredit.evaluation.statistics import Estimate
 from attredit.files import explained, to_disk
 
 
-class Facts(BaseModel):
+class Facts(Document):
     """What a cell took, and where.
 
     Attributes:
@@ -35,8 +36,6 @@ class Facts(BaseModel):
         machine: Processor, cores, threads, device, versions.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     steps: int
     batch_size: int
     training_seconds: float
@@ -47,7 +46,7 @@ class Facts(BaseModel):
     machine: dict[str, str | int]
 
 
-class Figures(BaseModel):
+class Figures(Document):
     """What a cell's model was found to be worth on a collection.
 
     Attributes:
@@ -58,8 +57,6 @@ class Figures(BaseModel):
         attributes: Each attribute's own.
         not_measured: Reasons by name.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     judge: str
     identity: str | None
@@ -81,7 +78,7 @@ class Figures(BaseModel):
         )
 
 
-class Result(BaseModel):
+class Result(Document):
     """One line.
 
     Attributes:
@@ -93,14 +90,12 @@ class Result(BaseModel):
         figures: Of each collection that was measured on, by label; the data set's own images have the empty one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     format: Literal[1] = 1
     cell: Cell
     date: str
     error: str = ""
     facts: Facts | None = None
-    figures: dict[str, Figures] = {}
+    figures: dict[str, Figures] = Field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -174,10 +169,8 @@ class Results:
         try:
             return Result.model_validate_json(line)
         except ValidationError as error:
-            first: Any = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
             raise RunError(
-                f"Line {number} of {self.path} is damaged or of another version: {where}: {first['msg']}.",
+                f"Line {number} of {self.path} is damaged or of another version: {first_of(error)}.",
                 "Restore the file, or remove that line; its cell is then done again.",
             ) from None
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from attredit.data import Augmentation, Crop
+from attredit.documents import Document
 from attredit.errors import UsageError, nearest
 from attredit.files import expanded
 from attredit.plugin.registry import bare
@@ -29,11 +30,7 @@ _BUILT_IN = files("attredit.benchmark") / "suites"
 _LONGEST = 5000
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Varied(_Frozen):
+class Varied(Document):
     """Overrides of a recipe, fixed and varied.
 
     Attributes:
@@ -93,7 +90,7 @@ class MethodEntry(Varied):
         return self.label or bare(self.name if self.preset == "default" else f"{self.name}:{self.preset}")
 
 
-class CollectionEntry(_Frozen):
+class CollectionEntry(Document):
     """A data set and its options.
 
     Attributes:
@@ -149,7 +146,7 @@ class DatasetEntry(CollectionEntry):
         }
 
 
-class Budget(_Frozen):
+class Budget(Document):
     """How long each cell trains; exactly one of the three.
 
     Attributes:
@@ -175,7 +172,7 @@ class Budget(_Frozen):
         return f"{self.steps:,} steps" if self.steps is not None else f"{self.images:,} images"
 
 
-class EvaluationPlan(_Frozen):
+class EvaluationPlan(Document):
     """What each cell is measured on.
 
     Attributes:
@@ -319,7 +316,7 @@ def short(key: str) -> str:
 
 def _keys(place: str) -> Sequence[str]:
     """Keys that a section of the file may have."""
-    models: dict[str, type[_Frozen]]
+    models: dict[str, type[Document]]
     models = {"methods": MethodEntry, "datasets": DatasetEntry, "budget": Budget, "evaluation": EvaluationPlan}
     model = CollectionEntry if "evaluate_on" in place.split(".") else models.get(place.split(".")[0], Suite)
     return [field.alias or name for name, field in model.model_fields.items() if (model, name) != (Suite, "name")]

@@ -19,13 +19,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from attredit.benchmark.cells import Cell, elsewhere_of
 from attredit.benchmark.progress import Clock, Teller
 from attredit.benchmark.results import Facts, Figures, Result, Results
 from attredit.benchmark.suite import Budget
 from attredit.data.workers import cores
+from attredit.documents import Document
 from attredit.errors import AttrEditError, RunError, Terminated
 from attredit.files import read_tensors, write_text
 from attredit.plugin.calling import named
@@ -43,7 +44,7 @@ PATIENCE = 10.0
 TASK, GUESSES = "task.json", "seconds.json"
 
 
-class Task(BaseModel):
+class Task(Document):
     """task.json.
 
     Attributes:
@@ -54,8 +55,6 @@ class Task(BaseModel):
         threads: That compute; as many as there are cores when None.
         plugins: Plugin files in use, and the version of each; a cluster need not pass the environment on.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["cell", "prepare"]
     cells: tuple[Cell, ...]

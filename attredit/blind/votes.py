@@ -8,18 +8,15 @@ from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from attredit.documents import Document, first_of
 from attredit.errors import DataError
 
 Place = Annotated[int, Field(ge=0)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Run(_Frozen):
+class Run(Document):
     """One of the compared runs."""
 
     name: str
@@ -29,7 +26,7 @@ class Run(_Frozen):
     seed: int
 
 
-class Vote(_Frozen):
+class Vote(Document):
     """A pair as it was shown, see `attredit.blind.pairs.Pair`, and what was chosen."""
 
     number: Place
@@ -47,7 +44,7 @@ class Vote(_Frozen):
         return {"left": self.left, "right": self.right, "none": None}[self.choice]
 
 
-class Ballot(_Frozen):
+class Ballot(Document):
     """A file of votes.
 
     Attributes:
@@ -152,12 +149,8 @@ def read_ballot(path: Path) -> Ballot:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.", "Name a file that a page has saved.") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(
-            f"{path} is no file of votes: {f'{where}: ' if where else ''}{first['msg']}.",
-            "Save it again from the page that attredit compare wrote.",
-        ) from None
+        said = f"{path} is no file of votes: {first_of(error)}."
+        raise DataError(said, "Save it again from the page that attredit compare wrote.") from None
 
 
 def count(ballots: Sequence[Ballot]) -> Count:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from attredit.documents import Document
 from attredit.errors import RunError
 from attredit.evaluation.statistics import Estimate
 from attredit.files import read_metadata, write_text
 from attredit.runs.directory import RunDirectory
 
 
-class JudgeFacts(BaseModel):
+class JudgeFacts(Document):
     """Which judge read the images, and how well.
 
     Attributes:
@@ -25,8 +26,6 @@ class JudgeFacts(BaseModel):
             the images that have a label and that its two agree on; without attributes that there are none of.
         agreement: Share of the images that its two agree on, of those that have a label.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hash: str
     accuracy: dict[str, float]
@@ -67,7 +66,7 @@ class Effect:
     composite: Estimate | None
 
 
-class Evaluation(BaseModel):
+class Evaluation(Document):
     """evaluation.json.
 
     Attributes:
@@ -87,8 +86,6 @@ class Evaluation(BaseModel):
         run: Method, preset, recipe hash, step and seed of the model.
         versions: Of the software that evaluated.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
     split: str
@@ -172,11 +169,7 @@ class Evaluation(BaseModel):
         if not file.is_file():
             on = f" on {label}" if label else ""
             raise RunError(f"{run.path} was not evaluated{on}.", f"Evaluate it: attredit evaluate {run.path}")
-        try:
-            return cls.model_validate_json(file.read_bytes())
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"]
-            raise RunError(f"{file} is damaged or of another version: {reason}.", "Evaluate the run again.") from None
+        return cls.of_file(file, "Evaluate the run again.")
 
 
 _ELSEWHERE = "evaluation-"

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from attredit.attributes import Attribute, AttributeSchema
 from attredit.data.geometry import Geometry
+from attredit.documents import Document
 from attredit.plugin.files import is_file_version
 from attredit.recipe import Recipe
 from attredit.request import Request
@@ -19,7 +20,7 @@ from attredit.request import Request
 FORMAT: Literal[2] = 2
 
 
-class DataFacts(BaseModel):
+class DataFacts(Document):
     """Which images a run saw, and how often.
 
     Attributes:
@@ -29,8 +30,6 @@ class DataFacts(BaseModel):
             label, and in batches.
         missing: How many images have no label, by attribute; those of which all have one are left out.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     fingerprint: str = ""
     images: int = 0
@@ -58,7 +57,7 @@ def _percent(in_all: float, in_batches: float, balanced: bool) -> str:
     return f"{100 * in_all:.1f} %" + (f" ({100 * in_batches:.1f} % in batches)" if balanced else "")
 
 
-class Origin(BaseModel):
+class Origin(Document):
     """Where the method, or a part's, a term's or the data set's code came from.
 
     Attributes:
@@ -66,8 +65,6 @@ class Origin(BaseModel):
         distribution: That the plugin is of; the name of a plugin file.
         version: Of the distribution; ``sha256:`` and the digest of a plugin file.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     distribution: str
@@ -84,7 +81,7 @@ class Origin(BaseModel):
         return is_file_version(self.version)
 
 
-class RunConfig(BaseModel):
+class RunConfig(Document):
     """config.json.
 
     Attributes:
@@ -100,8 +97,6 @@ class RunConfig(BaseModel):
         origins: Where the code of method, parts, terms and data set came from.
         versions: Of what it was trained with.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[2] = FORMAT
     request: Request

@@ -18,8 +18,6 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from attredit.errors import PluginError, RunError
 from attredit.files import expanded, explained, from_json, read_tensors, write_tensors, write_text
 from attredit.plugin.discovery import LOAD
@@ -122,13 +120,7 @@ class RunDirectory:
                 f"{self.path} is no run: it has no config.json.",
                 "Name a directory that attredit train made, or one of `attredit models`.",
             )
-        try:
-            return RunConfig.model_validate_json(self.config_file.read_text("utf-8"))
-        except (ValidationError, UnicodeDecodeError) as error:
-            reason = _first(error) if isinstance(error, ValidationError) else str(error)
-            raise RunError(
-                f"{self.config_file} is damaged or of another version: {reason}.", "Restore it or train again."
-            ) from None
+        return RunConfig.of_file(self.config_file, "Restore it or train again.")
 
     def check_plugins(self, registry: Registry, config: RunConfig, needed: Collection[str] | None = None) -> None:
         """Make sure that the plugins are here that a run came from.
@@ -224,9 +216,3 @@ def _check_origin(what: str, origin: Origin, plugin: PluginInfo | None, left_out
             f"The run's {what} is {origin.id}, {its} has changed since: it is {plugin.version} now.",
             f"Restore the one that is {origin.version}, or train again.",
         )
-
-
-def _first(error: ValidationError) -> str:
-    """The first of its errors, and where."""
-    first = error.errors()[0]
-    return ": ".join([".".join(map(str, first["loc"])), first["msg"]]).removeprefix(": ")
