@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -16,8 +14,6 @@ from attredit.documents import Document
 from attredit.plugin.files import is_file_version
 from attredit.recipe import Recipe
 from attredit.request import Request
-
-FORMAT: Literal[2] = 2
 
 
 class DataFacts(Document):
@@ -98,7 +94,7 @@ class RunConfig(Document):
         versions: Of what it was trained with.
     """
 
-    format: Literal[2] = FORMAT
+    format: Literal[2] = 2
     request: Request
     recipe: Recipe
     attributes: tuple[Attribute, ...] = Field(min_length=1)
@@ -145,42 +141,8 @@ class RunConfig(Document):
         request = self.request.model_copy(update={"run_dir": None if run_dir is None else str(run_dir)})
         return shlex.join(["attredit", "train", *request.words("log"), *self.plugin_options])
 
-    @model_validator(mode="before")
-    @classmethod
-    def _full_names(cls, given: Any) -> Any:
-        """Names without a plugin are of those that the run came from, whoever else has them by now."""
-        if isinstance(given, Mapping) and isinstance(given.get("origins"), Mapping):
-            with contextlib.suppress(AttributeError, KeyError, TypeError):  # what is wrong is said by the fields
-                return {**given, **_named_in_full(given)}
-        return given
-
     @model_validator(mode="after")
     def _can_edit(self) -> RunConfig:
         if missing := [name for name in self.recipe.edits_with if name not in self.recipe.parts]:
             raise ValueError(f"its recipe has no {' and no '.join(missing)}")
         return self
-
-
-def _named_in_full(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The request and the recipe of a config.json, in which every name that has no plugin has its origin's."""
-    recipe, request = given["recipe"], given["request"]
-
-    def full(name: str, what: str) -> str:
-        return name if "/" in name or what not in given["origins"] else str(given["origins"][what]["id"])
-
-    def with_terms(player: Mapping[str, Any]) -> dict[str, Any]:
-        terms = player["terms"].items()
-        return {**player, "terms": {n: {**t, "use": full(t.get("use") or n, f"term {n}")} for n, t in terms}}
-
-    return {
-        "request": {
-            **request,
-            "method": full(request.get("method", "ifcvaegan"), "method"),
-            "dataset": full(request.get("dataset", "synthfaces"), "data set"),
-        },
-        "recipe": {
-            **recipe,
-            "parts": {name: {**part, "use": full(part["use"], name)} for name, part in recipe["parts"].items()},
-            "players": {name: with_terms(player) for name, player in recipe["players"].items()},
-        },
-    }

@@ -102,18 +102,6 @@ def test_runs_go_on_as_before(run: Path, beside_it: Registry, tiny_request: Any,
     assert again.recipe == RunDirectory(run).config().recipe
 
 
-def test_runs_with_bare_names_mean_what_they_came_from(run: Path, beside_it: Registry, tmp_path: Path) -> None:
-    config = json.loads((run / "config.json").read_text())
-    config["request"] |= {"method": "ifcvaegan", "dataset": "synthfaces"}
-    for part in config["recipe"]["parts"].values():
-        part["use"] = part["use"].rpartition("/")[2]
-    for player in config["recipe"]["players"].values():
-        for term in player["terms"].values():
-            term["use"] = ""
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert RunDirectory(tmp_path).config() == RunDirectory(run).config()
-
-
 def test_suites_that_ship_and_their_words_are_not_asked(beside_it: Registry) -> None:
     suite = chosen(read_suite("quick"), methods=["ifcvaegan"], dataset="synthfaces", seeds="1")
     (cell,) = cells_of(suite, beside_it)
