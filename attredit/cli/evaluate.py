@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from attredit.cli.console import out, progress, say
 from attredit.cli.options import data_dir_option, data_options, device_option, nested, run_argument
 from attredit.errors import UsageError
+
+if TYPE_CHECKING:
+    from attredit.evaluation.result import Evaluation
 
 
 @click.command
@@ -52,23 +55,22 @@ def command(
     if as_json:
         say(json.dumps(found.to_json(), indent=2))
     else:
-        _print(found.to_json(), directory.path, file_of(directory, found.label))
+        _print(found, directory.path, file_of(directory, found.label))
 
 
-def _print(evaluation: Mapping[str, Any], run: Path, file: Path) -> None:
+def _print(evaluation: Evaluation, run: Path, file: Path) -> None:
     from attredit.cli.tables import figures_table
     from attredit.report.figures import measured_on, missing, moved_most
 
     console = out()
     title = f"{run}: {measured_on(evaluation)}"
-    console.print(figures_table(evaluation["metrics"], title=title, names=console.width >= 120))
-    attributes = evaluation.get("attributes", {})
-    if len(attributes) > 1:
-        for name, figures in attributes.items():
+    console.print(figures_table(evaluation.metrics, title=title, names=console.width >= 120))
+    if len(evaluation.attributes) > 1:
+        for name, figures in evaluation.attributes.items():
             console.print(figures_table(figures, title=name, names=console.width >= 120))
-    for edited, others in moved_most(evaluation):
+    for edited, others in moved_most(evaluation.off_target_matrix):
         say(f"Edits of {edited} move the judge’s probability of: {others}")
-    for names, reason in missing(evaluation):
+    for names, reason in missing(evaluation.not_measured):
         say(f"Not measured: {names}: {reason}", dim=True)
     say("↑ higher is better, ↓ lower is better; intervals are of 95 %.", dim=True)
     say(f"Figures: {file}")

@@ -66,12 +66,13 @@ def _facts(run: RunDirectory, config: RunConfig) -> Tree:
 
 def _print_evaluation(run: RunDirectory) -> None:
     from attredit.cli.tables import figures_table
-    from attredit.report.figures import measured_on, read_elsewhere, read_evaluation
+    from attredit.evaluation.result import Evaluation
+    from attredit.report.figures import measured_on
 
-    own = read_evaluation(run)
-    for evaluation in [*([] if own is None else [own]), *read_elsewhere(run)]:
+    own = Evaluation.of_now(run)
+    for evaluation in [*([] if own is None else [own]), *Evaluation.elsewhere(run)]:
         title = f"Evaluation on {measured_on(evaluation)}"
-        out().print(figures_table(evaluation["metrics"], title=title, names=out().width >= 120))
+        out().print(figures_table(evaluation.metrics, title=title, names=out().width >= 120))
 
 
 def _files(run: RunDirectory) -> Tree:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from attredit.evaluation.statistics import Estimate
 
 
 def table(*columns: str, title: str = "", numbers: tuple[str, ...] = (), wrap: bool = False) -> Table:
@@ -29,11 +32,11 @@ def table(*columns: str, title: str = "", numbers: tuple[str, ...] = (), wrap: b
     return made
 
 
-def figures_table(figures: Mapping[str, Mapping[str, Any]], title: str, *, names: bool = False) -> Table:
+def figures_table(figures: Mapping[str, Estimate], title: str, *, names: bool = False) -> Table:
     """Figures of an evaluation, by group.
 
     Args:
-        figures: As evaluation.json has them.
+        figures: By name.
         title: Above them.
         names: Also show their names in evaluation.json, which docs/metrics.md explains.
     """

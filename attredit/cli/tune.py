@@ -66,13 +66,11 @@ def _show(study: Any, keys: Iterable[str], directory: Path) -> None:
     from attredit.tune import measured
 
     metric, found = study.user_attrs["asked"]["metric"], measured(study, directory)
-    beside = {row.name: row.arrow for one in found.values() for row in headline(one.to_json()["metrics"])}
+    beside = {row.name: row.arrow for one in found.values() for row in headline(one.metrics)}
     beside.pop(metric, None)
     made = table("trial", *keys, metric, "95 %", *(f"{name} {arrow}" for name, arrow in beside.items()))
     for trial in study.trials:
-        figures = (
-            {row.name: row for row in rows(found[trial.number].to_json()["metrics"])} if trial.number in found else {}
-        )
+        figures = {row.name: row for row in rows(found[trial.number].metrics)} if trial.number in found else {}
         own = (figures[metric].value, figures[metric].interval) if figures else ("diverged", "")
         values = [
             f"{trial.params[key]:.4g}" if isinstance(trial.params[key], float) else str(trial.params[key])

@@ -41,14 +41,6 @@ class Estimate:
     high: float | None
     n: int
 
-    def to_json(self) -> dict[str, Any]:
-        """As evaluation.json has it.
-
-        >>> Estimate(0.5, 0.4, 0.6, 100).to_json()
-        {'value': 0.5, 'low': 0.4, 'high': 0.6, 'n': 100}
-        """
-        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
-
     def beyond(self, low: float, high: float) -> Estimate:
         """The signed distance from the interval between two numbers; 0 inside. It never falls as the figure grows.
 

@@ -148,12 +148,13 @@ def _training(run: RunDirectory, config: RunConfig) -> str:
 
 
 def _evaluation(run: RunDirectory, config: RunConfig, where: str) -> str:
-    from attredit.report.figures import markdown, read_elsewhere, read_evaluation
+    from attredit.evaluation.result import Evaluation
+    from attredit.report.figures import markdown
 
-    evaluation = read_evaluation(run)
+    evaluation = Evaluation.of_now(run)
     command = " ".join(["attredit evaluate", where, *config.plugin_options])
     own = f"Not evaluated yet: `{command}` measures it." if evaluation is None else markdown(evaluation)
-    others = [f"### On {found['data']['label']}\n\n{markdown(found)}" for found in read_elsewhere(run)]
+    others = [f"### On {found.label}\n\n{markdown(found)}" for found in Evaluation.elsewhere(run)]
     return "\n\n".join(["## Evaluation", own, *others])
 
 

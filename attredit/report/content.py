@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass
-from typing import Any
 
+from attredit.evaluation.result import Evaluation
 from attredit.report.curves import Series, series_of
 from attredit.report.faces import EditedFaces, edits_of
-from attredit.report.figures import read_elsewhere, read_evaluation
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 
@@ -27,7 +26,7 @@ class Content:
         split: Where the faces come from.
         edits: By attribute.
         series: Losses over training.
-        evaluation: evaluation.json; None when the run was not evaluated.
+        evaluation: What the model is worth; None when it was not evaluated.
         elsewhere: What is known of other collections, like `evaluation`.
         commands: The command lines that made the run and this report.
     """
@@ -37,8 +36,8 @@ class Content:
     split: str
     edits: tuple[EditedFaces, ...]
     series: Series
-    evaluation: dict[str, Any] | None
-    elsewhere: tuple[dict[str, Any], ...]
+    evaluation: Evaluation | None
+    elsewhere: tuple[Evaluation, ...]
     commands: tuple[str, ...]
 
 
@@ -59,7 +58,7 @@ def gather(run: RunDirectory, commands: tuple[str, ...], data_dir: str | os.Path
     collection = own_collection(registry, run, config)
     split = next(name for name in _SPLITS if name in collection.splits)
     source, store = collection.source, collection.store(split)
-    evaluation, method = read_evaluation(run), registry.get("method", config.request.method)
+    evaluation, method = Evaluation.of_now(run), registry.get("method", config.request.method)
     if not commands:
         names = ("evaluate", "report") if evaluation is not None else ("report",)
         more = [shlex.join(["attredit", name, str(run.path), *config.plugin_options]) for name in names]
@@ -71,6 +70,6 @@ def gather(run: RunDirectory, commands: tuple[str, ...], data_dir: str | os.Path
         tuple(edits_of(editor, store, source, split, attribute, _FACES) for attribute in config.schema_),
         series_of(run.metrics()),
         evaluation,
-        tuple(read_elsewhere(run)),
+        tuple(Evaluation.elsewhere(run)),
         commands,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from attredit.runs.directory import RunDirectory
+from attredit.evaluation.result import Effect, Evaluation, Movement
+from attredit.evaluation.statistics import Estimate
 
 Better = Literal["higher", "lower", ""]
 Unit = Literal["share", "error", "dB", "bits", ""]
@@ -181,105 +182,53 @@ MEANINGS = {
 }
 
 
-def read_evaluation(run: RunDirectory) -> dict[str, Any] | None:
-    """The run's evaluation.json, or None if the model that it has now was not evaluated.
-
-    Raises:
-        RunError: the file is damaged.
-    """
-    from attredit.evaluation.result import Evaluation
-
-    found = Evaluation.of_now(run)
-    return None if found is None else found.to_json()
-
-
-def read_elsewhere(run: RunDirectory) -> list[dict[str, Any]]:
-    """What the model that the run has now was found to be worth on other collections, by their names.
-
-    Raises:
-        RunError: a file is damaged.
-    """
-    from attredit.evaluation.result import Evaluation
-
-    return [found.to_json() for found in Evaluation.elsewhere(run)]
-
-
-def measured_on(evaluation: Mapping[str, Any]) -> str:
+def measured_on(evaluation: Evaluation) -> str:
     """Which images were evaluated, in words."""
-    label = evaluation.get("data", {}).get("label", "")
-    return f"{evaluation['images']:,} images of the {evaluation['split']} split{f' of {label}' if label else ''}"
+    of = f" of {evaluation.label}" if evaluation.label else ""
+    return f"{evaluation.images:,} images of the {evaluation.split} split{of}"
 
 
-def rows(figures: Mapping[str, Mapping[str, Any]]) -> Iterator[FigureRow]:
+def rows(figures: Mapping[str, Estimate]) -> Iterator[FigureRow]:
     """Figures by group and in a fixed order; those of plugins come last."""
     order = {name: i for i, name in enumerate(MEANINGS)}
     for name in sorted(figures, key=lambda n: order.get(n, len(order))):
         about, figure = meaning(name), figures[name]
-        low, high = figure.get("low"), figure.get("high")
         interval = "–"
-        if low is not None and high is not None:
-            interval = f"{written(low, about.unit)} – {written(high, about.unit)}"
-        value = written(figure["value"], about.unit)
-        yield FigureRow(name, about.group, about.label, ARROWS[about.better], value, interval, f"{figure['n']:,}")
+        if figure.low is not None and figure.high is not None:
+            interval = f"{written(figure.low, about.unit)} – {written(figure.high, about.unit)}"
+        value = written(figure.value, about.unit)
+        yield FigureRow(name, about.group, about.label, ARROWS[about.better], value, interval, f"{figure.n:,}")
 
 
-def missing(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was not measured: names, those of one reason together, and the reason."""
+def missing(reasons: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What was not measured, of reasons by name: names, those of one reason together, and the reason."""
     names: dict[str, list[str]] = {}
-    for name, reason in evaluation.get("not_measured", {}).items():
+    for name, reason in reasons.items():
         names.setdefault(reason, []).append(name)
     return [(", ".join(together), reason) for reason, together in names.items()]
 
 
-def moved_most(evaluation: Mapping[str, Any], count: int = 3) -> list[tuple[str, str]]:
+def moved_most(matrix: Mapping[str, Mapping[str, Movement]], count: int = 3) -> list[tuple[str, str]]:
     """Of each edited attribute, the others that its edits move most: its name, and a sentence."""
     found = []
-    for edited, cells in evaluation.get("off_target_matrix", {}).items():
-        most = sorted(cells.items(), key=lambda cell: -abs(cell[1]["moved"]["value"]))[:count]
+    for edited, cells in matrix.items():
+        most = sorted(cells.items(), key=lambda cell: -abs(cell[1].moved.value))[:count]
         if most:
             found.append((edited, ", ".join(f"{other} {_movement(cell)}" for other, cell in most)))
     return found
 
 
-@dataclass(frozen=True)
-class EffectCell:
-    """A cell of the effectiveness matrix, ready to be shown.
-
-    Attributes:
-        name: Of the attribute that is read.
-        edited: Whether it is the one that the edits are of.
-        decoded: F1 of decoded edits; None where there is none.
-        composite: Of composite ones.
-    """
-
-    name: str
-    edited: bool
-    decoded: float | None
-    composite: float | None
+def effects(edited: str, cells: Mapping[str, Effect]) -> list[tuple[str, bool, Effect]]:
+    """A row of the effectiveness matrix: names, whether they are of the edited attribute, which comes first, and F1."""
+    row = [(name, name.split("=")[0] == edited, effect) for name, effect in cells.items()]
+    return sorted(row, key=lambda cell: not cell[1])
 
 
-def effects(evaluation: Mapping[str, Any]) -> dict[str, list[EffectCell]]:
-    """Rows of the effectiveness matrix by edited attribute; of each, the edited one first."""
-    found = {}
-    for edited, cells in evaluation.get("effectiveness_matrix", {}).items():
-        row = [
-            EffectCell(name, name.split("=")[0] == edited, *(_value(cell[kind]) for kind in ("decoded", "composite")))
-            for name, cell in cells.items()
-        ]
-        found[edited] = sorted(row, key=lambda cell: not cell.edited)
-    return found
+def _movement(cell: Movement) -> str:
+    return f"{cell.moved.value:+.3f}" + ("" if cell.correlated is None else f" (data {cell.correlated:+.3f})")
 
 
-def _value(figure: Mapping[str, Any] | None) -> float | None:
-    return None if figure is None else float(figure["value"])
-
-
-def _movement(cell: Mapping[str, Any]) -> str:
-    explained = cell["correlated"]
-    return f"{cell['moved']['value']:+.3f}" + ("" if explained is None else f" (data {explained:+.3f})")
-
-
-def headline(figures: Mapping[str, Mapping[str, Any]]) -> list[FigureRow]:
+def headline(figures: Mapping[str, Estimate]) -> list[FigureRow]:
     """The few figures that say most."""
     found = {row.name: row for row in rows(figures)}
     return [found[name] for name in _HEADLINE if name in found]
@@ -305,7 +254,7 @@ def meaning(name: str) -> Meaning:
     return MEANINGS.get(name, Meaning(_OTHER, name.replace("_", " "), "", ""))
 
 
-def markdown(evaluation: Mapping[str, Any]) -> str:
+def markdown(evaluation: Evaluation) -> str:
     """The evaluation as a table in Markdown."""
     lines = [
         f"On {measured_on(evaluation)}; ↑ higher is better, ↓ lower is better.",
@@ -314,10 +263,10 @@ def markdown(evaluation: Mapping[str, Any]) -> str:
         "| --- | --- | ---: | ---: | ---: |",
     ]
     shown = ""
-    for line in rows(evaluation["metrics"]):
+    for line in rows(evaluation.metrics):
         group = line.group if line.group != shown else ""
         shown = line.group
         lines.append(f"| {group} | {line.label} {line.arrow} | {line.value} | {line.interval} | {line.n} |")
-    for names, reason in missing(evaluation):
+    for names, reason in missing(evaluation.not_measured):
         lines.append(f"| | {names} | not measured: {reason} | | |")
     return "\n".join(lines)

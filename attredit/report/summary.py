@@ -81,11 +81,11 @@ def _figures(draw: ImageDraw.ImageDraw, content: Content, x: int, y: int) -> int
     if content.evaluation is None:
         write(draw, (x, y), "Not evaluated: attredit evaluate adds figures.", MUTED, 15)
         return y + 2 * _LINE
-    write(draw, (x, y), f"{content.evaluation['images']:,} {content.evaluation['split']} images", INK, 16)
+    write(draw, (x, y), f"{content.evaluation.images:,} {content.evaluation.split} images", INK, 16)
     write(draw, (x + _PANEL - 130, y + 2), "value", MUTED, 13, anchor="ra")
     write(draw, (x + _PANEL, y + 2), "95 % interval", MUTED, 13, anchor="ra")
     y += _LINE
-    for row in rows({k: v for k, v in content.evaluation["metrics"].items() if k in _FIGURES}):
+    for row in rows({k: v for k, v in content.evaluation.metrics.items() if k in _FIGURES}):
         draw.line([(x, y), (x + _PANEL, y)], _RULE)
         write(draw, (x, y + 5), row.label, INK, 14)
         write(draw, (x + _PANEL - 130, y + 5), row.value, INK, 14, anchor="ra")

@@ -15,6 +15,8 @@ import torch
 from attredit.attributes import MISSING, Attribute
 from attredit.editing.editor import Editor, load
 from attredit.editing.model import Model
+from attredit.evaluation.result import Effect, Evaluation, JudgeFacts, Movement
+from attredit.evaluation.statistics import Estimate
 from attredit.plugin.registry import installed
 from attredit.report.card import write_card
 from attredit.report.curves import curve, series_of
@@ -26,6 +28,16 @@ from attredit.request import Request
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.training.players import build
+
+
+def figure(value: float, low: float | None = None) -> Estimate:
+    return Estimate(value, low, low, 1200)
+
+
+def evaluation_of(metrics: dict[str, Estimate], reasons: dict[str, str]) -> Evaluation:
+    judge = JudgeFacts(hash="", accuracy={}, agreement={})
+    rest: dict[str, Any] = {"attributes": {}, "off_target_matrix": {}, "data": {}, "run": {}, "versions": {}}
+    return Evaluation(split="test", images=9, judge=judge, identity=None, metrics=metrics, not_measured=reasons, **rest)
 
 
 @pytest.fixture
@@ -110,17 +122,15 @@ def test_of_a_split_without_labels_faces_are_what_the_model_reads(run: Path, con
 
 
 def test_the_matrix_of_effects_has_the_edited_attribute_first() -> None:
-    def cell(decoded: float | None) -> dict[str, Any]:
-        return {"decoded": None if decoded is None else {"value": decoded}, "composite": {"value": 0.5}}
+    def cell(decoded: float | None) -> Effect:
+        return Effect(None if decoded is None else figure(decoded), figure(0.5))
 
-    matrix = {"Hair": {"Young": cell(None), "Hair=black": cell(0.75), "Hair=red": cell(0.25)}}
-    found = effects({"effectiveness_matrix": matrix})["Hair"]
-    assert [(c.name, c.edited, c.decoded, c.composite) for c in found] == [
-        ("Hair=black", True, 0.75, 0.5),
-        ("Hair=red", True, 0.25, 0.5),
-        ("Young", False, None, 0.5),
+    cells = {"Young": cell(None), "Hair=black": cell(0.75), "Hair=red": cell(0.25)}
+    assert effects("Hair", cells) == [
+        ("Hair=black", True, cell(0.75)),
+        ("Hair=red", True, cell(0.25)),
+        ("Young", False, cell(None)),
     ]
-    assert effects({}) == {}
 
 
 def test_faces_are_picked_evenly_as_far_as_there_are_any() -> None:
@@ -152,9 +162,6 @@ def test_curves_take_the_colours_of_their_page() -> None:
 
 
 def test_figures_are_grouped_ordered_and_written_by_unit() -> None:
-    def figure(value: float, low: float | None = None) -> dict[str, Any]:
-        return {"value": value, "low": low, "high": low, "n": 1200}
-
     figures = {
         "sharpness": figure(2.5),
         "leakage_mean": figure(0.612, 0.6),
@@ -169,26 +176,24 @@ def test_figures_are_grouped_ordered_and_written_by_unit() -> None:
         ("Editing", "100.0 %", "–", "↑"),
     ]
     assert [r.name for r in headline(figures)] == ["leakage_mean", "psnr"]
-    text = markdown({"images": 9, "split": "test", "metrics": figures, "not_measured": {"ssim": "No reason."}})
+    text = markdown(evaluation_of(figures, {"ssim": "No reason."}))
     assert "| ssim | not measured: No reason. |" in text
 
 
 def test_reasons_that_are_the_same_are_given_once():
     reasons = {"fid": "No weights.", "identity": "No network.", "identity_other": "No network."}
-    assert missing({"not_measured": reasons}) == [("fid", "No weights."), ("identity, identity_other", "No network.")]
+    assert missing(reasons) == [("fid", "No weights."), ("identity, identity_other", "No network.")]
     assert missing({}) == []
 
 
 def test_bounds_below_nothing_are_shown_as_nothing():
-    (row,) = rows({"leakage_bits_mlp_mean": {"value": -0.02, "low": -0.05, "high": 0.0125, "n": 9}})
+    (row,) = rows({"leakage_bits_mlp_mean": Estimate(-0.02, -0.05, 0.0125, 9)})
     assert (row.value, row.interval) == ("0.000 bits", "0.000 bits – 0.013 bits")
 
 
 def test_what_edits_move_most():
     def cell(value, correlated):
-        return {"moved": {"value": value}, "correlated": correlated}
+        return Movement(figure(value), None, correlated, None)
 
     cells = {"Male": cell(-0.25, 0.1), "Bangs": cell(0.01, 0.0), "Hat": cell(0.1, None), "Hair": cell(0.0, 0.0)}
-    assert moved_most({"off_target_matrix": {"Smiling": cells, "Young": {}}}, 2) == [
-        ("Smiling", "Male -0.250 (data +0.100), Hat +0.100")
-    ]
+    assert moved_most({"Smiling": cells, "Young": {}}, 2) == [("Smiling", "Male -0.250 (data +0.100), Hat +0.100")]

@@ -105,7 +105,3 @@ def test_the_bootstrap_leaves_unknown_values_out():
 
 def test_one_image_has_no_interval():
     assert bootstrap_mean([0.25]) == Estimate(0.25, None, None, 1)
-
-
-def test_json():
-    assert Estimate(0.5, None, None, 3).to_json() == {"value": 0.5, "low": None, "high": None, "n": 3}
