@@ -78,6 +78,12 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} cannot be read: {error}.", "Restore it from a copy or train again.") from error
 
 
+def checksum_of(file: Path) -> str:
+    """Hex SHA-256 of a file, read piece by piece."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
 def from_json(text: str | bytes) -> Any:
     """What a text says.
 

@@ -5,7 +5,6 @@ So a process that is killed leaves nothing that looks finished, and the next one
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
@@ -28,6 +27,7 @@ from attredit.data.pixels import remark
 from attredit.data.shards import name_of, write_whole
 from attredit.data.workers import decode_all
 from attredit.errors import DataWarning
+from attredit.files import checksum_of
 from attredit.progress import Progress
 
 if TYPE_CHECKING:
@@ -204,9 +204,3 @@ def _remove_leftovers(path: Path) -> None:
                     discard(left)
         except Timeout:
             continue
-
-
-def checksum_of(file: Path) -> str:
-    """Hex SHA-256 of a file, read piece by piece."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 
 from attredit.errors import RunError
-from attredit.files import from_json, load_into, read_tensors, write_tensors, write_text
+from attredit.files import checksum_of, from_json, load_into, read_tensors, write_tensors, write_text
 
 N = TypeVar("N", bound=torch.nn.Module)
 
@@ -84,7 +84,7 @@ def _write(home: Path, name: str, network: torch.nn.Module, facts: Mapping[str, 
     """The weights first: the JSON file says that they are complete."""
     weights = home / f"{name}.safetensors"
     write_tensors(weights, network.state_dict(), {"hash": facts["hash"]})
-    described = {**facts, "sha256": _digest(weights)}
+    described = {**facts, "sha256": checksum_of(weights)}
     write_text(home / f"{name}.json", json.dumps(described, indent=2, sort_keys=True) + "\n")
 
 
@@ -92,7 +92,7 @@ def _read(home: Path, name: str, key: str, network: N) -> N:
     """A network from its two files, checked against each other: a wrong one would spoil every figure unnoticed."""
     weights = home / f"{name}.safetensors"
     wanted = _sha256(home / f"{name}.json", name, key)
-    if not weights.is_file() or _digest(weights) != wanted:
+    if not weights.is_file() or checksum_of(weights) != wanted:
         raise _damaged(weights, name, "it is not what was written when the network was trained")
     tensors, _ = read_tensors(weights)
     load_into(network, tensors, weights)
@@ -113,7 +113,3 @@ def _sha256(file: Path, name: str, key: str) -> str:
 
 def _damaged(file: Path, name: str, reason: str) -> RunError:
     return RunError(f"The {name} {file} is damaged: {reason}.", f"Delete {file.parent} and evaluate again.")
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -6,21 +6,21 @@ them. attredit downloads nothing.
 
 from __future__ import annotations
 
-import hashlib
 import pickle
-from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from attredit.errors import RunError
+from attredit.evaluation.weights import Weights
 
 NAMES = ("fid", "kid", "composite_fid", "composite_kid", "sample_fid", "sample_kid")
 NOT_ASKED = "It takes Inception's features: attredit evaluate --full."
-_URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
-FILE = "weights-inception-2015-12-05-6726825d.pth"
-DIGEST = "6726825d"  # the file's SHA-256 starts so, as its name says
+WEIGHTS = Weights(
+    "Inception",
+    "torch-fidelity",
+    "fid",
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+)
 _CHUNK = 32
 
 
@@ -47,22 +47,14 @@ def inception_of(device: torch.device) -> tuple[Inception | None, str]:
     Raises:
         RunError: the weights' file is damaged.
     """
-    if find_spec("torch_fidelity") is None:
-        return None, "It takes the package torch-fidelity: pip install 'attredit[fid]'."
-    path = Path(torch.hub.get_dir()) / "checkpoints" / FILE
-    if not path.is_file():
-        where = f"put {_URL}{FILE} into {path.parent}"
-        return None, f"It takes Inception's weights, which attredit does not download: {where}."
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(DIGEST):
-        raise RunError(f"{path} is damaged: its SHA-256 does not start with {DIGEST}.", f"Get it again: {_URL}{FILE}")
+    if lacking := WEIGHTS.lacking():
+        return None, lacking
     # The package would run whatever code the file holds: it is given none that holds more than tensors.
     try:
-        torch.load(path, weights_only=True)
+        torch.load(WEIGHTS.file, weights_only=True)
     except pickle.UnpicklingError as error:
-        raise RunError(f"{path} holds more than tensors.", f"Get it again: {_URL}{FILE}") from error
+        raise WEIGHTS.refused("holds more than tensors") from error
     from torch_fidelity import FeatureExtractorInceptionV3
 
-    network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))
+    network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(WEIGHTS.file))
     return Inception(network.to(device)), ""

@@ -5,20 +5,14 @@ VGG, because the counterfactual literature reports that (Melistas et al. 2024). 
 
 from __future__ import annotations
 
-import hashlib
-from importlib.util import find_spec
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
-from attredit.errors import RunError
+from attredit.evaluation.weights import Weights
 
 NAME = "lpips"
 NOT_ASKED = "It takes VGG's features: attredit evaluate --full."
-_URL = "https://download.pytorch.org/models/"
-FILE = "vgg16-397923af.pth"
-DIGEST = "397923af"  # the file's SHA-256 starts so, as its name says
+WEIGHTS = Weights("VGG", "torchmetrics", "lpips", "https://download.pytorch.org/models/vgg16-397923af.pth")
 _CHUNK = 32
 
 
@@ -45,16 +39,8 @@ def lpips_of(device: torch.device) -> tuple[Lpips | None, str]:
     Raises:
         RunError: the weights' file is damaged.
     """
-    if find_spec("torchmetrics") is None:
-        return None, "It takes the package torchmetrics: pip install 'attredit[lpips]'."
-    path = Path(torch.hub.get_dir()) / "checkpoints" / FILE
-    if not path.is_file():
-        where = f"put {_URL}{FILE} into {path.parent}"
-        return None, f"It takes VGG's weights, which attredit does not download: {where}."
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(DIGEST):
-        raise RunError(f"{path} is damaged: its SHA-256 does not start with {DIGEST}.", f"Get it again: {_URL}{FILE}")
+    if lacking := WEIGHTS.lacking():
+        return None, lacking
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
     # torchvision finds the file where we did.

@@ -7,7 +7,6 @@ downloads nothing.
 
 from __future__ import annotations
 
-import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from attredit.errors import RunError
 from attredit.evaluation.identity import Identity
+from attredit.files import checksum_of
 
 MODEL = "gaunernst/vit_tiny_patch8_112.arcface_ms1mv3"
 NOT_OF_FACES = (
@@ -81,6 +81,4 @@ def recognition_of(device: torch.device) -> tuple[Identity | None, str]:
     except Exception as error:
         raise RunError(f"{folder} is damaged: {error}.", f"Get it again: hf download {MODEL}") from error
     found = Recogniser(network, settings["input_size"][-1], settings["mean"], settings["std"])
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Identity(found.to(device), digest[:16]), ""
+    return Identity(found.to(device), checksum_of(weights)[:16]), ""

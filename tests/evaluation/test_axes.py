@@ -143,10 +143,10 @@ def test_lpips_says_what_is_missing(tmp_path, monkeypatch):
     assert lpips_of(CPU)[0] is None
     assert str(tmp_path / "checkpoints") in lpips_of(CPU)[1]
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / lpips.FILE).write_bytes(b"something else")
+    lpips.WEIGHTS.file.write_bytes(b"something else")
     with pytest.raises(RunError, match="damaged"):
         lpips_of(CPU)
-    monkeypatch.setattr(lpips, "find_spec", lambda name: None)
+    monkeypatch.setattr("attredit.evaluation.weights.find_spec", lambda name: None)
     assert "attredit[lpips]" in lpips_of(CPU)[1]
 
 

@@ -24,13 +24,19 @@ needs_the_package = pytest.mark.skipif(find_spec("torch_fidelity") is None, reas
 def weights(tmp_path, monkeypatch):
     """Where torch-fidelity would keep the weights."""
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    path = tmp_path / "checkpoints" / inception.FILE
-    path.parent.mkdir()
-    return path
+    inception.WEIGHTS.file.parent.mkdir()
+    return inception.WEIGHTS.file
+
+
+def published(weights, monkeypatch):
+    """As if this file were what is published."""
+    named = f"weights-{hashlib.sha256(weights.read_bytes()).hexdigest()[:8]}.pth"
+    monkeypatch.setattr(inception, "WEIGHTS", inception.WEIGHTS._replace(url=f"https://example.org/{named}"))
+    weights.rename(weights.with_name(named))
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(inception, "find_spec", lambda name: None)
+    monkeypatch.setattr("attredit.evaluation.weights.find_spec", lambda name: None)
     assert "attredit[fid]" in inception_of(CPU)[1]
 
 
@@ -38,7 +44,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
 def test_without_weights_it_says_which_file_to_put_where(weights):
     found, reason = inception_of(CPU)
     assert found is None
-    assert inception.FILE in reason
+    assert weights.name in reason
     assert str(weights.parent) in reason
 
 
@@ -59,7 +65,7 @@ def test_features_are_those_of_the_package(weights, monkeypatch):
         patch.setattr(torch.nn.Module, "load_state_dict", lambda self, state: None)
         network = fidelity.FeatureExtractorInceptionV3("random", ["2048"], feature_extractor_weights_path="none")
     torch.save(network.state_dict(), weights)
-    monkeypatch.setattr(inception, "DIGEST", hashlib.sha256(weights.read_bytes()).hexdigest()[:8])
+    published(weights, monkeypatch)
     found, reason = inception_of(CPU)
     assert found is not None
     assert reason == ""
@@ -78,7 +84,7 @@ def test_a_file_that_holds_more_than_tensors_is_refused(weights, monkeypatch):
             return print, ("executed",)
 
     torch.save(Code(), weights)
-    monkeypatch.setattr(inception, "DIGEST", hashlib.sha256(weights.read_bytes()).hexdigest()[:8])
+    published(weights, monkeypatch)
     with pytest.raises(RunError, match="more than tensors"):
         inception_of(CPU)
 
