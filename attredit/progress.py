@@ -9,3 +9,7 @@ Progress = Callable[[int, int], None]
 
 StagedProgress = Callable[[str, int, int], None]
 """Told of (what is being done, how much of it, of how much)."""
+
+
+def silent(*told: object) -> None:
+    """Progress that nobody watches."""

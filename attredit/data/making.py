@@ -28,7 +28,7 @@ from attredit.data.shards import name_of, write_whole
 from attredit.data.workers import decode_all
 from attredit.errors import DataWarning
 from attredit.files import checksum_of
-from attredit.progress import Progress
+from attredit.progress import Progress, silent
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -141,7 +141,7 @@ class Making:
         self, job: Decoding, rows: Dataset, workers: int | None, progress: Progress | None
     ) -> list[BrokenImage]:
         """Decode the shards that are not done yet; all images that cannot be."""
-        told, finished = progress or (lambda done, total: None), [job.done(rows) for rows in job.shards]
+        told, finished = progress or silent, [job.done(rows) for rows in job.shards]
         todo = [rows for rows, done in zip(job.shards, finished, strict=True) if done is None]
         count, broken = 0, list[BrokenImage]()
         # Closed, so that workers have ended before their files are removed: as long as they hold them, they take

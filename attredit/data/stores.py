@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from attredit.data.making import META, discard, locked, part_of
 from attredit.data.store import cache_dir, read_store
 from attredit.errors import UsageError, nearest
 from attredit.files import from_json
+from attredit.progress import Progress, silent
 
 # As `prepare` names them, and what is not finished. What a damaged store holds is known from its name only.
 _NAME = re.compile(
@@ -130,7 +131,7 @@ def remove(store: StoredSplit) -> None:
         discard(store.path)
 
 
-def verify(store: StoredSplit, progress: Callable[[int, int], None] | None = None) -> list[str]:
+def verify(store: StoredSplit, progress: Progress = silent) -> list[str]:
     """Read all of a store and compare it with the checksums that were taken when it was made.
 
     Args:
@@ -153,8 +154,7 @@ def verify(store: StoredSplit, progress: Callable[[int, int], None] | None = Non
                 while piece := opened.read(_PIECE):
                     digest.update(piece)
                     done += len(piece)
-                    if progress is not None:
-                        progress(done, total)
+                    progress(done, total)
             if digest.hexdigest() != recorded[file]:
                 wrong.append(f"{file} is not what was written.")
     except OSError as error:

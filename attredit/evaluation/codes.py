@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from attredit.data.subset import as_images, spread
 from attredit.editing.editor import Editor
 from attredit.evaluation.data import CHUNK
 from attredit.networks import Code
+from attredit.progress import Progress
 
 MOST = 8000
 # A side of what is kept of a skip. Whole ones of thousands of images fill a memory; what probes read off a part of them
@@ -65,7 +66,7 @@ class Codes:
         return z if self.skips is None else torch.cat([z, self.skips], 1)
 
 
-def training_codes(editor: Editor, store: Store, tell: Callable[[int, int], None]) -> tuple[Codes, np.ndarray]:
+def training_codes(editor: Editor, store: Store, tell: Progress) -> tuple[Codes, np.ndarray]:
     """Codes of up to 8,000 training images, evenly spread, and the rows that they are of."""
     rows, codes = spread(len(store), MOST), []
     for start in range(0, len(rows), CHUNK):

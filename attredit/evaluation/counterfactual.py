@@ -6,7 +6,7 @@ with the nearest of several, each score with its own nearest. So is one of a cat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from attredit.evaluation.editing import Edits, Seen, squared_error
 from attredit.evaluation.off_target import TRUE, note
 from attredit.evaluation.table import Table
 from attredit.evaluation.truths import Truths, truths_of
+from attredit.progress import Progress
 
 STYLES = 16
 # Drawing takes milliseconds an image, and 16 styles are 16 images, which are kept.
@@ -63,7 +64,7 @@ class Counterfactuals:
         tell: Told of (images drawn, images in all).
     """
 
-    def __init__(self, editor: Editor, data: EvaluationData, tell: Callable[[int, int], None]) -> None:
+    def __init__(self, editor: Editor, data: EvaluationData, tell: Progress) -> None:
         self._editor, self._data = editor, data
         attributes = tuple(editor.schema) if isinstance(data.source, CounterfactualSource) else ()
         chosen = [(a.name, way, self._choose(a, way)) for a in attributes for way in directions(a)]
@@ -161,7 +162,7 @@ def nearest(images: Tensor, truths: Tensor) -> Tensor:
     return torch.stack(errors).amin(0)
 
 
-def _further(tell: Callable[[int, int], None], before: int, total: int, done: int, _: int) -> None:
+def _further(tell: Progress, before: int, total: int, done: int, _: int) -> None:
     """Progress of one of several."""
     tell(before + done, total)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -33,12 +33,10 @@ class EvaluationData:
         schema: Every attribute of the model's data, of which it edits some.
         source: Where the evaluated images come from.
         judge: Reads every attribute of `schema`, independently of the model.
-        identity: Tells faces apart; None where there is none, for the reason in `without_identity`.
-        without_identity: Why.
-        inception: Gives the features of FID and KID; None where there is none, for the reason in `without_inception`.
-        without_inception: Why.
-        lpips: Says how different people find images; None where there is none, for the reason in `without_lpips`.
-        without_lpips: Why.
+        identity: Tells faces apart, if there is what does.
+        inception: Gives the features of FID and KID, likewise.
+        lpips: Says how different people find images, likewise.
+        without: Why there is none of one of these three, by its name.
         full: Measure also what takes long.
         searched: Each image is in the frame that the model has found in it.
     """
@@ -51,11 +49,9 @@ class EvaluationData:
     source: DataSource
     judge: Judge
     identity: Identity | None = None
-    without_identity: str = ""
     inception: Inception | None = None
-    without_inception: str = ""
     lpips: Lpips | None = None
-    without_lpips: str = ""
+    without: Mapping[str, str] = field(default_factory=dict)
     full: bool = False
     searched: bool = False
 

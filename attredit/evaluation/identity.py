@@ -1,18 +1,19 @@
 """Identity: a network that tells faces apart whatever their attributes, and what it says of edits.
 
-It is trained on pairs of a training image and the same face with all attributes drawn anew, to find each image's
-partner among the batch's (InfoNCE, van den Oord et al. 2018, with cosines). The partners of a batch share their
-attributes, so attributes are no help. It needs a source that draws counterfactuals, and is kept in the cache like the
-judge.
+It is trained to find each image's partner among the batch's (InfoNCE, van den Oord et al. 2018, with cosines). Of drawn
+faces a partner is the same face with all attributes drawn anew; those of a batch share their attributes, so attributes
+are no help. Of photographs, see `persons.py`. It is kept in the cache like the judge.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,14 +23,16 @@ from torch import Tensor
 from attredit.attributes import Attribute
 from attredit.data import Store
 from attredit.data.degrading import DamageLimits, augmented
-from attredit.data.source import CounterfactualSource
+from attredit.data.source import CounterfactualSource, DataSource
 from attredit.data.subset import as_images, spread
 from attredit.devices import seeded
 from attredit.errors import DataError
 from attredit.evaluation.cached import hash_of, kept
 from attredit.evaluation.judge_networks import StridedNetwork, reduced
 from attredit.evaluation.judge_training import JudgeSettings, descend, seen_size
+from attredit.evaluation.persons import Persons, groups_of, photographs
 from attredit.evaluation.table import Table
+from attredit.progress import Progress, silent
 
 VERSION = 2
 # Who it is lies in details, also in those that a judge must do without.
@@ -128,42 +131,43 @@ class Identity:
 
 def identity_of(
     store: Store,
-    source: CounterfactualSource,
+    source: DataSource,
+    persons: Persons | None = None,
     *,
     cache: Path,
     device: torch.device,
     settings: IdentitySettings | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Identity:
     """The identity network of a training split: from the cache, or trained now.
 
     Args:
         store: The prepared training split.
-        source: Draws its faces with other attributes.
+        source: Draws its faces with other attributes; or knows who is in the other splits.
+        persons: Of each row of the source's training split, of photographs of which that is known.
         cache: Directory that holds ``identities/``.
         device: Where to train and to measure.
         settings: How to train.
         progress: Told of (done, total): faces drawn, then steps.
 
     Raises:
+        DataError: too few images, or too few persons have two photographs or more.
         RunError: what is in the cache is damaged, or cannot be written.
     """
     settings = settings or IdentitySettings()
-    tell = progress or (lambda done, total: None)
-    return kept_of(store, settings, cache, device, {}, lambda: fit(store, source, settings, device, tell))
+    facts = {"version": VERSION, "data": store.fingerprint, "shape": list(store.images.shape)}
+    if persons is None:
+        drawing = cast(CounterfactualSource, source)
+    else:
+        groups = groups_of(store, source, persons, settings.batch_size)
+        facts["persons"] = hashlib.sha256(json.dumps([group.tolist() for group in groups]).encode()).hexdigest()
 
+    def trained() -> StridedNetwork:
+        if persons is None:
+            return fit(store, drawing, settings, device, progress)
+        return learn(store, settings, device, photographs(store, groups, settings.batch_size), progress)
 
-def kept_of(
-    store: Store,
-    settings: IdentitySettings,
-    cache: Path,
-    device: torch.device,
-    more: Mapping[str, Any],
-    trained: Callable[[], StridedNetwork],
-) -> Identity:
-    """A training split's network from the cache, or trained now, which `more` than data and settings decides."""
-    own = {"version": VERSION, "data": store.fingerprint, "shape": list(store.images.shape)}
-    facts = {**own, **more, "settings": dataclasses.asdict(settings)}
+    facts["settings"] = dataclasses.asdict(settings)
     network = kept(
         cache / "identities",
         "identity",
@@ -187,7 +191,7 @@ def fit(
     source: CounterfactualSource,
     settings: IdentitySettings,
     device: torch.device,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> StridedNetwork:
     """Train an identity network; see `identity_of`.
 
@@ -217,7 +221,7 @@ def learn(
     settings: IdentitySettings,
     device: torch.device,
     pairs: Callable[[], Tensor],
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> StridedNetwork:
     """Train a network to find partners.
 

@@ -23,7 +23,7 @@ from attredit.data.degrading import degraded
 from attredit.evaluation.cached import hash_of, kept
 from attredit.evaluation.judge_networks import JudgePair
 from attredit.evaluation.judge_training import VERSION, JudgeSettings, fit, untrained
-from attredit.progress import Progress
+from attredit.progress import Progress, silent
 
 # Whoever is so sure is sure enough, however rare a value is; and what either judge gives less than this is denied.
 _SURE, _UNLIKELY = 0.95, 0.25
@@ -166,7 +166,7 @@ def judge_of(
     cache: Path,
     device: torch.device,
     settings: JudgeSettings | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Judge:
     """The judge of a training split: from the cache, or trained now.
 
@@ -186,7 +186,7 @@ def judge_of(
         cache / "judges",
         "judge",
         _facts(store, settings),
-        trained=lambda: fit(store.schema, store, settings, device, progress or (lambda done, total: None)),
+        trained=lambda: fit(store.schema, store, settings, device, progress),
         untrained=lambda: untrained(store.schema, store, settings),
         device=device,
     )

@@ -17,6 +17,7 @@ from attredit.devices import repeatable, seeded
 from attredit.errors import DataError
 from attredit.evaluation.hints import Hints
 from attredit.evaluation.judge_networks import JudgePair, reduced
+from attredit.progress import Progress
 
 VERSION = 4
 # Two a judge: a batch of one has no statistics.
@@ -57,7 +58,7 @@ def fit(
     store: Store,
     settings: JudgeSettings,
     device: torch.device,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> JudgePair:
     """Train both judges of all of a schema's attributes, each on its half of the images.
 
@@ -106,7 +107,7 @@ def _fit_one(
     plan: list[NDArray[np.int64]],
     settings: JudgeSettings,
     device: torch.device,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> None:
     """Train one judge on batches of rows of images that are no larger than a size."""
     labels = torch.from_numpy(np.asarray(store.labels, np.int64))
@@ -153,7 +154,7 @@ def descend(
     lr: float,
     steps: int,
     loss: Callable[[int], Tensor],
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> None:
     """Train with Adam and a one-cycle learning rate, and leave the network in evaluation mode.
 

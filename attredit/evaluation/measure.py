@@ -208,9 +208,9 @@ def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[st
     if not data.full:
         reasons.update(dict.fromkeys(REPEATED, NOT_ASKED))
     if data.lpips is None:
-        reasons.update(dict.fromkeys(LPIPS, data.without_lpips))
+        reasons.update(dict.fromkeys(LPIPS, data.without.get("lpips", "")))
     if data.inception is None:
-        reasons.update(dict.fromkeys(INCEPTION_NAMES, data.without_inception))
+        reasons.update(dict.fromkeys(INCEPTION_NAMES, data.without.get("inception", "")))
     if len(data.schema) == 1:
         reason = "The data set has no other attribute that could change."
         reasons.update(off_target=reason, composite_off_target=reason)
@@ -228,5 +228,5 @@ def _unmeasurable(editor: Editor, data: EvaluationData, codes: Codes) -> dict[st
     if data.identity is not None and data.identity.persons is None:
         reasons[SAME] = "The data set does not say whom its images show."
     if data.identity is None:
-        reasons.update(dict.fromkeys((*IDENTITY_NAMES, SAME), data.without_identity))
+        reasons.update(dict.fromkeys((*IDENTITY_NAMES, SAME), data.without.get("identity", "")))
     return reasons

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from attredit.evaluation.lpips import NOT_ASKED as NO_LPIPS
 from attredit.evaluation.lpips import lpips_of
 from attredit.evaluation.measure import Measured, measure, plugin_metrics
 from attredit.evaluation.off_target import matrix
-from attredit.evaluation.persons import identity_of_persons, persons_of
+from attredit.evaluation.persons import persons_of
 from attredit.evaluation.recognition import NOT_OF_FACES, recognition_of
 from attredit.evaluation.result import Evaluation, JudgeFacts, file_of
 from attredit.evaluation.statistics import Estimate
@@ -39,7 +39,7 @@ from attredit.evaluation.values import Values, write_values
 from attredit.files import read_tensors
 from attredit.framing.network import FrameNetwork
 from attredit.plugin.registry import installed
-from attredit.progress import StagedProgress
+from attredit.progress import StagedProgress, silent
 from attredit.runs.config import RunConfig
 from attredit.runs.data import moved, own_collection
 from attredit.runs.directory import RunDirectory
@@ -90,7 +90,7 @@ def evaluate(
         PluginError: a part's plugin is missing.
     """
     run, registry, where = RunDirectory(directory_of(run_dir)), installed(), device_of(device)
-    config, tell = run.config(), progress or _silent
+    config, tell = run.config(), progress or silent
     editor = load(run.path, str(where))
     config = moved(registry, config, data_dir)
     run.check_plugins(registry, config, ("data set",))
@@ -123,20 +123,34 @@ def _data(
 ) -> EvaluationData:
     """Stores of both splits, the judge, and further networks if they are asked for and can be."""
     on.require_split(split)
-    train = own.store("train", progress=_stage(tell, "train images"))
+    train = own.store("train", progress=partial(tell, "train images"))
     # Its own images with what is white in those of training; others in the frame that edits have.
     seen = replace(own, geometry=train.geometry) if on is own else framed(on, frame)
-    store = labelled_as(seen.store(split, progress=_stage(tell, f"{split} images")), own.schema)
+    store = labelled_as(seen.store(split, progress=partial(tell, f"{split} images")), own.schema)
     indices = spread(len(store), limit)
-    judge = judge_of(train, cache=cache_dir(), device=device, settings=settings, progress=_stage(tell, "judge"))
-    identity = identity_for(own.source, train, device, tell) if full else (None, NOT_ASKED)
-    if identity[0] is not None and (whom := persons_of(on.source, split)) is not None:
-        identity[0].persons = [whom[row] for row in store.rows[indices]]
-    inception = inception_of(device) if full else (None, NO_INCEPTION)
-    lpips = lpips_of(device) if full else (None, NO_LPIPS)
-    further: dict[str, Any] = {"full": full, "searched": seen.source is not on.source}
+    judge = judge_of(train, cache=cache_dir(), device=device, settings=settings, progress=partial(tell, "judge"))
+    further: dict[str, tuple[Any, str]] = {
+        "identity": identity_for(own.source, train, device, tell) if full else (None, NOT_ASKED),
+        "inception": inception_of(device) if full else (None, NO_INCEPTION),
+        "lpips": lpips_of(device) if full else (None, NO_LPIPS),
+    }
+    found = {name: tool for name, (tool, _) in further.items()}
+    if found["identity"] is not None and (whom := persons_of(on.source, split)) is not None:
+        found["identity"].persons = [whom[row] for row in store.rows[indices]]
+    without = {name: why for name, (tool, why) in further.items() if tool is None}
+    searched = seen.source is not on.source
     return EvaluationData(
-        split, indices, store, train, own.schema, on.source, judge, *identity, *inception, *lpips, **further
+        split,
+        indices,
+        store,
+        train,
+        own.schema,
+        on.source,
+        judge,
+        **found,
+        without=without,
+        full=full,
+        searched=searched,
     )
 
 
@@ -144,18 +158,15 @@ def identity_for(
     source: DataSource, train: Store, device: torch.device, tell: StagedProgress
 ) -> tuple[Identity | None, str]:
     """What tells faces apart; or None, and why."""
-    if isinstance(source, CounterfactualSource):
-        try:
-            return identity_of(train, source, cache=cache_dir(), device=device, progress=_stage(tell, "identity")), ""
-        except DataError as error:  # too few images; all else can be measured
-            return None, str(error)
-    if (persons := persons_of(source, "train")) is not None:
-        how: dict[str, Any] = {"cache": cache_dir(), "device": device, "progress": _stage(tell, "identity")}
-        try:
-            return identity_of_persons(train, source, persons, **how), ""
-        except DataError as error:
-            return None, str(error)
-    return recognition_of(device) if getattr(source, "of_faces", False) else (None, NOT_OF_FACES)
+    drawn = isinstance(source, CounterfactualSource)
+    persons = None if drawn else persons_of(source, "train")
+    if not drawn and persons is None:
+        return recognition_of(device) if getattr(source, "of_faces", False) else (None, NOT_OF_FACES)
+    progress = partial(tell, "identity")
+    try:
+        return identity_of(train, source, persons, cache=cache_dir(), device=device, progress=progress), ""
+    except DataError as error:  # too few images; all else can be measured
+        return None, str(error)
 
 
 def _assembled(
@@ -203,12 +214,3 @@ def _called(run: RunDirectory, on: Opened, fingerprint: str) -> dict[str, str]:
         number += 1
         label = f"{on.label}-{number}"
     return {"label": label, "place": on.place} if label else {}
-
-
-def _stage(tell: StagedProgress, name: str) -> Callable[[int, int], None]:
-    """A callback of one stage."""
-    return lambda done, total: tell(name, done, total)
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""

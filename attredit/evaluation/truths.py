@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from attredit.data import Geometry, Store, prepare
 from attredit.errors import PluginError
+from attredit.progress import Progress
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -51,7 +52,7 @@ def truths_of(
     name: str,
     to: int,
     styles: int,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Truths:
     """The truths of some of the evaluated images: from the cache, or drawn now.
 

@@ -13,7 +13,7 @@ from attredit.attributes import BINARY, Attribute, AttributeSchema
 from attredit.data import BrokenImage, Store
 from attredit.inspection.duplicates import MOST_BITS, MOST_DIFFERENCE, Duplicates, find_duplicates
 from attredit.inspection.statistics import Counts, associations, count
-from attredit.progress import StagedProgress
+from attredit.progress import StagedProgress, silent
 
 RARE = 0.02
 STRONG = 0.5
@@ -120,7 +120,7 @@ class Inspection:
 
 
 def inspect(
-    name: str, stores: Mapping[str, Store], attributes: Iterable[str] = (), progress: StagedProgress | None = None
+    name: str, stores: Mapping[str, Store], attributes: Iterable[str] = (), progress: StagedProgress = silent
 ) -> Inspection:
     """Look at all images and labels of a data set.
 
@@ -137,8 +137,7 @@ def inspect(
     schema = whole.select(tuple(attributes) or whole.names)
     labels = {split: store.label_columns(schema.names) for split, store in stores.items()}
     counts = {split: count(schema, own) for split, own in labels.items()}
-    told = None if progress is None else partial(progress, "looking for duplicates")
-    duplicates = find_duplicates(stores, told)
+    duplicates = find_duplicates(stores, partial(progress, "looking for duplicates"))
     conflicts = duplicates.conflicts(np.concatenate(list(labels.values())))
     return Inspection(
         name,

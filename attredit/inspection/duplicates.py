@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 from attredit.data import Images, Store
-from attredit.progress import Progress
+from attredit.progress import Progress, silent
 
 MOST_BITS = 4
 """Bits of 64 that hashes of one picture may differ in."""
@@ -91,7 +91,7 @@ class Duplicates:
         return np.array(found)
 
 
-def find_duplicates(stores: Mapping[str, Store], progress: Progress | None = None) -> Duplicates:
+def find_duplicates(stores: Mapping[str, Store], progress: Progress = silent) -> Duplicates:
     """Look for them in all splits at once.
 
     Hashes are compared exactly: two that differ in at most `MOST_BITS` bits agree in one of `MOST_BITS` + 1 bands, so
@@ -135,7 +135,7 @@ def _basis(size: int) -> np.ndarray:
     return rows
 
 
-def _read(stores: Mapping[str, Store], n: int, progress: Progress | None) -> tuple[np.ndarray, np.ndarray]:
+def _read(stores: Mapping[str, Store], n: int, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
     """Digests (N,) of 16 bytes, and hashes (N,) uint64, of all images."""
     digests, hashes, done = np.zeros(n, "V16"), np.zeros(n, np.uint64), 0
     for store in stores.values():
@@ -146,8 +146,7 @@ def _read(stores: Mapping[str, Store], n: int, progress: Progress | None) -> tup
             digests[done:until] = [hashlib.blake2b(image, digest_size=16).digest() for image in images]
             hashes[done:until] = hashes_of(images)
             done = until
-            if progress is not None:
-                progress(done, n)
+            progress(done, n)
     return digests, hashes
 
 

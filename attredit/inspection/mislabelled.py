@@ -7,7 +7,6 @@ counts as wrong if another value is read as surely as it is, on average, where i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ from attredit.devices import seeded
 from attredit.errors import DataError
 from attredit.evaluation.judge_networks import StridedNetwork, reduced
 from attredit.evaluation.judge_training import descend
+from attredit.progress import Progress, silent
 from attredit.report.grid import grid
 
 FOLDS = 4
@@ -51,7 +51,7 @@ class Doubt(NamedTuple):
 def doubts(
     store: Store,
     schema: AttributeSchema,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
     *,
     width: int = _WIDTH,
     steps: int = _STEPS,
@@ -102,7 +102,7 @@ def _read(
     store: Store,
     schema: AttributeSchema,
     labels: NDArray[np.int64],
-    progress: Callable[[int, int], None],
+    progress: Progress,
     width: int,
     steps: int,
 ) -> NDArray[np.float64]:
@@ -120,7 +120,7 @@ def _read_once(
     store: Store,
     schema: AttributeSchema,
     labels: NDArray[np.int64],
-    progress: Callable[[int, int], None],
+    progress: Progress,
     width: int,
     steps: int,
     seed: int,

@@ -15,6 +15,7 @@ from attredit.evaluation.judge import judge_of
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import Measured, measure, plugin_metrics
 from attredit.evaluation.table import Table
+from attredit.progress import silent
 from attredit.runs.data import collection_of
 from attredit.runs.directory import RunDirectory
 from attredit.testing import make
@@ -41,7 +42,7 @@ def _figures(subject: Subject) -> dict[str, float]:
     """What it gives, a mean of what it gives of every image."""
     editor, data, own = subject.place.once("evaluation", lambda: _evaluation(subject))
     found = Measured(Table(len(data)), Table(len(data)), reasons=dict.fromkeys(own, ""))
-    figures = plugin_metrics([subject.it], editor, data, _silent, found)
+    figures = plugin_metrics([subject.it], editor, data, silent, found)
     if reasons := [reason for reason in found.reasons.values() if reason]:
         raise Broken("finite numbers", " ".join(reasons))
     return {name: estimate.value for name, estimate in {**figures, **found.table.metrics()}.items()}
@@ -56,7 +57,7 @@ def _evaluation(subject: Subject) -> tuple[Editor, EvaluationData, set[str]]:
     judge = judge_of(train, cache=cache_dir(), device=device_of("cpu"), settings=_JUDGE)
     indices = np.arange(min(len(test), _IMAGES))
     data = EvaluationData("test", indices, test, train, source.schema, source, judge)
-    return editor, data, measure(editor, data, _silent).names
+    return editor, data, measure(editor, data, silent).names
 
 
 def _run(subject: Subject) -> str:
@@ -68,7 +69,3 @@ def _run(subject: Subject) -> str:
             except (Skipped, UsageError) as error:
                 refused = refused or str(error)
     raise Skipped(f"no registered method trains: {refused or 'there is none'}")
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""

@@ -10,9 +10,9 @@ from PIL import Image
 from attredit.data import Geometry, cache_dir, prepare
 from attredit.data.subset import as_images
 from attredit.errors import DataError
-from attredit.evaluation.identity import IdentitySettings
+from attredit.evaluation.identity import IdentitySettings, identity_of
 from attredit.evaluation.judge_training import JudgeSettings
-from attredit.evaluation.persons import identity_of_persons, persons_of
+from attredit.evaluation.persons import persons_of
 from attredit.evaluation.table import Table
 from attredit_collections.folder import Folder
 from attredit_synthfaces.source import SynthFaces
@@ -64,7 +64,7 @@ def test_the_same_person_is_nearer_than_another(people):
     train, test = (prepare(source, split, Geometry(SIZE, 3, "none"), name="people") for split in ("train", "test"))
     settings = IdentitySettings(steps=60, batch_size=16, trunk=JudgeSettings(width=4))
     known = persons_of(source, "train")
-    identity = identity_of_persons(train, source, known, cache=cache_dir(), device=CPU, settings=settings)
+    identity = identity_of(train, source, known, cache=cache_dir(), device=CPU, settings=settings)
     identity.persons = [persons_of(source, "test")[row] for row in test.rows]
     table, images = Table(len(test)), as_images(test, np.arange(len(test)))
     for part in np.split(np.arange(len(test)), 3):
@@ -75,7 +75,7 @@ def test_the_same_person_is_nearer_than_another(people):
     assert got["identity_reconstruction"].value == pytest.approx(0, abs=1e-5)
     few = IdentitySettings(batch_size=64)
     with pytest.raises(DataError, match="40 persons have two training images or more and are in no other split"):
-        identity_of_persons(train, source, known, cache=cache_dir(), device=CPU, settings=few)
+        identity_of(train, source, known, cache=cache_dir(), device=CPU, settings=few)
 
 
 def test_persons_of_other_splits_are_not_trained_on(people):
@@ -83,7 +83,7 @@ def test_persons_of_other_splits_are_not_trained_on(people):
     train = prepare(source, "train", Geometry(SIZE, 3, "none"), name="people")
     claimed = [f"p{40 + i % 20}" for i in range(124)]  # as if the training images showed those of the test split
     with pytest.raises(DataError, match="0 persons"):
-        identity_of_persons(train, source, claimed, cache=cache_dir(), device=CPU)
+        identity_of(train, source, claimed, cache=cache_dir(), device=CPU)
 
 
 def test_sources_that_know_nobody(people):
