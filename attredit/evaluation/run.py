@@ -138,20 +138,8 @@ def _data(
     if found["identity"] is not None and (whom := persons_of(on.source, split)) is not None:
         found["identity"].persons = [whom[row] for row in store.rows[indices]]
     without = {name: why for name, (tool, why) in further.items() if tool is None}
-    searched = seen.source is not on.source
-    return EvaluationData(
-        split,
-        indices,
-        store,
-        train,
-        own.schema,
-        on.source,
-        judge,
-        **found,
-        without=without,
-        full=full,
-        searched=searched,
-    )
+    found |= {"without": without, "full": full, "searched": seen.source is not on.source}
+    return EvaluationData(split, indices, store, train, own.schema, on.source, judge, **found)
 
 
 def identity_for(
