@@ -87,15 +87,7 @@ def checks(
     data_dir: str | Path | None = None,
     data_options: Mapping[str, Any] | None = None,
 ) -> Iterator[Check]:
-    """The same, one check after the other, as `plan` lists them; nothing is raised for a broken promise.
-
-    Args:
-        name: As for `check_plugin`.
-        quick: As for `check_plugin`.
-        only: As for `check_plugin`.
-        import_milliseconds: As for `check_plugin`.
-        data_dir: As for `check_plugin`.
-        data_options: As for `check_plugin`.
+    """`check_plugin`, one check after the other, as `plan` lists them; nothing is raised for a broken promise.
 
     Raises:
         UsageError: there is no such plugin or promise.
@@ -109,11 +101,6 @@ def checks(
 
 def plan(name: str, *, quick: bool = False, only: Collection[str] = ()) -> list[Planned]:
     """What `checks` is going to check, in order; nothing but whether it loads, of a plugin that does not.
-
-    Args:
-        name: As for `check_plugin`.
-        quick: As for `check_plugin`.
-        only: As for `check_plugin`.
 
     Raises:
         UsageError: there is no such plugin or promise.

@@ -35,18 +35,20 @@ def source_of(subject: Subject) -> DataSource:
 
 
 def _sized_source(subject: Subject) -> tuple[DataSource, int]:
-    place, refused = subject.place, ""
-    for image_size in make.ALL_SIZES:
-        try:
-            where: dict[str, Any] = {"data_dir": place.data_dir, "options": place.data_options}
-            return Collection.open(subject.registry, subject.it.id, image_size=image_size, **where).source, image_size
-        except UsageError as error:
-            refused = refused or str(error)
-        except DataError as error:
-            if place.data_dir is None:
-                raise Skipped(f"it needs data; name them (--data-dir, or data_dir=): {error.message}") from error
-            raise
-    raise Broken("a source that can be built", refused)
+    place = subject.place
+    where: dict[str, Any] = {"data_dir": place.data_dir, "options": place.data_options}
+
+    def opened(size: int) -> tuple[DataSource, int]:
+        return Collection.open(subject.registry, subject.it.id, image_size=size, **where).source, size
+
+    try:
+        return make.at_first_size(opened)
+    except UsageError as error:
+        raise Broken("a source that can be built", str(error)) from error
+    except DataError as error:
+        if place.data_dir is None:
+            raise Skipped(f"it needs data; name them (--data-dir, or data_dir=): {error.message}") from error
+        raise
 
 
 def contents(subject: Subject) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from attredit.data import Geometry, prepare
 from attredit.devices import accelerator_for
 from attredit.errors import UsageError
@@ -28,7 +30,8 @@ def trains(subject: Subject) -> str:
     for method, preset, recipe in make.recipes(subject):
         if preset == "default":
             try:
-                _steps(subject, source, method.id, recipe)
+                trainer = make.at_first_size(partial(_trainer, subject, source, method.id, recipe))
+                make.take_steps(trainer, _STEPS, method.id)
                 worked.append(method.id)
             except UsageError as error:
                 refused.append(f"{method.id}: {error}")
@@ -37,24 +40,6 @@ def trains(subject: Subject) -> str:
     if not worked:
         raise Broken("training by at least one method", " ".join(refused))
     return " ".join([f"Trains {', '.join(worked)}.", *refused])
-
-
-def _steps(subject: Subject, source: Few, method: str, recipe: Recipe) -> None:
-    """Train at the first size that the method takes."""
-    refused: UsageError | None = None
-    for size in make.ALL_SIZES:
-        try:
-            trainer = _trainer(subject, source, method, recipe, size)
-        except UsageError as error:
-            refused = refused or error
-            continue
-        for step in range(_STEPS):
-            endless = [n for n, v in trainer.step(step).items() if not bool(v.isfinite().all())]
-            if endless:
-                raise Broken(f"finite terms of {method}", f"{', '.join(endless)} at step {step}")
-        return
-    assert refused is not None, "every size was refused"
-    raise refused
 
 
 def _trainer(subject: Subject, source: Few, method: str, recipe: Recipe, size: int) -> Trainer:

@@ -209,16 +209,13 @@ def _with_term(subject: Subject, method: str, presets: Mapping[str, Recipe]) -> 
 
 def _tried(subject: Subject, host: Host) -> Outcome:
     """Build at the first size that the core accepts, then train."""
-    refused = ""
-    for size in make.ALL_SIZES:
-        try:
-            trainer = trainer_of(host.request(size, run_dir=str(subject.place.directory("tried")), steps=STEPS))
-            return _stepped(subject, host, trainer)
-        except UsageError as error:
-            refused = refused or str(error)
-        except Exception as error:
-            return Outcome(host, size, error=error)
-    return Outcome(host, refused=refused)
+    more = {"run_dir": str(subject.place.directory("tried")), "steps": STEPS}
+    try:
+        return make.at_first_size(lambda size: _stepped(subject, host, trainer_of(host.request(size, **more))))
+    except UsageError as error:
+        return Outcome(host, refused=str(error))
+    except Exception as error:
+        return Outcome(host, error=error)
 
 
 def _stepped(subject: Subject, host: Host, trainer: Trainer) -> Outcome:
@@ -228,10 +225,7 @@ def _stepped(subject: Subject, host: Host, trainer: Trainer) -> Outcome:
         if other != latent:
             return Outcome(host, size, latent, f"Its latent is a {latent}, where the method's is a {other}.")
     try:
-        for step in range(STEPS):
-            endless = [name for name, value in trainer.step(step).items() if not bool(value.isfinite().all())]
-            if endless:
-                raise Broken("terms that are finite", f"{', '.join(endless)} at step {step}")
+        make.take_steps(trainer, STEPS, str(host))
     except UsageError as error:
         return Outcome(host, size, latent, str(error))
     except Exception as error:

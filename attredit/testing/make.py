@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,9 @@ from attredit.recipe import Part, Recipe, components_of, presets_of, resolve
 from attredit.testing.report import Broken
 from attredit.testing.workshop import Subject
 from attredit.training.players import Built, build
+from attredit.training.trainer import Trainer
+
+T = TypeVar("T")
 
 DATASET = "core/conformance"
 ONE = AttributeSchema.of_binary(["Left"])
@@ -79,6 +83,34 @@ def whole(
         return build(subject.registry, recipe, schema, channels=channels, image_size=size)
 
 
+def at_first_size(make: Callable[[int], T]) -> T:
+    """What a function makes at the first image size that is not refused.
+
+    Raises:
+        UsageError: why the first is refused, where all are.
+    """
+    refused: UsageError | None = None
+    for size in ALL_SIZES:
+        try:
+            return make(size)
+        except UsageError as error:
+            refused = refused or error
+    assert refused is not None, "there are sizes"
+    raise refused
+
+
+def take_steps(trainer: Trainer, count: int, whose: str) -> None:
+    """Train some steps.
+
+    Raises:
+        Broken: a term is not finite.
+    """
+    for step in range(count):
+        endless = [name for name, value in trainer.step(step).items() if not bool(value.isfinite().all())]
+        if endless:
+            raise Broken(f"terms of {whose} that are finite", f"{', '.join(endless)} at step {step}")
+
+
 def recipes(subject: Subject) -> list[tuple[Component, str, Recipe]]:
     """Every registered method's presets, the default first; not those that need a plugin that is not loaded."""
     return subject.place.once("recipes", lambda: list(_recipes(subject.registry)))
@@ -101,15 +133,17 @@ def _mate(subject: Subject, decoder: Component) -> Component | None:
         return None
     encoders = subject.registry.components("encoder")
     for encoder in sorted(encoders, key=lambda encoder: encoder.plugin != decoder.plugin):
-        for size in ALL_SIZES:
-            try:
-                network = built(subject, encoder, geometry(size))
-            except AttrEditError:
-                continue  # a size that it does not take, or a plugin that lacks what it needs
-            if getattr(network, "skip_channels", ()):
-                return encoder
-            break
+        try:
+            network = at_first_size(partial(_built_at, subject, encoder))
+        except AttrEditError:
+            continue  # of a plugin that lacks what it needs
+        if getattr(network, "skip_channels", ()):
+            return encoder
     return None
+
+
+def _built_at(subject: Subject, component: Component, size: int) -> nn.Module:
+    return built(subject, component, geometry(size))
 
 
 def _recipes(registry: Registry) -> Iterator[tuple[Component, str, Recipe]]:
@@ -151,7 +185,7 @@ def _sizes(subject: Subject) -> list[int]:
         if taken and size in LARGE:
             break
         try:
-            built(subject, subject.it, geometry(size))
+            _built_at(subject, subject.it, size)
             taken.append(size)
         except UsageError as error:
             refused = str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,10 @@ def recipes(subject: Subject) -> str:
     for preset in presets:
         recipe = resolve(subject.registry, subject.it.id, preset)
         _check_written(recipe, preset)
-        refused = []
-        for size in make.ALL_SIZES:
-            try:
-                make.whole(subject, recipe, size)
-                break
-            except UsageError as error:
-                refused.append(str(error))
-        else:
-            raise Broken(f"preset {preset} to build at some image size", refused[0])
+        try:
+            make.at_first_size(partial(make.whole, subject, recipe))
+        except UsageError as error:
+            raise Broken(f"preset {preset} to build at some image size", str(error)) from error
     return f"presets {', '.join(presets)}"
 
 
