@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+from rich.markup import escape
 
 from attredit.cli.console import out, progress, say
 from attredit.cli.options import PLACE, output_option
 from attredit.cli.sources import dataset_options, prepared, request_of, typed
+from attredit.cli.tables import table
 
 if TYPE_CHECKING:
     from attredit.inspection import Inspection
@@ -86,9 +88,6 @@ def _doubted(inspection: Inspection, path: Path) -> list[Doubt]:
 
 
 def _show_doubts(found: list[Doubt], inspection: Inspection, path: Path | None) -> None:
-    from rich.markup import escape
-
-    from attredit.cli.tables import table
 
     title = f"Labels of {inspection.first} that readers contradict: {len(found):,}"
     rows = table("Row", "Attribute", "Label", "Reads", "Margin", title=title, numbers=("Row", "Margin"))
@@ -116,9 +115,6 @@ def _show(inspection: Inspection) -> None:
 
 
 def _show_values(inspection: Inspection) -> None:
-    from rich.markup import escape
-
-    from attredit.cli.tables import table
 
     splits = [f"{split} ({counts.images:,})" for split, counts in inspection.counts.items()]
     rows = table("Attribute", "Value", *map(escape, splits), title=inspection.name, numbers=tuple(splits))
@@ -133,9 +129,6 @@ def _show_values(inspection: Inspection) -> None:
 
 
 def _show_pairs(inspection: Inspection) -> None:
-    from rich.markup import escape
-
-    from attredit.cli.tables import table
 
     pairs = inspection.strongest(inspection.first)[:_PAIRS]
     if not pairs:
@@ -148,7 +141,6 @@ def _show_pairs(inspection: Inspection) -> None:
 
 
 def _show_duplicates(inspection: Inspection) -> None:
-    from attredit.cli.tables import table
 
     rows = table("Duplicates", "Images", numbers=("Images",))
     for split in inspection.stores:
@@ -159,9 +151,6 @@ def _show_duplicates(inspection: Inspection) -> None:
 
 
 def _show_broken(inspection: Inspection) -> None:
-    from rich.markup import escape
-
-    from attredit.cli.tables import table
 
     broken = inspection.broken()
     if not broken:

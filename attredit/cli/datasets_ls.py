@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.filesize import decimal
+from rich.markup import escape
 
 from attredit.cli.console import out, say
+from attredit.cli.tables import table
 
 if TYPE_CHECKING:
     from attredit.data.stores import StoredSplit
@@ -32,10 +34,6 @@ def command(as_json: bool) -> None:
 
 def show(stores: list[StoredSplit]) -> None:
     """A table of stores."""
-    from rich.markup import escape
-
-    from attredit.cli.tables import table
-
     numbers = ("Pixels", "Images", "Size")
     rows = table("Data set", "Split", *numbers, "Last used", "Fingerprint", "State", numbers=numbers)
     for store in stores:

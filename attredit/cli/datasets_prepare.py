@@ -9,6 +9,7 @@ from rich.filesize import decimal
 
 from attredit.cli.console import out, say
 from attredit.cli.sources import dataset_options, prepared, request_of, typed
+from attredit.cli.tables import table
 
 
 @click.command
@@ -26,7 +27,6 @@ def command(
     """
     request = request_of(name, given)
     stores = prepared(request, workers)
-    from attredit.cli.tables import table
 
     numbers = ("Images", "Broken", "Size")
     rows = table("Split", *numbers, "Where", numbers=numbers)

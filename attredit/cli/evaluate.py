@@ -11,6 +11,7 @@ import rich_click as click
 
 from attredit.cli.console import out, progress, say
 from attredit.cli.options import data_dir_option, data_options, device_option, nested, run_argument
+from attredit.cli.tables import figures_table
 from attredit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +60,6 @@ def command(
 
 
 def _print(evaluation: Evaluation, run: Path, file: Path) -> None:
-    from attredit.cli.tables import figures_table
     from attredit.report.figures import measured_on, missing, moved_most
 
     console = out()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from attredit.cli.console import err, note
+from attredit.cli.tables import table
 
 if TYPE_CHECKING:
     from attredit.data.source import DataSource
@@ -14,10 +17,6 @@ _VALUES_SHOWN = 8
 
 def show_source(source: DataSource) -> None:
     """Print its `mapping` and its `warnings` to stderr, where it has them."""
-    from rich.markup import escape
-
-    from attredit.cli.tables import table
-
     if mapping := getattr(source, "mapping", ()):
         rows = table("Column", "Attribute", "Values, or why not", title="What the columns became")
         for row in mapping:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import rich_click as click
+from rich.filesize import decimal
 from rich.markup import escape
 
 from attredit.cli.console import out
+from attredit.cli.tables import table
 
 
 @click.command
@@ -18,7 +20,6 @@ def command() -> None:
 
     Example: attredit edit drawn-faces photo.png --set Smiling=1
     """
-    from attredit.cli.tables import table
     from attredit.runs.hub import cached
     from attredit.runs.named import box
 
@@ -31,8 +32,6 @@ def command() -> None:
 
 def _facts(directory: Path) -> tuple[str, ...]:
     """What a model is; nothing of what is no run of attredit, as other things are that were fetched from the hub."""
-    from rich.filesize import decimal
-
     from attredit.errors import RunError
     from attredit.runs.directory import RunDirectory
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import rich_click as click
+from rich.markup import escape
 
 from attredit.cli.console import out
 from attredit.cli.group import LazyGroup
@@ -31,7 +32,7 @@ def command(ctx: click.Context) -> None:
     rows = table("Plugin", "Distribution", "Version", "API", "Brings", "Import", "State", numbers=("Import",))
     for plugin in installed().plugins:
         owner = from_here(plugin.distribution) if plugin.is_file else plugin.distribution
-        origin = (f"[bold]{_escaped(plugin.name)}[/]", _escaped(owner), _escaped(plugin.version[:_LONGEST_VERSION]))
+        origin = (f"[bold]{escape(plugin.name)}[/]", escape(owner), escape(plugin.version[:_LONGEST_VERSION]))
         api = "" if plugin.api is None else str(plugin.api)
         rows.add_row(*origin, api, _brings(plugin), f"{plugin.milliseconds:.0f} ms", state_of(plugin))
     out().print(rows)
@@ -41,16 +42,10 @@ def command(ctx: click.Context) -> None:
 
 def state_of(plugin: PluginInfo) -> str:
     """Whether it works, and what is wrong with it although it does; as rich prints it."""
-    warnings = [f"[yellow]{_escaped(warning)}[/]" for warning in plugin.warnings]
-    return "\n".join([f"[red]broken[/]: {_escaped(plugin.error)}" if plugin.error else "[green]ok[/]", *warnings])
+    warnings = [f"[yellow]{escape(warning)}[/]" for warning in plugin.warnings]
+    return "\n".join([f"[red]broken[/]: {escape(plugin.error)}" if plugin.error else "[green]ok[/]", *warnings])
 
 
 def _brings(plugin: PluginInfo) -> str:
     counts = Counter(component.kind for component in plugin.components)
     return ", ".join(f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in counts.items())
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+from rich.markup import escape
 
 from attredit.cli.console import err, is_main_process, note, out, say
 from attredit.cli.options import PLACE
+from attredit.cli.tables import table
 from attredit.errors import PluginError
 
 if TYPE_CHECKING:
@@ -108,10 +110,6 @@ def _next(tasks: list[Planned], done: int) -> str:
 
 def _show(report: Report) -> None:
     """A table of promises, with a row for each component; then every failure."""
-    from rich.markup import escape
-
-    from attredit.cli.tables import table
-
     rows = table("Promise", "Kind", "Component", "", "ms", "", title=f"Plugin {report.plugin}", numbers=("ms",))
     before = ""
     for check in report.checks:
@@ -131,6 +129,5 @@ def _show(report: Report) -> None:
 
 
 def _line(check: Check) -> str:
-    from rich.markup import escape
 
     return f"[bold red]✗[/] {escape(f'{check.promise}: {check.kind} {check.component}: {check.found}')}"

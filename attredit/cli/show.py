@@ -10,6 +10,7 @@ from rich.filesize import decimal
 
 from attredit.cli.console import out
 from attredit.cli.options import run_argument
+from attredit.cli.tables import figures_table
 from attredit.cli.trees import add_leaf, compact, recipe_tree, tree_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,6 @@ def _facts(run: RunDirectory, config: RunConfig) -> Tree:
 
 
 def _print_evaluation(run: RunDirectory) -> None:
-    from attredit.cli.tables import figures_table
     from attredit.evaluation.result import Evaluation
     from attredit.report.figures import measured_on
 

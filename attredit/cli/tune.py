@@ -12,6 +12,7 @@ import rich_click as click
 
 from attredit.cli.console import note, out, progress, say
 from attredit.cli.options import PLACE, plugin_words
+from attredit.cli.tables import table
 from attredit.cli.train import command as train_command
 from attredit.cli.train import request_of
 
@@ -61,7 +62,6 @@ command.params += [option for option in train_command.params if option.name not 
 
 def _show(study: Any, keys: Iterable[str], directory: Path) -> None:
     """A row for each trial: its values, what was searched for with its interval, and what says most beside it."""
-    from attredit.cli.tables import table
     from attredit.report.figures import headline, rows
     from attredit.tune import measured
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+from rich.markup import escape
 
 from attredit.cli.console import out, say
 from attredit.cli.options import PLACE
+from attredit.cli.tables import table
 
 if TYPE_CHECKING:
     from attredit.blind.votes import Count, Share
@@ -32,9 +34,6 @@ def command(files: Sequence[Path], as_json: bool) -> None:
 
 
 def _print(counted: Count) -> None:
-    from rich.markup import escape
-
-    from attredit.cli.tables import table
 
     numbers = ("chosen", "of", "share", "95 % interval", "could not tell")
     made = table("run", "against", "edits of", *numbers, numbers=numbers)
