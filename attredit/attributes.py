@@ -65,15 +65,11 @@ class Attribute:
 
     def whole(self, columns: Tensor) -> Tensor:
         """Wanted columns (B, width) to (B, K): 1 for the value that is asked for in full, if any is."""
-        import torch
-
-        return torch.cat([columns <= 0, columns >= 1], 1).to(columns.dtype) if self.binary else columns
+        return _beside([columns <= 0, columns >= 1]).to(columns.dtype) if self.binary else columns
 
     def shares(self, probabilities: Tensor) -> Tensor:
         """This attribute's columns (B, width) of probabilities to (B, K): of each value."""
-        import torch
-
-        return torch.cat([1.0 - probabilities, probabilities], 1) if self.binary else probabilities
+        return _beside([1.0 - probabilities, probabilities]) if self.binary else probabilities
 
 
 @dataclass(frozen=True)
@@ -187,20 +183,16 @@ class AttributeSchema:
 
     def encode(self, labels: Tensor) -> Tensor:
         """Labels (B, n) of integers to the conditioning vector (B, A) of floats; NaN where a label is missing."""
-        import torch
-
         parts = []
         for i, a in enumerate(self.attributes):
             column = labels[:, i : i + 1]
             part = column.float() if a.binary else _one_hot(column, a.width)
             parts.append(part.masked_fill(column == MISSING, math.nan))
-        return torch.cat(parts, dim=1)
+        return _beside(parts)
 
     def known(self, attrs: Tensor) -> Tensor:
         """(B, n) floats: 1 where an attribute's columns (B, A) are known, 0 where they are NaN."""
-        import torch
-
-        first = attrs if len(self) == self.width else torch.stack([attrs[:, c.start] for c in self.columns], dim=1)
+        first = attrs if len(self) == self.width else _beside([attrs[:, c.start : c.start + 1] for c in self.columns])
         return (~first.isnan()).float()
 
     def decode(self, attrs: Tensor) -> Tensor:
@@ -257,20 +249,14 @@ class AttributeSchema:
 
     def _each(self, columns: Tensor, of: Callable[[Attribute, Tensor], Tensor]) -> Tensor:
         """What a function makes of each attribute's columns, side by side."""
-        import torch
-
-        parts = [of(a, columns[:, c]) for a, c in zip(self.attributes, self.columns, strict=True)]
-        return torch.cat(parts, dim=1)
+        return _beside([of(a, columns[:, c]) for a, c in zip(self.attributes, self.columns, strict=True)])
 
     def indicators(self, labels: Tensor) -> Tensor:
         """Labels (B, n) to (B, V): one column for every value of every attribute, 1 where the image has it.
 
         Of a missing label all are 0.
         """
-        import torch
-
-        columns = [_one_hot(labels[:, i : i + 1], len(a.values)) for i, a in enumerate(self.attributes)]
-        return torch.cat(columns, dim=1)
+        return _beside([_one_hot(labels[:, i : i + 1], len(a.values)) for i, a in enumerate(self.attributes)])
 
     def contrasts(self, means: Tensor) -> Tensor:
         """What each column of the conditioning vector adds, (A, F), from the means (V, F) over images of each value.
@@ -300,6 +286,13 @@ def _is_number(value: Any) -> bool:
         return math.isfinite(float(value))
     except (TypeError, ValueError):
         return False
+
+
+def _beside(columns: Sequence[Tensor]) -> Tensor:
+    """Columns of B images each, side by side."""
+    import torch
+
+    return torch.cat(list(columns), dim=1)
 
 
 def _one_hot(labels: Tensor, width: int) -> Tensor:
