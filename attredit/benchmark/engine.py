@@ -8,41 +8,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from attredit.benchmark.worker import PATIENCE, Requeued, reason_of
 from attredit.data.workers import cores
 from attredit.errors import PluginError, UsageError
 from attredit.files import explained
-
-
-class Job(Protocol):
-    """A task that was started."""
-
-    def done(self) -> bool:
-        """Whether its process has ended."""
-
-    def reason(self) -> str:
-        """How it ended, for a task that has not said so itself."""
-
-    def stop(self) -> None:
-        """End it; a job that has ended is left alone."""
-
-
-class Engine(Protocol):
-    """Starts tasks.
-
-    Attributes:
-        jobs: How many at a time; as many as there are when None.
-    """
-
-    jobs: int | None
-
-    def threads(self, jobs: int) -> int | None:
-        """With how many each of so many tasks may compute; all that it is given when None."""
-
-    def start(self, home: Path, threads: int | None) -> Job:
-        """Start the task of a directory."""
 
 
 class Local:
@@ -58,11 +29,11 @@ class Local:
         self.jobs: int | None = jobs
 
     def threads(self, jobs: int) -> int:
-        """A share of the cores, or of OMP_NUM_THREADS where that asks for fewer."""
+        """Of each of so many tasks: a share of the cores, or of OMP_NUM_THREADS where that asks for fewer."""
         asked = os.environ.get("OMP_NUM_THREADS", "")
         return max(1, min(cores(), int(asked) if asked.isdecimal() else cores()) // jobs)
 
-    def start(self, home: Path, threads: int | None) -> Job:
+    def start(self, home: Path, threads: int | None) -> LocalJob:
         """Start the task of a directory; what it prints goes to its log.txt."""
         environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads or cores()))}
         # The same code as here, wherever it was imported from.
@@ -78,25 +49,30 @@ class Local:
                 env=environment,
                 start_new_session=True,
             )
-        return _Process(process, home / "log.txt")
+        return LocalJob(process, home / "log.txt")
 
 
-class _Process:
+class LocalJob:
+    """A task in a process of this machine."""
+
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.process, self._log = process, log
 
     def done(self) -> bool:
+        """Whether its process has ended."""
         if self.process.poll() is None:
             return False
         self._close()
         return True
 
     def reason(self) -> str:
+        """How it ended, for a task that has not said so itself."""
         code = self.process.returncode
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         return f"Its process ended early ({how}); {self._log} has what it printed."
 
     def stop(self) -> None:
+        """End it; a job that has ended is left alone."""
         self._close()
         try:
             self.process.wait(PATIENCE + 5)
@@ -139,25 +115,37 @@ class Submitted:
             raise UsageError(f"submitit cannot use {cluster}: {error}") from None
 
     def threads(self, jobs: int) -> None:
-        """Whatever the cluster gives to a job."""
+        """Of each of so many tasks: whatever the cluster gives to a job."""
 
-    def start(self, home: Path, threads: int | None) -> Job:
+    def start(self, home: Path, threads: int | None) -> SubmittedJob:
         """Submit the task of a directory."""
-        return _Submission(self._executor.submit(Requeued(), str(home.resolve())))
+        return SubmittedJob(self._executor.submit(Requeued(), str(home.resolve())))
 
 
-class _Submission:
+class SubmittedJob:
+    """A task that submitit was given."""
+
     def __init__(self, job: Any) -> None:
         self._job = job
 
     def done(self) -> bool:
+        """Whether it has ended."""
         return bool(self._job.done())
 
     def reason(self) -> str:
+        """How it ended, for a task that has not said so itself."""
         error = self._job.exception()
         how = f"{reason_of(error)}; " if error is not None else ""
         return f"Its job ended early: {how}{self._job.paths.stderr} has what it printed."
 
     def stop(self) -> None:
+        """End it; a job that has ended is left alone."""
         if not self._job.done():
             self._job.cancel(check=False)
+
+
+Engine = Local | Submitted
+"""Starts tasks; `jobs` is how many at a time, all that there are when None."""
+
+Job = LocalJob | SubmittedJob
+"""A task that was started."""

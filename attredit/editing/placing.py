@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,21 +10,6 @@ from attredit.data.frames import Frame
 
 Size = tuple[int, int]
 """H, W."""
-
-
-class Placing(Protocol):
-    """How pixels around a frame, and those that the decoder saw of them, become each other."""
-
-    def to_decoder(self, images: Tensor, size: Size) -> Tensor:
-        """(B, C, H, W) of the picture to (B, C, *size); `images` themselves where both are the same."""
-
-    def to_picture(self, images: Tensor) -> Tensor:
-        """(B, C, h, w) at the decoder's size to (B, C, H, W) of the picture; outside the frame zero."""
-
-
-def placing(frame: Frame, size: Size) -> Placing:
-    """How a frame lies in pixels of this size that hold it, from whose upper left corner it is measured."""
-    return Upright(size) if frame.bounds == (0, 0, size[1], size[0]) else Turned(frame, size)
 
 
 class Upright:
@@ -40,11 +23,11 @@ class Upright:
         self._size = size
 
     def to_decoder(self, images: Tensor, size: Size) -> Tensor:
-        """See `Placing`."""
+        """(B, C, H, W) of the picture to (B, C, *size); `images` themselves where both are the same."""
         return _resized(images, size)
 
     def to_picture(self, images: Tensor) -> Tensor:
-        """See `Placing`."""
+        """(B, C, h, w) at the decoder's size to (B, C, H, W) of the picture; outside the frame zero."""
         return _resized(images, self._size)
 
 
@@ -66,15 +49,24 @@ class Turned:
         self._inside = (self._seen.abs().amax(3) <= 1.0)[:, None]
 
     def to_decoder(self, images: Tensor, size: Size) -> Tensor:
-        """See `Placing`."""
+        """See `Upright`."""
         turned = _looked_up(images, self._places, "bicubic")
         return _resized(turned, size)
 
     def to_picture(self, images: Tensor) -> Tensor:
-        """See `Placing`."""
+        """See `Upright`."""
         if self._side < images.shape[-1]:
             images = _resized(images, (self._side, self._side))
         return _looked_up(images, self._seen, "bilinear") * self._inside
+
+
+Placing = Upright | Turned
+"""How pixels around a frame, and those that the decoder saw of them, become each other."""
+
+
+def placing(frame: Frame, size: Size) -> Placing:
+    """How a frame lies in pixels of this size that hold it, from whose upper left corner it is measured."""
+    return Upright(size) if frame.bounds == (0, 0, size[1], size[0]) else Turned(frame, size)
 
 
 def _middles(count: int) -> Tensor:
