@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
-from attredit.data import Augmentation, Crop
-from attredit.data.collection import Collection, choose_dataset
+from attredit.data import Augmentation, Crop, Geometry, require_nothing_left_out
+from attredit.data.collection import Collection, choose_dataset, source_of
 from attredit.documents import Document
 from attredit.errors import UsageError, nearest
 from attredit.files import expanded
@@ -60,17 +60,16 @@ class CollectionRequest(Document):
         """Those images, opened; nothing has been read from them.
 
         Raises:
-            UsageError, DataError: see `Collection.open`.
+            UsageError: an unknown data set or option.
+            DataError: the data are not where they should be, or have no boxes, and the crop needs them; or, if strict,
+                something is left out of them.
         """
-        return Collection.open(
-            registry,
-            self.dataset,
-            image_size=self.image_size,
-            crop=self.crop,
-            data_dir=self.data_dir,
-            options=self.data_options,
-            strict=self.strict,
-        )
+        full, place, options = choose_dataset(registry, self.dataset, self.data_dir, self.data_options)
+        source = source_of(registry, full, self.image_size, place, options, self.crop)
+        if self.strict:
+            require_nothing_left_out(source)
+        geometry = Geometry(size=self.image_size, channels=source.channels, crop=self.crop)
+        return Collection(registry.find("dataset", full).name, source, geometry, self.strict, full)
 
     def replaced(self, **changes: Any) -> Self:
         """The same with some fields replaced, checked as if they had been asked for."""
@@ -178,31 +177,14 @@ class Request(CollectionRequest):
             raise UsageError(f"{name} is {asked.get(name)!r}: {first['msg']}.") from None
 
 
-FLAGS = {
-    "method": "--method",
-    "preset": "--preset",
-    "dataset": "--dataset",
-    "attributes": "--attr",
-    "overrides": "--set",
-    "data_dir": "--data-dir",
-    "data_options": "--data-option",
-    "balance": "--balance",
-    "image_size": "--image-size",
-    "crop": "--crop",
-    "frame": "--frame",
-    "augment": "--augment",
-    "strict": "--strict",
-    "steps": "--steps",
-    "epochs": "--epochs",
-    "batch_size": "--batch-size",
-    "seed": "--seed",
-    "precision": "--precision",
-    "device": "--device",
-    "log_every": "--log-every",
-    "save_every": "--save-every",
-    "log": "--log",
-    "run_dir": "--run-dir",
-}
+_TYPED = (
+    "method", "preset", "dataset", "attributes", "overrides", "data_dir", "data_options", "balance", "image_size",
+    "crop", "frame", "augment", "strict", "steps", "epochs", "batch_size", "seed", "precision", "device", "log_every",
+    "save_every", "log", "run_dir",
+)  # fmt: skip
+_OTHERWISE = {"attributes": "--attr", "overrides": "--set", "data_options": "--data-option"}
+
+FLAGS = {name: _OTHERWISE.get(name, f"--{name.replace('_', '-')}") for name in _TYPED}
 """The command line's name of every field, in the order in which they are typed."""
 
 

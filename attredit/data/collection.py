@@ -10,7 +10,6 @@ from typing import Any
 
 from attredit.attributes import AttributeSchema
 from attredit.data.geometry import Crop, Geometry, no_boxes
-from attredit.data.left_out import require_nothing_left_out
 from attredit.data.source import DataSource
 from attredit.data.store import Store, fingerprint_of, prepare
 from attredit.errors import UsageError, nearest
@@ -42,40 +41,6 @@ class Collection:
     geometry: Geometry
     strict: bool = False
     id: str = ""
-
-    @classmethod
-    def open(
-        cls,
-        registry: Registry,
-        name: str,
-        *,
-        image_size: int,
-        crop: Crop = "centre",
-        data_dir: str | Path | None = None,
-        options: Mapping[str, Any] | None = None,
-        strict: bool = False,
-    ) -> Collection:
-        """A registered data set.
-
-        Args:
-            registry: Where its name is looked up.
-            name: See `choose_dataset`.
-            image_size: H = W.
-            crop: See `Geometry`.
-            data_dir: Where the data lie, for data sets that are files.
-            options: Of the data set.
-            strict: See the class.
-
-        Raises:
-            UsageError: an unknown data set or option.
-            DataError: the data are not where they should be, or have no boxes, and the crop needs them; or, if strict,
-                something is left out of them.
-        """
-        full, place, options = choose_dataset(registry, name, data_dir, options or {})
-        source, name = _source(registry, full, image_size, place, options, crop), registry.find("dataset", full).name
-        if strict:
-            require_nothing_left_out(source)
-        return cls(name, source, Geometry(size=image_size, channels=source.channels, crop=crop), strict, full)
 
     @property
     def schema(self) -> AttributeSchema:
@@ -175,10 +140,23 @@ def _homes(options: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _source(
+def source_of(
     registry: Registry, name: str, image_size: int, place: str | Path | None, options: Mapping[str, Any], crop: Crop
 ) -> DataSource:
-    """A registered data source; of one that is to tell boxes, the constructor is asked for them."""
+    """A registered data source; of one that is to tell boxes, the constructor is asked for them.
+
+    Args:
+        registry: Where its name is looked up.
+        name: Of the data set.
+        image_size: H = W.
+        place: Where the data lie, for data sets that are files.
+        options: Of the data set.
+        crop: See `Geometry`.
+
+    Raises:
+        UsageError: an unknown option.
+        DataError: the data are not where they should be, or have no boxes, and the crop needs them.
+    """
     component = registry.find("dataset", name)
     make = component.load()
     given = {"image_size": image_size, "data_dir": None if place is None else expanded(place), **_homes(options)}

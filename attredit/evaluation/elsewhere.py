@@ -16,6 +16,7 @@ from attredit.data.collection import Collection, choose_dataset
 from attredit.data.source import CounterfactualSource
 from attredit.errors import DataError, DataWarning
 from attredit.plugin.registry import Registry
+from attredit.request import CollectionRequest
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,10 @@ def opened(registry: Registry, elsewhere: Elsewhere, edited: AttributeSchema, ge
             way than the run's images.
     """
     name, place, options = choose_dataset(registry, elsewhere.name, elsewhere.data_dir, elsewhere.options)
-    where: dict[str, Any] = {"data_dir": place, "options": options, "crop": geometry.crop}
+    where: dict[str, Any] = {"dataset": name, "data_dir": place, "data_options": options, "crop": geometry.crop}
     # What is white, its own images say.
     seen = replace(geometry, white=None)
-    collection = replace(Collection.open(registry, name, image_size=geometry.size, **where), geometry=seen)
+    collection = replace(CollectionRequest(image_size=geometry.size, **where).collection(registry), geometry=seen)
     source = collection.source
     argument = getattr(registry.load("dataset", name), "argument", None)
     lies = str((place if argument in (None, "data_dir") else options.get(argument, place)) or "")

@@ -11,12 +11,12 @@ import numpy as np
 
 from attredit.attributes import AttributeSchema
 from attredit.data import Geometry
-from attredit.data.collection import Collection
 from attredit.data.decoding import Decoding, ShardDecoder, as_pixels
 from attredit.data.labels import read_labels
 from attredit.data.source import CounterfactualSource, DataSource, TransferSource
 from attredit.data.workers import decode_in_processes
 from attredit.errors import DataError, UsageError
+from attredit.request import CollectionRequest
 from attredit.testing import make
 from attredit.testing.few import ROWS, Few
 from attredit.testing.report import Broken, Skipped
@@ -36,10 +36,11 @@ def source_of(subject: Subject) -> DataSource:
 
 def _sized_source(subject: Subject) -> tuple[DataSource, int]:
     place = subject.place
-    where: dict[str, Any] = {"data_dir": place.data_dir, "options": place.data_options}
+    where: dict[str, Any] = {"data_dir": place.data_dir, "data_options": place.data_options}
 
     def opened(size: int) -> tuple[DataSource, int]:
-        return Collection.open(subject.registry, subject.it.id, image_size=size, **where).source, size
+        request = CollectionRequest(dataset=subject.it.id, image_size=size, **where)
+        return request.collection(subject.registry).source, size
 
     try:
         return make.at_first_size(opened)
@@ -169,8 +170,8 @@ def _in_a_process(subject: Subject, size: int) -> Mapping[str, str]:
     """Fingerprints that a fresh process finds."""
     place = subject.place
     task = place.home / "fingerprints.json"
-    facts = {"name": subject.it.id, "image_size": size, "data_dir": place.data_dir, "options": place.data_options}
-    task.write_text(json.dumps(facts), "utf-8")
+    where: dict[str, Any] = {"data_dir": place.data_dir, "data_options": place.data_options}
+    task.write_text(CollectionRequest(dataset=subject.it.id, image_size=size, **where).model_dump_json(), "utf-8")
     done = python("-m", "attredit.testing.fingerprints", str(task), PYTHONHASHSEED="1")
     if done.code != 0:
         raise Broken("fingerprints in a fresh process", done.said)

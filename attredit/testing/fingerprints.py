@@ -9,12 +9,11 @@ import json
 import sys
 from pathlib import Path
 
-from attredit.data.collection import Collection
 from attredit.files import write_text
 from attredit.plugin.registry import installed
+from attredit.request import CollectionRequest
 
 if __name__ == "__main__":
     task = Path(sys.argv[1])
-    facts = json.loads(task.read_text("utf-8"))
-    source = Collection.open(installed(), facts.pop("name"), **facts).source
+    source = CollectionRequest.model_validate_json(task.read_text("utf-8")).collection(installed()).source
     write_text(task, json.dumps({split: source.fingerprint(split) for split in source.splits}))

@@ -16,12 +16,12 @@ import torch
 import torch.nn.functional as F
 
 from attredit.data import cache_dir
-from attredit.data.collection import Collection
 from attredit.editing.editor import load
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.launch import train
 from attredit.plugin.registry import installed
+from attredit.request import CollectionRequest
 
 SIZE, NAME = 32, "Wearing_Hat"
 FACES = {"train": 2000, "valid": 16, "test": 64}
@@ -54,7 +54,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tiny_request, tmp_path_factory):
-    collection = Collection.open(installed(), "synthfaces", image_size=SIZE, options=FACES)
+    collection = CollectionRequest(dataset="synthfaces", image_size=SIZE, data_options=FACES).collection(installed())
     source, stores = collection.source, [collection.store(split) for split in ("train", "test")]
     judge, stranger = (
         judge_of(stores[0], cache=cache_dir(), device=CPU, settings=dataclasses.replace(SETTINGS, seed=seed))

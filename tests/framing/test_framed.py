@@ -13,7 +13,6 @@ from PIL import Image
 
 from attredit import Editor, load
 from attredit.data import Frame, Geometry
-from attredit.data.collection import Collection
 from attredit.errors import DataWarning
 from attredit.evaluation import run as evaluating
 from attredit.evaluation.elsewhere import Elsewhere
@@ -23,6 +22,7 @@ from attredit.framing.network import FrameNetwork
 from attredit.framing.search import Found, find
 from attredit.launch import train
 from attredit.plugin.registry import Registry
+from attredit.request import CollectionRequest
 
 Scene = Callable[[int], tuple[Image.Image, Frame]]
 COUNT, EMPTY = 24, 5
@@ -60,7 +60,7 @@ def shown(pictures: Path, network: FrameNetwork) -> list[int]:
 def test_each_picture_is_seen_in_its_own_frame(
     attredit_registry: Registry, pictures: Path, network: FrameNetwork, shown: list[int]
 ) -> None:
-    plain = Collection.open(attredit_registry, "folder", image_size=32, data_dir=pictures)
+    plain = CollectionRequest(dataset="folder", image_size=32, data_dir=pictures).collection(attredit_registry)
     seen = framed(plain, network)
     with pytest.warns(DataWarning, match=r"images .* cannot be used: .*05\.png \(no frame is found in it\)"):
         store = seen.store("test")

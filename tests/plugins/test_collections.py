@@ -17,6 +17,7 @@ from collections_made import HAIR, SMILING
 from attredit.data import Geometry, prepare, require_nothing_left_out
 from attredit.errors import DataError, UsageError
 from attredit.plugin.registry import installed
+from attredit.request import CollectionRequest
 from attredit_collections.folder import Folder
 from attredit_collections.hub import HuggingFace
 
@@ -166,12 +167,12 @@ def test_files_that_are_here_are_nobody_elses_business(tmp_path: Path, monkeypat
 
 
 def test_the_home_directory_may_follow_the_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from attredit.data.collection import Collection, choose_dataset
+    from attredit.data.collection import choose_dataset
 
     made.classes(tmp_path / "x")
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("folder:~/x", "hf:~/x"):
-        collection = Collection.open(installed(), name, image_size=16)
+        collection = CollectionRequest(dataset=name, image_size=16).collection(installed())
         assert collection.schema.names == ("label",)
     # No name is no folder, least of all the one that somebody is in.
     monkeypatch.chdir(tmp_path / "x")
@@ -243,10 +244,8 @@ def test_the_conformance_kit_finds_no_fault(tmp_path: Path) -> None:
     ],
 )
 def test_an_argument_that_cannot_be_right(name: str, message: str, tmp_path: Path) -> None:
-    from attredit.data.collection import Collection
-
     with pytest.raises(UsageError, match=message):
-        Collection.open(installed(), name, image_size=16, data_dir=tmp_path)
+        CollectionRequest(dataset=name, image_size=16, data_dir=tmp_path).collection(installed())
 
 
 def test_an_argument_of_another_source_is_its_own_option(monkeypatch: pytest.MonkeyPatch) -> None:
