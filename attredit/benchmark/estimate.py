@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from statistics import fmean
 
@@ -18,7 +17,6 @@ class Durations:
     """
 
     def __init__(self, results: Iterable[Result]) -> None:
-        self._counts: Counter[str] = Counter()
         self._measured: dict[str, list[float]] = {}
         self._guessed: dict[str, float] = {}
         for result in results:
@@ -26,7 +24,6 @@ class Durations:
 
     def add(self, result: Result) -> None:
         """Learn from one more result."""
-        self._counts[result.key] += 1
         if result.facts is not None:
             self._measured.setdefault(_like(result.cell), []).append(result.facts.cell_seconds)
 
@@ -37,10 +34,6 @@ class Durations:
     def knows(self, cell: Cell) -> bool:
         """Whether one like it was measured."""
         return _like(cell) in self._measured
-
-    def count(self, key: str) -> int:
-        """How many results of a cell it has seen."""
-        return self._counts[key]
 
     def of(self, cells: Iterable[Cell]) -> tuple[float, bool]:
         """Seconds of all these cells one after the other, and whether some are guessed."""

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from attredit.benchmark.cells import Cell, cells_of
 from attredit.benchmark.engine import Engine, Job
@@ -89,6 +90,15 @@ def run(
     return [words[cell.key] for cell in cells]
 
 
+class Running(NamedTuple):
+    """A cell that was started, when, and how many lines results.jsonl had then."""
+
+    cell: Cell
+    job: Job
+    began: float
+    lines: int
+
+
 class _Run:
     """One carrying out."""
 
@@ -99,7 +109,7 @@ class _Run:
         self.waiting = deque(left)
         self.jobs = min(engine.jobs or len(left), len(left))
         self.durations = Durations(directory.results.read().results)
-        self.active: dict[str, tuple[Cell, Job, float]] = {}
+        self.active: dict[str, Running] = {}
 
     def carry_out(self) -> None:
         self._prepare()
@@ -109,41 +119,38 @@ class _Run:
             while self.waiting or self.active:
                 while self.waiting and len(self.active) < self.jobs:
                     self._start(self.waiting.popleft())
-                for cell, job, _ in list(self.active.values()):
-                    if job.done():
-                        del self.active[cell.key]
-                        self._collect(cell, job)
+                for key, running in list(self.active.items()):
+                    if running.job.done():
+                        del self.active[key]
+                        self._collect(running)
                 self._tell()
                 time.sleep(_POLL)
         finally:
-            for _, job, _ in self.active.values():
-                job.stop()
+            for running in self.active.values():
+                running.job.stop()
 
     def _start(self, cell: Cell) -> None:
-        home = self.directory.cell(cell.key)
-        job = self._job("cell", [cell], home, self.engine.threads(self.jobs))
-        self.active[cell.key] = (cell, job, time.monotonic())
+        lines = len(self.directory.results.read().results)
+        job = self._job("cell", [cell], self.directory.cell(cell.key), self.engine.threads(self.jobs))
+        self.active[cell.key] = Running(cell, job, time.monotonic(), lines)
 
-    def _collect(self, cell: Cell, job: Job) -> None:
+    def _collect(self, running: Running) -> None:
         """The cell's own word; of a process that could not leave one, ours."""
-        record = self.directory.results.read()
-        result = record.finished().get(cell.key) or self._failure_since(cell, record.results)
+        cell, record = running.cell, self.directory.results.read()
+        own = [result for result in record.results[running.lines :] if result.key == cell.key]
+        result = record.finished().get(cell.key) or (own[-1] if own else None)
         if result is None:
-            result = Result(cell=cell, date=now(), error=job.reason())
+            result = Result(cell=cell, date=now(), error=running.job.reason())
             self.directory.results.append(result)
         self.durations.add(result)
         self.watch.ended(result)
 
-    def _failure_since(self, cell: Cell, results: Sequence[Result]) -> Result | None:
-        found = [result for result in results if result.key == cell.key]
-        return found[-1] if len(found) > self.durations.count(cell.key) else None
-
     def _tell(self) -> None:
-        running = [(cell, read_progress(self.directory.cell(cell.key))) for cell, _, _ in self.active.values()]
+        told = [(running.cell, read_progress(self.directory.cell(key))) for key, running in self.active.items()]
         seconds, _ = self.durations.of(self.waiting)
-        for cell, _, began in self.active.values():
-            seconds += max(0.0, self.durations.of([cell])[0] - (time.monotonic() - began))
-        self.watch.running(running, seconds / self.jobs)
+        for running in self.active.values():
+            seconds += max(0.0, self.durations.of([running.cell])[0] - (time.monotonic() - running.began))
+        self.watch.running(told, seconds / self.jobs)
 
     def _prepare(self) -> None:
         """Data, judges, and how long cells will take, one data set after the other."""

@@ -6,12 +6,14 @@ import shlex
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from attredit.cli.console import bar, err, is_main_process, note, progress
 from attredit.cli.mapping import show_source
 from attredit.cli.options import plugin_words
+from attredit.progress import StagedProgress
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.training.observer import Observer
@@ -32,8 +34,8 @@ class Watcher(Observer):
     def __init__(self) -> None:
         self.run: RunDirectory | None = None
         self.batch = self.total = self.saved = 0
-        self._preparing: Any = None
-        self._prepared: Any = None
+        self._shown = ExitStack()
+        self._prepared: StagedProgress | None = None
         self._bar: Progress | None = None
         self._task: Any = None
         self._losses = ""
@@ -46,7 +48,7 @@ class Watcher(Observer):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self._shown.close()
 
     @property
     def standing(self) -> str:
@@ -64,14 +66,13 @@ class Watcher(Observer):
 
     def prepared(self, done: int, total: int) -> None:
         """Progress of the preparation of data."""
-        if self._preparing is None:
-            self._preparing = progress()
-            self._prepared = self._preparing.__enter__()
+        if self._prepared is None:
+            self._prepared = self._shown.enter_context(progress())
         self._prepared("Preparing images", done, total)
 
     def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
         """Say what is trained, and open the bar."""
-        self._close()
+        self._shown.close()
         self.run, self.batch, self.total, self.saved = run, config.batch_size, config.steps, step
         asked, size = config.request, config.image_size
         data = f"{config.data.images:,} images of {asked.dataset_name} at {size}x{size}"
@@ -86,8 +87,8 @@ class Watcher(Observer):
         if err().is_terminal and is_main_process():
             from rich.progress import TextColumn
 
-            self._bar = bar(TextColumn("{task.fields[rate]}"), TextColumn("[dim]{task.fields[losses]}"))
-            self._bar.start()
+            columns = TextColumn("{task.fields[rate]}"), TextColumn("[dim]{task.fields[losses]}")
+            self._bar = self._shown.enter_context(bar(*columns))
             self._task = self._bar.add_task("Training", total=self.total, completed=step, rate="", losses="")
 
     def on_step(self, step: int) -> None:
@@ -113,12 +114,3 @@ class Watcher(Observer):
         """Images per second, over the last steps."""
         (first, started), (last, now) = self._times[0], self._times[-1]
         return f"{(last - first) * self.batch / (now - started):,.0f} images/s" if last > first else ""
-
-    def _close(self) -> None:
-        """Take away whatever bar is shown."""
-        if self._preparing is not None:
-            self._preparing.__exit__(None, None, None)
-            self._preparing = None
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,7 @@ class Squares:
         indices = np.arange(self.counts[split])
         labels = self.labels(indices)
         columns = {"index": indices} | {name: labels[:, i] for i, name in enumerate(self.schema.names)}
-        return Dataset.from_dict(columns).with_transform(_Painter(self, split))
+        return Dataset.from_dict(columns).with_transform(partial(self._paint, split))
 
     def labels(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """(N, 3): every combination of values in turn."""
@@ -103,6 +104,13 @@ class Squares:
             labels[:, self.schema.index(name)] = value
         return self.draw(split, numbers, labels)[:, None]
 
+    def _paint(self, split: str, rows: dict[str, Any]) -> dict[str, Any]:
+        """Rows with their images; worker processes receive this method."""
+        if "index" not in rows:
+            return rows
+        indices = np.asarray(rows["index"], np.int64)
+        return {"image": list(self.draw(split, indices, self.labels(indices)))} | rows
+
     def _number(self, split: str) -> int:
         if split not in SPLITS:
             raise UsageError(f"Unknown split {split!r}.", nearest(split, SPLITS))
@@ -119,16 +127,3 @@ class Squares:
         ):
             image[place] = np.interp(label, (0, len(attribute.values) - 1), _LEVELS)
         return (image + random.normal(0, 4, image.shape)).clip(0, 255).astype(np.uint8)
-
-
-class _Painter:
-    """Adds images to rows as they are read; an object of a class, because worker processes receive it."""
-
-    def __init__(self, source: Squares, split: str) -> None:
-        self._source, self._split = source, split
-
-    def __call__(self, rows: dict[str, Any]) -> dict[str, Any]:
-        if "index" not in rows:
-            return rows
-        indices = np.asarray(rows["index"], np.int64)
-        return {"image": list(self._source.draw(self._split, indices, self._source.labels(indices)))} | rows
