@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from attredit.cli.console import bar, err, is_main_process, note, progress
@@ -28,27 +27,19 @@ _WINDOW = 50
 _LOSSES_SHOWN = 3
 
 
-class Watcher(Observer):
+class Watcher(Observer, ExitStack):
     """A bar on a terminal, a line now and then elsewhere; a context, which takes the bar away at the end."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.run: RunDirectory | None = None
         self.batch = self.total = self.saved = 0
-        self._shown = ExitStack()
         self._prepared: StagedProgress | None = None
         self._bar: Progress | None = None
         self._task: Any = None
         self._losses = ""
         self._said = time.perf_counter()
         self._times: deque[tuple[int, float]] = deque(maxlen=_WINDOW)
-
-    def __enter__(self) -> Watcher:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._shown.close()
 
     @property
     def standing(self) -> str:
@@ -67,12 +58,12 @@ class Watcher(Observer):
     def prepared(self, done: int, total: int) -> None:
         """Progress of the preparation of data."""
         if self._prepared is None:
-            self._prepared = self._shown.enter_context(progress())
+            self._prepared = self.enter_context(progress())
         self._prepared("Preparing images", done, total)
 
     def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
         """Say what is trained, and open the bar."""
-        self._shown.close()
+        self.close()
         self.run, self.batch, self.total, self.saved = run, config.batch_size, config.steps, step
         asked, size = config.request, config.image_size
         data = f"{config.data.images:,} images of {asked.dataset_name} at {size}x{size}"
@@ -88,7 +79,7 @@ class Watcher(Observer):
             from rich.progress import TextColumn
 
             columns = TextColumn("{task.fields[rate]}"), TextColumn("[dim]{task.fields[losses]}")
-            self._bar = self._shown.enter_context(bar(*columns))
+            self._bar = self.enter_context(bar(*columns))
             self._task = self._bar.add_task("Training", total=self.total, completed=step, rate="", losses="")
 
     def on_step(self, step: int) -> None:

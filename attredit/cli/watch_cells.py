@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from attredit.benchmark.cells import Cell
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import rich.progress
 
 
-class CellWatcher(Watch):
+class CellWatcher(Watch, ExitStack):
     """A bar for all cells and one for each that runs; a context, which takes them away at the end.
 
     Attributes:
@@ -25,19 +25,11 @@ class CellWatcher(Watch):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._left = self._ended = 0
         self.bars: rich.progress.Progress | None = None
         self._all: Any = None
         self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> CellWatcher:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.bars is not None:
-            self.bars.stop()
 
     def planned(self, directory: BenchmarkDirectory, cells: Sequence[Cell], left: Sequence[Cell]) -> None:
         """Say what is left."""
@@ -103,9 +95,9 @@ class CellWatcher(Watch):
         from rich.progress import Progress as Bars
 
         columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn())
-        self.bars = Bars(*columns, TextColumn("{task.fields[rate]}"), console=err(), transient=True)
+        bars = Bars(*columns, TextColumn("{task.fields[rate]}"), console=err(), transient=True)
+        self.bars = self.enter_context(bars)
         self._all = self.bars.add_task("Cells", total=self._left, rate="")
-        self.bars.start()
 
 
 def rate_of(standing: Standing) -> str:
