@@ -47,9 +47,8 @@ class RunPath(UserPath):
         return directory_of(super().convert(value, param, ctx))
 
 
-def run_argument(function: Function) -> Function:
-    """``RUN``: see `attredit.runs.named`."""
-    return click.argument("run", type=RunPath(), metavar="RUN")(function)
+run_argument = click.argument("run", type=RunPath(), metavar="RUN")
+"""``RUN``: see `attredit.runs.named`."""
 
 
 def device_option(default: str) -> Callable[[Function], Function]:
@@ -58,13 +57,36 @@ def device_option(default: str) -> Callable[[Function], Function]:
     return click.option("--device", metavar="NAME", help=text)
 
 
-def changes_option(function: Function) -> Function:
-    """``--set ATTRIBUTE=VALUE``, as often as wanted."""
-    text = (
-        "An attribute and the value it should have: 0 or 1, anything between or beyond, or a value's name. "
-        "Can be given several times."
-    )
-    return click.option("--set", "changes", multiple=True, metavar="ATTRIBUTE=VALUE", help=text)(function)
+changes_option = click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="ATTRIBUTE=VALUE",
+    help="An attribute and the value it should have: 0 or 1, anything between or beyond, or a value's name. "
+    "Can be given several times.",
+)
+
+data_options = click.option(
+    "--data-option",
+    "data_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the data set; dots nest; repeatable.",
+)
+
+box_option = click.option(
+    "--box",
+    metavar="LEFT,TOP,WIDTH,HEIGHT",
+    help="What the model's square is to be around, in pixels of the picture as it is shown. [default: where the run's "
+    "frame network finds it; without one, as the run's crop says]",
+)
+
+strict_option = click.option(
+    "--strict",
+    is_flag=True,
+    default=False,
+    help="Make an error of every warning of the data: images that cannot be decoded, rows without images, and so on.",
+)
 
 
 def data_dir_option(text: str) -> Callable[[Function], Function]:
@@ -72,31 +94,10 @@ def data_dir_option(text: str) -> Callable[[Function], Function]:
     return click.option("--data-dir", metavar="DIR", help=text)
 
 
-def data_options(function: Function) -> Function:
-    """``--data-option KEY=VALUE``, as often as wanted."""
-    text = "An option of the data set; dots nest; repeatable."
-    return click.option("--data-option", "data_options", multiple=True, metavar="KEY=VALUE", help=text)(function)
-
-
 def crop_option(default: str | None) -> Callable[[Function], Function]:
     """``--crop``, with the value it has when it is not given."""
     text = "Which square of an image is seen. [default: centre]"
     return click.option("--crop", type=click.Choice(["none", "centre", "celeba", "box"]), default=default, help=text)
-
-
-def box_option(function: Function) -> Function:
-    """``--box LEFT,TOP,WIDTH,HEIGHT``, of one picture."""
-    text = (
-        "What the model's square is to be around, in pixels of the picture as it is shown. [default: where the run's "
-        "frame network finds it; without one, as the run's crop says]"
-    )
-    return click.option("--box", metavar="LEFT,TOP,WIDTH,HEIGHT", help=text)(function)
-
-
-def strict_option(function: Function) -> Function:
-    """``--strict``: nothing is left out with a warning."""
-    text = "Make an error of every warning of the data: images that cannot be decoded, rows without images, and so on."
-    return click.option("--strict", is_flag=True, default=False, help=text)(function)
 
 
 def output_option(text: str) -> Callable[[Function], Function]:

@@ -32,6 +32,9 @@ STYLES = 16
 _SURE = math.log(0.95 / 0.05)
 
 
+# What of a recipe a model knows.
+_OF_RECIPE = ("latent_dim", "style_dim", "predictor", "prior", "decode_with", "edit_from", "styles")
+
 # So many styles tell where an attribute is.
 _WHERE = 8
 
@@ -129,18 +132,7 @@ class Model(nn.Module):
     @classmethod
     def of(cls, recipe: Recipe, parts: Mapping[str, nn.Module], schema: AttributeSchema, seed: int = 0) -> Model:
         """The model of a recipe whose parts are built."""
-        model = cls(
-            parts,
-            schema,
-            latent_dim=recipe.latent_dim,
-            style_dim=recipe.style_dim,
-            predictor=recipe.predictor,
-            prior=recipe.prior,
-            decode_with=recipe.decode_with,
-            edit_from=recipe.edit_from,
-            styles=recipe.styles,
-            seed=seed,
-        )
+        model = cls(parts, schema, seed=seed, **{name: getattr(recipe, name) for name in _OF_RECIPE})
         model.kinds = recipe.called
         return model
 

@@ -18,6 +18,7 @@ from attredit.data.subset import spread
 from attredit.editing.editor import Editor
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, squared_error, taken
+from attredit.evaluation.realism import Realism
 from attredit.evaluation.result import Effect
 from attredit.evaluation.table import Table
 
@@ -40,18 +41,17 @@ class Axes:
     Args:
         editor: The model.
         data: What is evaluated.
+        realism: Has the judge's features of images and edits.
     """
 
-    def __init__(self, editor: Editor, data: EvaluationData) -> None:
-        self._model, self._data = editor.model, data
+    def __init__(self, editor: Editor, data: EvaluationData, realism: Realism) -> None:
+        self._model, self._data, self._realism = editor.model, data, realism
         self._few = spread(len(data), MOST)
-        # Features (N, F) of images and, by kind and attribute, of edits; labels (N, n) that the judge reads off these.
-        self._features: dict[tuple[str, str | None], Tensor] = {}
+        # Labels (N, n) that the judge reads off edits, by kind and attribute.
         self._read: dict[tuple[str, str], Tensor] = {}
 
     def see(self, seen: Seen, table: Table) -> None:
         """Score composition: what is lost by passing through the model without any edit."""
-        self._note("", None, seen, seen.judged.features)
         self._put("composition", None, seen, seen.reconstruction, table)
         part = self._part(seen)
         if self._data.full and len(part.rows):
@@ -65,7 +65,6 @@ class Axes:
         few = self._among(seen)
         judged = (edits.judged, edits.judged_composite)
         for kind, images, reading in zip(_KINDS, (edits.decoded, edits.composite), judged, strict=True):
-            self._note(kind, attribute.name, seen, reading.features)
             read = self._read.setdefault((kind, attribute.name), torch.full(self._data.labels.shape, MISSING))
             read[torch.from_numpy(seen.rows)] = reading.labels.cpu()
             table.put(f"{kind}reversibility", attribute.name, seen.rows[:0], np.empty(0))  # known of in every chunk
@@ -94,7 +93,7 @@ class Axes:
                         of, columns = (0, 1) if count == 2 else (value, count)
                         own = rows[known].numpy()
                         table.put(f"{kind}effectiveness", name, own, found, column=of, columns=columns)
-            features, edited = self._features["", None], self._features[kind, name][rows]
+            features, edited = self._realism.judged("real"), self._realism.judged(kind, name)[rows]
             table.put(f"{kind}minimality", name, rows.numpy(), cld(features, edited, labels[:, column], rows, count))
 
     def _undo(self, kind: str, attribute: Attribute, seen: Seen, images: Tensor, asked: Tensor, table: Table) -> None:
@@ -124,10 +123,6 @@ class Axes:
         if self._data.lpips is not None:
             unit = "lpips" if name == "composition" else f"{name}_lpips"
             table.put(unit, attribute, seen.rows, self._data.lpips.distance(images, seen.images))
-
-    def _note(self, kind: str, attribute: str | None, seen: Seen, features: Tensor) -> None:
-        of = self._features.setdefault((kind, attribute), torch.zeros(len(self._data), features.shape[1]))
-        of[torch.from_numpy(seen.rows)] = features.float().cpu()
 
     def _among(self, seen: Seen) -> Tensor:
         """Which of a chunk's images are passed through the model again."""

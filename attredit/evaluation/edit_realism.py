@@ -90,7 +90,7 @@ class EditRealism:
                             reasons[f"{name}/{attribute.name}"] = found.format(attribute.name)
                         else:
                             table.put(name, attribute.name, kept.rows[np.isfinite(found)], found[np.isfinite(found)])
-        return {_key(name, table): reason for name, reason in reasons.items()}
+        return {table.named(name): reason for name, reason in reasons.items()}
 
 
 class _Kept:
@@ -230,9 +230,3 @@ def _too_few(sets: list[tuple[Tensor, Tensor]]) -> str | None:
 def _variance(distance: Distance) -> float:
     """Of a distance, from the influences of both sets."""
     return sum(float(influences.var()) / len(influences) for influences in distance[1:])
-
-
-def _key(name: str, table: Table) -> str:
-    """The metric's name alone where no attribute has it."""
-    metric = name.split("/")[0]
-    return name if metric in table.figures else metric

@@ -138,8 +138,8 @@ def numbers_of(given: Mapping[str, Any], n: int) -> dict[str, np.ndarray]:
 def _images(editor: Editor, data: EvaluationData, found: Measured, progress: StagedProgress) -> Codes:
     """The one pass over the evaluated images; returns their codes."""
     counterfactuals = Counterfactuals(editor, data, lambda done, total: progress("counterfactuals", done, total))
-    realism, regions, axes = Realism(editor, data), EditRealism(editor, data), Axes(editor, data)
-    styles = Styles(editor, data)
+    realism, regions, styles = Realism(editor, data), EditRealism(editor, data), Styles(editor, data)
+    axes = Axes(editor, data, realism)
     right, agreed = torch.zeros(2, len(data.schema), dtype=torch.float64)
     codes = list[Codes]()
     labelled = (data.labels != MISSING).sum(0)

@@ -59,12 +59,16 @@ class Realism:
         self._put("composite_", attribute.name, seen, edits.judged_composite.features, edits.composite)
         self._asked[attribute.name][torch.from_numpy(seen.rows)] = edits.asked.cpu()
 
+    def judged(self, kind: str, attribute: str | None = None) -> Tensor:
+        """(N, D) the judge's features of the "real" images, or of one attribute's decoded or "composite_" edits."""
+        return self._features[JUDGE, kind, attribute]
+
     def score(self, table: Table) -> dict[str, str]:
         """Put all distances into a table; returns reasons for those that cannot be measured."""
         reasons: dict[str, str] = {}
         for eye in self._eyes:
             reasons.update(self._score_through(eye, table))
-        return {self._key(name, table): reason for name, reason in reasons.items()}
+        return {table.named(name): reason for name, reason in reasons.items()}
 
     def _score_through(self, eye: str, table: Table) -> dict[str, str]:
         """All distances in one network's features."""
@@ -83,11 +87,6 @@ class Realism:
                 for name, reason in self._score(eye, prefix, attribute.name, pairs, table).items():
                     reasons[f"{name}/{attribute.name}"] = reason
         return reasons
-
-    def _key(self, name: str, table: Table) -> str:
-        """The metric's name alone where no attribute has it."""
-        metric = name.split("/")[0]
-        return name if metric in table.figures else metric
 
     def _score(
         self, eye: str, prefix: str, attribute: str | None, pairs: list[tuple[Tensor, Tensor]], table: Table

@@ -96,6 +96,11 @@ class Table:
         matrix = figure.values.setdefault(attribute, np.full((self.n, columns), np.nan))
         matrix[rows, column] = values.cpu().numpy() if isinstance(values, Tensor) else values
 
+    def named(self, name: str) -> str:
+        """What a reason is given under, of ``metric/attribute``: the metric alone where no attribute has it."""
+        metric = name.split("/")[0]
+        return name if metric in self.figures else metric
+
     def metrics(self) -> dict[str, Estimate]:
         """Every figure, pooled over attributes."""
         pooled = {name: figure.pooled() for name, figure in self.figures.items()}
