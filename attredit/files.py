@@ -157,6 +157,15 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         raise UsageError(f"{path} begins with a ~, and there is no such home directory.", "Write it in full.") from None
 
 
+def unused(path: Path, ending: str = "") -> Path:
+    """The path, or the first of ``name-2``, ``name-3``, ... that does not exist; an ending of its name stays one."""
+    number, free, begin = 1, path, path.name.removesuffix(ending)
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{begin}-{number}{ending}")
+    return free
+
+
 def to_disk(file: IO[Any]) -> None:
     """Wait until what was written to a file is on the disk.
 

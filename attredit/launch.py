@@ -26,6 +26,7 @@ from attredit.data.subset import some_images
 from attredit.devices import accelerator_for, seeded
 from attredit.editing.model import Model
 from attredit.errors import RunError, UsageError
+from attredit.files import unused
 from attredit.framing.fit import STEPS, fit, knows
 from attredit.framing.network import FrameNetwork
 from attredit.plugin.registry import Registry, installed
@@ -317,7 +318,7 @@ def _origins(registry: Registry, recipe: Recipe, request: Request) -> dict[str, 
 
 def _agreed_path(request: Request, schema: AttributeSchema, accelerator: Accelerator) -> str:
     """Where the run goes; the processes of a launch, which may look at different times, take the main one's word."""
-    paths = [request.run_dir or _free(Path("runs") / run_name(request, schema.names))]
+    paths = [request.run_dir or str(unused(Path("runs") / run_name(request, schema.names)))]
     if accelerator.num_processes > 1:
         from accelerate.utils import broadcast_object_list
 
@@ -331,12 +332,3 @@ def run_name(request: Request, attributes: Sequence[str]) -> str:
     whole = what + "-".join(attributes)
     name = whole if len(whole.encode()) <= _LONGEST else f"{what}{len(attributes)}-attributes"
     return re.sub(r"[^\w.+-]+", "-", name).rstrip("-.")
-
-
-def _free(path: Path) -> str:
-    """The path, or the first of path-2, path-3, ... that is not taken."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.name}-{number}")
-    return str(free)

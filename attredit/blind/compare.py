@@ -15,11 +15,11 @@ from attredit.attributes import Attribute
 from attredit.blind.pairs import Pair, drawn
 from attredit.blind.wording import question
 from attredit.data import Store
-from attredit.data.pixels import to_bytes
 from attredit.data.source import DataSource
 from attredit.editing.editor import Editor, load
 from attredit.errors import RunError, UsageError, nearest
 from attredit.plugin.registry import installed
+from attredit.report.faces import arrays_of
 from attredit.runs.data import moved, own_collection
 from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
@@ -105,7 +105,7 @@ def compare(
         editors,
         pairs,
         {(a.name, label): question(a, label, noun) for a in attributes for label in range(len(a.values))},
-        {pair.image: _pixels(store.batch(np.array([pair.image])))[0] for pair in pairs},
+        {pair.image: store.images[pair.image] for pair in pairs},
         [_edited(editor, store, pairs, number) for number, editor in enumerate(editors)],
     )
 
@@ -162,11 +162,5 @@ def _edited(editor: Editor, store: Store, pairs: Sequence[Pair], number: int) ->
         with torch.inference_mode():
             code = editor.model.encode(before)
             after = editor.model.composite(before, *editor.model.edit(code, {name: label}))
-        found |= {(row, name, label): pixels for row, pixels in zip(rows, _pixels(after), strict=True)}
+        found |= {(row, name, label): pixels for row, pixels in zip(rows, arrays_of(after), strict=True)}
     return found
-
-
-def _pixels(images: torch.Tensor) -> NDArray[np.uint8]:
-    """(B, C, H, W) as uint8 (B, H, W, C)."""
-    array = images.permute(0, 2, 3, 1).cpu().numpy()
-    return array if array.dtype == np.uint8 else to_bytes(array)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attredit.cli.console import note
 from attredit.errors import AttrEditError, DataError, UsageError
+from attredit.files import unused
 
 
 def plan(inputs: Sequence[Path], output: Path | None) -> list[tuple[Path, Path]]:
@@ -56,22 +57,13 @@ def check_format(path: Path) -> None:
         raise UsageError(f"{path.name!r} does not end like an image file.", "Use .png, .jpg or .webp.")
 
 
-def free(path: Path) -> Path:
-    """The path, or the first of ``name-2``, ``name-3``, ... that does not exist."""
-    number, result = 1, path
-    while result.exists():
-        number += 1
-        result = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return result
-
-
 def _beside(item: Path) -> Iterator[tuple[Path, Path]]:
     if item.is_dir():
-        folder = free(item.resolve().with_name(f"{item.resolve().name}-edited"))
+        folder = unused(item.resolve().with_name(f"{item.resolve().name}-edited"))
         yield from ((file, folder / _writable_name(file)) for file in _files(item))
     else:
         name = Path(_writable_name(_existing(item)))
-        yield item, free(item.with_name(f"{name.stem}-edited{name.suffix}"))
+        yield item, unused(item.with_name(f"{name.stem}-edited{name.suffix}"), name.suffix)
 
 
 def _files(item: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from attredit.cli.options import plugin_words
 from attredit.progress import StagedProgress
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
-from attredit.training.observer import Observer
+from attredit.training.observer import Observer, in_words
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _LINE_SECONDS = 15.0
 _WINDOW = 50
-_LOSSES_SHOWN = 3
 
 
 class Watcher(Observer, ExitStack):
@@ -90,8 +89,7 @@ class Watcher(Observer, ExitStack):
 
     def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Show current losses."""
-        named = {name.rpartition("/")[2]: value for name, value in metrics.items() if "/" in name}
-        self._losses = "  ".join(f"{name} {value:.3g}" for name, value in list(named.items())[:_LOSSES_SHOWN])
+        self._losses = in_words(metrics, "  ")
         now = time.perf_counter()
         if self._bar is None and (now - self._said > _LINE_SECONDS or step == self.total):
             self._said = now

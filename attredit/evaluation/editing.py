@@ -6,6 +6,7 @@ metrics, and an edit to what the decoder was told anyway is the reconstruction i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -180,6 +181,14 @@ def taken(code: Code, rows: Tensor) -> Code:
     return code._replace(skips=tuple(skip[rows] for skip in code.skips), **own)
 
 
+def directions(attribute: Attribute, truth: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Suffixes of figures, and which of B images each is of, by labels (B,): all, and of a binary one `_off`, `_on`."""
+    yield "", torch.ones_like(truth, dtype=torch.bool)
+    if attribute.binary:
+        yield "_off", truth == 1
+        yield "_on", truth == 0
+
+
 def class_metric(attribute: Attribute, value: int) -> str:
     """Name of the share of edits to a value that the judge reads as asked: the paper's class 0 and 1, or by value."""
     return f"class{value}" if attribute.binary else f"class_{attribute.values[value]}"
@@ -258,10 +267,8 @@ def _success(
     Beside it what each judge says by itself, of all images.
     """
     name, truth = f"{prefix}edit_success", seen.labels[:, column]
-    _share(name, hits, counted, seen, attribute, table)
-    if attribute.binary:
-        for suffix, label in (("_off", 1), ("_on", 0)):
-            _share(name + suffix, hits, counted & (truth == label), seen, attribute, table)
+    for suffix, chosen in directions(attribute, truth):
+        _share(name + suffix, hits, counted & chosen, seen, attribute, table)
     for judge, verdicts in zip(JUDGES, judged.verdicts[:, :, column], strict=True):
         _share(f"{name}_{judge}", verdicts == asked, torch.ones_like(counted), seen, attribute, table)
 

@@ -6,15 +6,12 @@ told anyway and changes nothing, and one to what the image already has changes i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-import torch
 from torch import Tensor
 
 from attredit.attributes import Attribute
 from attredit.editing.editor import Editor
-from attredit.evaluation.editing import Edits, Seen, taken, unchanged
+from attredit.evaluation.editing import Edits, Seen, directions, taken, unchanged
 from attredit.evaluation.table import Table
 
 
@@ -52,14 +49,6 @@ def unlabelled(attribute: Attribute, table: Table) -> None:
 def recall_metric(attribute: Attribute, value: int) -> str:
     """Name of the share of the images of a value that the model reads as such."""
     return f"label_recall{value}" if attribute.binary else f"label_recall_{attribute.values[value]}"
-
-
-def directions(attribute: Attribute, truth: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Suffixes of figures, and which of B images each is of, by labels (B,): all, and of a binary one `_off`, `_on`."""
-    yield "", torch.ones_like(truth, dtype=torch.bool)
-    if attribute.binary:
-        yield "_off", truth == 1
-        yield "_on", truth == 0
 
 
 def _needless(editor: Editor, seen: Seen, attribute: Attribute, truth: Tensor) -> Tensor:

@@ -13,6 +13,6 @@ document.py  HTML pages, from templates: document.html.jinja has what all have, 
 page.py      report.html
 summary.py   report.png
 write.py     both of them
-card.py      README.md of a run, its model card
+card.py      README.md of a run, its model card, from card.md.jinja
 doctor.py    what is wrong with a run
 """

@@ -113,7 +113,7 @@ def edits_of(
     before = labels[indices]
     after = (before + 1) % len(attribute.values)
     images = store.batch(indices).float() / 255.0
-    columns = {ORIGINAL: _arrays(images), **_decoded(editor, images, attribute, after)}
+    columns = {ORIGINAL: arrays_of(images), **_decoded(editor, images, attribute, after)}
     if isinstance(source, CounterfactualSource):
         columns[TRUTH] = _truth(source, split, store.rows[indices], attribute, after)
         columns[MISS] = _heat(columns[EDIT], columns[TRUTH])
@@ -150,9 +150,9 @@ def _decoded(editor: Editor, images: Tensor, attribute: Attribute, after: np.nda
     code = model.encode(images)
     edits = [model.edit(code, {attribute.name: value}) for value in range(len(attribute.values))]
     blended = [model.composite(images, *edit) for edit in edits]
-    columns = {RECONSTRUCTION: _arrays(model.decode(code))}
-    columns |= {value_title(attribute, value): _arrays(edit.after) for value, edit in enumerate(edits)}
-    columns[EDIT] = _arrays(torch.stack([blended[value][i] for i, value in enumerate(after.tolist())]))
+    columns = {RECONSTRUCTION: arrays_of(model.decode(code))}
+    columns |= {value_title(attribute, value): arrays_of(edit.after) for value, edit in enumerate(edits)}
+    columns[EDIT] = arrays_of(torch.stack([blended[value][i] for i, value in enumerate(after.tolist())]))
     return columns
 
 
@@ -185,7 +185,7 @@ def _heat(first: Pixels, second: Pixels) -> Pixels:
     return to_bytes(coloured[..., :3])
 
 
-def _arrays(images: Tensor) -> Pixels:
+def arrays_of(images: Tensor) -> Pixels:
     """Images (B, C, H, W) in [0, 1] as uint8 (B, H, W, C)."""
     array: Pixels = to_bytes(images.permute(0, 2, 3, 1).cpu().numpy())
     return array
@@ -198,9 +198,9 @@ def sample_columns(editor: Editor, images: Tensor) -> tuple[list[str], Sequence[
         Headings, and for each heading its images (B, H, W, C).
     """
     code = editor.model.encode(images)
-    headings, columns = [ORIGINAL, RECONSTRUCTION], [_arrays(images), _arrays(editor.model.decode(code))]
+    headings, columns = [ORIGINAL, RECONSTRUCTION], [arrays_of(images), arrays_of(editor.model.decode(code))]
     for attribute in editor.schema:
         for value in range(len(attribute.values)):
             headings.append(value_title(attribute, value))
-            columns.append(_arrays(editor.model.decode(code, {attribute.name: value})))
+            columns.append(arrays_of(editor.model.decode(code, {attribute.name: value})))
     return headings, columns

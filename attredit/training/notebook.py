@@ -10,10 +10,9 @@ from typing import Any
 
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
-from attredit.training.observer import Observer
+from attredit.training.observer import Observer, in_words
 
 _SECONDS = 0.5
-_LOSSES_SHOWN = 3
 
 
 def in_notebook() -> bool:
@@ -50,8 +49,7 @@ class NotebookBar(Observer):
 
     def on_log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Remember losses."""
-        named = {name.rpartition("/")[2]: value for name, value in metrics.items() if "/" in name}
-        self._losses = ", ".join(f"{name} {value:.3g}" for name, value in list(named.items())[:_LOSSES_SHOWN])
+        self._losses = in_words(metrics, ", ")
 
     def on_step(self, step: int) -> None:
         """Move the bar."""

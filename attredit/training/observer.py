@@ -9,6 +9,9 @@ from attredit.data.source import DataSource
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 
+# So many are shown while a training goes on.
+_LOSSES = 3
+
 
 class Observer:
     """Called on the main process only; does nothing: override what you want to hear of."""
@@ -30,6 +33,12 @@ class Observer:
 
     def on_end(self) -> None:
         """Training is over, or has failed; called whenever `on_start` was."""
+
+
+def in_words(metrics: Mapping[str, float], between: str) -> str:
+    """The first losses of a log step, without their players."""
+    named = {name.rpartition("/")[2]: value for name, value in metrics.items() if "/" in name}
+    return between.join(f"{name} {value:.3g}" for name, value in list(named.items())[:_LOSSES])
 
 
 class Observers(Observer):
