@@ -10,9 +10,8 @@ content.py   everything that a report shows of a run
 compare.py   one edit by several runs, in one picture
 encoding.py  images as files
 document.py  HTML pages, from templates: document.html.jinja has what all have, parts.html.jinja what some have
-page.py      report.html
 summary.py   report.png
-write.py     both of them
+write.py     report.html, and both
 card.py      README.md of a run, its model card, from card.md.jinja
 doctor.py    what is wrong with a run
 """

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attredit.files import write_bytes, write_text
-from attredit.report.content import gather
+from attredit.report import figures
+from attredit.report.content import Content, gather
+from attredit.report.curves import curve
+from attredit.report.document import rendered
 from attredit.report.encoding import png
-from attredit.report.page import page
 from attredit.report.summary import summary
 from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
@@ -44,3 +46,18 @@ def write_report(
     write_text(html, page(content))
     write_bytes(picture, png(summary(content)))
     return html, picture
+
+
+def page(content: Content) -> str:
+    """report.html: one page with everything in it, for light and dark screens, wide and narrow."""
+    *most, last = (name.replace("_", " ") for name in content.config.schema_.names)
+    return rendered(
+        "report/page.html.jinja",
+        content=content,
+        config=content.config,
+        evaluation=content.evaluation,
+        names=f"{', '.join(most)} and {last}" if most else last,
+        shown={column for edits in content.edits for column in edits.columns},
+        figures=figures,
+        curve=curve,
+    )
