@@ -7,8 +7,6 @@ people, so 1 is more than styles alone can reach. What `like` should give, a sou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,15 +14,12 @@ from torch import Tensor
 from attredit.attributes import MISSING, Attribute
 from attredit.data.source import TransferSource
 from attredit.data.subset import spread
+from attredit.editing.editor import Editor
 from attredit.errors import PluginError
+from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.edit_realism import region_features, standardised, window
-from attredit.evaluation.editing import squared_error
+from attredit.evaluation.editing import Seen, squared_error
 from attredit.evaluation.table import Table
-
-if TYPE_CHECKING:
-    from attredit.editing.editor import Editor
-    from attredit.evaluation.data import EvaluationData
-    from attredit.evaluation.editing import Seen
 
 # How many kept styles are put on each of how many images, and how many real images they are compared with.
 STYLES, MOST, REAL = 6, 60, 200
