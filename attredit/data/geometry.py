@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from attredit.data.boxes import HINT, Box
@@ -54,15 +54,6 @@ class Geometry:
     def __post_init__(self) -> None:
         if self.crop not in CROPS:
             raise UsageError(f"Unknown crop {self.crop!r}.", nearest(str(self.crop), CROPS))
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Geometry:
-        """The inverse of `to_json`."""
-        return cls(**data)
-
-    def to_json(self) -> dict[str, Any]:
-        """A plain dictionary, for config.json."""
-        return asdict(self)
 
     def frame(self, width: int, height: int, box: Box | Frame | None = None) -> Frame:
         """The square of an image.

@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -166,7 +166,7 @@ class Making:
             "split": self.split,
             "images": job.images - len(broken),
             "fingerprint": self.fingerprint,
-            "geometry": job.geometry.to_json(),
+            "geometry": asdict(job.geometry),
             "schema": self.source.schema.to_json(),
             "checksums": {file: checksum_of(part / file) for file in files},
         }
@@ -178,7 +178,7 @@ class Making:
 
 def _begin(job: Decoding, labels: np.ndarray) -> None:
     """Write the labels, which are quick, if there is room for the images."""
-    part, like = job.folder, json.dumps(job.geometry.to_json()).encode()
+    part, like = job.folder, json.dumps(asdict(job.geometry)).encode()
     if (part / GEOMETRY).exists() and (part / GEOMETRY).read_bytes() != like:
         discard(part)
     part.mkdir(exist_ok=True)

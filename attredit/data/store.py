@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tokenize import TokenError
@@ -192,7 +192,7 @@ def require_classes(store: Store, names: Iterable[str], rows: np.ndarray | None 
 def fingerprint_of(source: DataSource, split: str, geometry: Geometry) -> str:
     """Hex digest of a split's images, labels and geometry, which a store of them has too; nothing is decoded."""
     # What is white is looked up in the images.
-    parts = [FORMAT, source.fingerprint(split), replace(geometry, white=None).to_json(), source.schema.to_json()]
+    parts = [FORMAT, source.fingerprint(split), asdict(replace(geometry, white=None)), source.schema.to_json()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -200,7 +200,7 @@ def read_store(path: Path, fingerprint: str) -> Store | None:
     """A complete store, or None: one whose files are damaged or do not fit together is made again."""
     try:
         meta = from_json((path / META).read_text("utf-8"))
-        geometry, schema = Geometry.from_json(meta["geometry"]), AttributeSchema.from_json(meta["schema"])
+        geometry, schema = Geometry(**meta["geometry"]), AttributeSchema.from_json(meta["schema"])
         broken, labels = read_broken(path / BROKEN), opened(path / LABELS)
         kept = np.delete(np.arange(len(labels)), [image.row for image in broken])
         recorded = sorted(meta["checksums"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from attredit.data.decoding import writing
 from attredit.data.making import META, discard, locked, part_of
 from attredit.data.store import cache_dir, read_store
 from attredit.errors import UsageError, nearest
-from attredit.files import from_json
+from attredit.files import checksum_of, from_json
 from attredit.progress import Progress, silent
 
 # As `prepare` names them, and what is not finished. What a damaged store holds is known from its name only.
@@ -20,7 +19,6 @@ _NAME = re.compile(
     r"(?P<part>\.)?(?P<name>(?P<dataset>.+)-(?P<split>[^-]+)-(?P<size>\d+)-(?P<fingerprint>[0-9a-f]{16}))(?(part)\.part)"
 )
 _LEAST_OF_FINGERPRINT = 6
-_PIECE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -149,14 +147,10 @@ def verify(store: StoredSplit, progress: Progress = silent) -> list[str]:
         total = sum((store.path / file).stat().st_size for file in recorded)
         wrong, done = [], 0
         for file in recorded:
-            digest = hashlib.sha256()
-            with (store.path / file).open("rb") as opened:
-                while piece := opened.read(_PIECE):
-                    digest.update(piece)
-                    done += len(piece)
-                    progress(done, total)
-            if digest.hexdigest() != recorded[file]:
+            if checksum_of(store.path / file) != recorded[file]:
                 wrong.append(f"{file} is not what was written.")
+            done += (store.path / file).stat().st_size
+            progress(done, total)
     except OSError as error:
         return [f"It cannot be read: {error.strerror or error}."]
     return wrong

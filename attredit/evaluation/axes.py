@@ -7,8 +7,6 @@ kept: absolute differences of pixels from 0 to 255, and LPIPS. docs/metrics.md s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,6 +16,7 @@ from attredit.data.subset import spread
 from attredit.editing.editor import Editor
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, squared_error, taken
+from attredit.evaluation.off_target import indicators
 from attredit.evaluation.realism import Realism
 from attredit.evaluation.result import Effect
 from attredit.evaluation.table import Table
@@ -130,15 +129,6 @@ class Axes:
 
     def _part(self, seen: Seen) -> Seen:
         return seen[self._among(seen)]
-
-
-def indicators(schema: AttributeSchema) -> Iterator[tuple[str, int, int]]:
-    """What F1 is of: a name, the attribute's place, and the value that counts as positive; all of a categorical one."""
-    for place, attribute in enumerate(schema):
-        if attribute.binary:
-            yield attribute.name, place, 1
-        else:
-            yield from ((f"{attribute.name}={name}", place, value) for value, name in enumerate(attribute.values))
 
 
 def f1(read: Tensor, wanted: Tensor) -> Tensor | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +40,7 @@ class FramedSource:
 
     def fingerprint(self, split: str) -> str:
         """See `DataSource`; with the network's weights."""
-        weights = digest_of(self._network.state_dict(), self._geometry.to_json())
+        weights = digest_of(self._network.state_dict(), asdict(self._geometry))
         return hashlib.sha256(f"{self._source.fingerprint(split)}/{weights}".encode()).hexdigest()
 
     def open(self, split: str) -> Dataset:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.attributes import MISSING, AttributeSchema
@@ -37,7 +36,7 @@ class Hints:
         rows = rows[spread(len(rows), _MOST)]
         sums, counts = torch.zeros(()), torch.zeros(())
         for chunk in np.split(rows, range(_CHUNK, len(rows), _CHUNK)):
-            has = self._indicators(torch.from_numpy(np.asarray(store.labels[chunk], np.int64)))
+            has = schema.indicators(torch.from_numpy(np.asarray(store.labels[chunk], np.int64)))
             images = reduced(as_images(store, chunk), size)
             sums, counts = sums + torch.einsum("nv,nchw->vchw", has, images), counts + has.sum(0)
         # A value that no image has looks like nothing: no hint leads to it.
@@ -62,10 +61,3 @@ class Hints:
         hint = strength.view(-1, 1, 1, 1) * (self._means[new] - self._means[old])
         hinted: Tensor = (images + hint.to(images.device)).clamp(0.0, 1.0)
         return hinted
-
-    def _indicators(self, labels: Tensor) -> Tensor:
-        """(B, V) floats: which value of each attribute images have, attributes side by side."""
-        parts = []
-        for column, count in zip(labels.T, self._counts.tolist(), strict=True):
-            parts.append(F.one_hot(column.clamp(min=0), count) * (column != MISSING)[:, None])
-        return torch.cat(parts, 1).float()

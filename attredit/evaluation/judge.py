@@ -148,9 +148,8 @@ class Judge:
 
     def _chances(self, logits: Tensor, column: int, asked: Tensor) -> Tensor:
         """(B,) probability that logits (B, A) give one value (B,) of an attribute."""
-        found = self.schema.probabilities(logits)[:, self.schema.columns[column]]
-        if found.shape[1] == 1:
-            found = torch.cat([1 - found, found], 1)
+        own = self.schema.probabilities(logits)[:, self.schema.columns[column]]
+        found = self.schema.attributes[column].shares(own)
         return found.gather(1, asked.long()[:, None])[:, 0]
 
     def _labels(self, logits: Tensor) -> Tensor:

@@ -85,12 +85,21 @@ def _rows(attribute: Attribute) -> Iterator[tuple[str, list[tuple[int, int]]]]:
         yield from ((f"{attribute.name}={name}", [(value, 1)]) for value, name in enumerate(attribute.values))
 
 
+def indicators(schema: AttributeSchema) -> Iterator[tuple[str, int, int]]:
+    """What matrices have figures of: a name, the attribute's place, and a value of it; all of a categorical one."""
+    for place, attribute in enumerate(schema):
+        if attribute.binary:
+            yield attribute.name, place, 1
+        else:
+            yield from ((f"{attribute.name}={name}", place, value) for value, name in enumerate(attribute.values))
+
+
 def _others(schema: AttributeSchema, edited: Attribute) -> Iterator[tuple[str, int]]:
     """Names of the other attributes, by value where categorical, and their columns among probabilities."""
-    for attribute, columns in zip(schema, schema.columns, strict=True):
+    for name, place, value in indicators(schema):
+        attribute = schema.attributes[place]
         if attribute.name != edited.name:
-            values = [""] if attribute.binary else [f"={value}" for value in attribute.values]
-            yield from ((attribute.name + value, columns.start + i) for i, value in enumerate(values))
+            yield name, schema.columns[place].start + (0 if attribute.binary else value)
 
 
 def _correlated(other: Tensor, own: Tensor, count: int, directions: list[tuple[int, int]]) -> float | None:

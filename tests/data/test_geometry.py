@@ -79,12 +79,6 @@ def test_a_fine_pattern_is_averaged_not_picked() -> None:
         assert np.abs(small.astype(int)[:, 1:-1] - 127.5).max() < 12
 
 
-def test_round_trip() -> None:
-    geometry = Geometry(64, 1)
-    assert Geometry.from_json(geometry.to_json()) == geometry
-    assert Geometry.from_json(Geometry(64, crop="none").to_json()).crop == "none"
-
-
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_any_mode(mode: str, channels: int) -> None:
