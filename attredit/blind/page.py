@@ -6,14 +6,12 @@ import base64
 import hashlib
 import json
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from attredit.blind.compare import BlindComparison
 from attredit.files import write_text
+from attredit.report.document import rendered
 from attredit.report.encoding import png
 from attredit.report.grid import Pixels, picture
 
@@ -41,10 +39,8 @@ def page(comparison: BlindComparison) -> str:
     ]
     key = {"runs": _runs(comparison), "pairs": [asdict(pair) for pair in comparison.pairs]}
     identity = hashlib.sha256(json.dumps([key, shown, album.sources]).encode()).hexdigest()[:16]
-    environment = Environment(loader=PackageLoader("attredit.blind", ""), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("page.html.jinja").render(
-        style=_text("attredit.report", "page.css") + _text("attredit.blind", "page.css"),
-        script=_text("attredit.blind", "page.js"),
+    return rendered(
+        "blind/page.html.jinja",
         shown={"page": identity, "pairs": shown, "pictures": album.sources},
         key=base64.b64encode(json.dumps(key).encode()).decode(),
         count=len(shown),
@@ -75,7 +71,3 @@ def _runs(comparison: BlindComparison) -> list[dict[str, Any]]:
         {"name": name, "recipe": editor.config.recipe.hash, **editor.config.request.model_dump(include=asked)}
         for name, editor in zip(comparison.names, comparison.editors, strict=True)
     ]
-
-
-def _text(package: str, name: str) -> str:
-    return files(package).joinpath(name).read_text("utf-8")
