@@ -57,7 +57,9 @@ class Framed:
             return self
         image = self.image.resize((max(1, round(width * scale)), max(1, round(height * scale))))
         x, y, length, angle = self.frame
-        return Framed(_array(image), Frame(x * scale, y * scale, length * scale, angle))
+        return Framed(
+            np.asarray(image).reshape(image.height, image.width, -1), Frame(x * scale, y * scale, length * scale, angle)
+        )
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,3 @@ def _read(data: bytes, name: str) -> np.ndarray:
         return colours.pixels
     rgb = np.broadcast_to(colours.pixels, (*colours.pixels.shape[:2], 3))
     return np.dstack([rgb, colours.alpha])
-
-
-def _array(image: Image.Image) -> np.ndarray:
-    array = np.asarray(image)
-    return array[..., None] if array.ndim == 2 else array

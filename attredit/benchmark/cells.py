@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from attredit.attributes import AttributeSchema
 from attredit.benchmark.suite import Budget, CollectionEntry, DatasetEntry, EvaluationPlan, MethodEntry, Suite, short
-from attredit.data.collection import Collection, choose_dataset
+from attredit.data.collection import choose_dataset
 from attredit.documents import Document
 from attredit.errors import UsageError
 from attredit.evaluation.elsewhere import Elsewhere, opened
@@ -159,7 +159,9 @@ def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[Datase
     """A data set, whose other collections have their labels now, and what identifies the splits that a cell reads."""
     collection = Request(**entry.asked, image_size=suite.image_size).collection(registry)
     schema, split = collection.schema, suite.evaluation.split
-    facts = [entry.name, *schema.select(entry.balance).names, *_fingerprints(collection, split)]
+    # The second split is the one that may not be there.
+    fingerprints = [collection.fingerprint(name) for name in (split, "train")]
+    facts = [entry.name, *schema.select(entry.balance).names, *fingerprints]
     edited = schema.select(dict.fromkeys(chain(*(entry.attributes or suite.attributes))))
     others = []
     for other in entry.evaluate_on:
@@ -170,11 +172,6 @@ def _open(registry: Registry, suite: Suite, entry: DatasetEntry) -> tuple[Datase
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"{entry.title} is evaluated on two collections called {twice}.", "Give each its own label.")
     return entry.model_copy(update={"evaluate_on": tuple(others)}), schema, facts
-
-
-def _fingerprints(collection: Collection, split: str) -> list[str]:
-    """Of the two splits that a cell reads; the second one first, because it is the one that may not be there."""
-    return [collection.fingerprint(name) for name in (split, "train")]
 
 
 def elsewhere_of(entry: CollectionEntry) -> Elsewhere:

@@ -15,7 +15,6 @@ from attredit.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
     from attredit.benchmark.engine import Engine
-    from attredit.benchmark.suite import Suite
 
 _PANELS = {
     "option_groups": {
@@ -56,11 +55,15 @@ def command(context: Any, /, suite: str, listed: bool, out: Path | None, device:
     Without a suite it is `quick`, which takes minutes and needs nothing. The same command goes on where it was stopped;
     what is finished is never done again.
     """
+    from attredit.benchmark.choose import chosen
+    from attredit.benchmark.suite import built_in, read_suite
+
     if listed:
-        _list()
+        for name, summary in built_in().items():
+            say(f"{name:12}{summary}")
         return
     engine = given.pop("engine"), given.pop("jobs"), given.pop("options")
-    wanted = _suite(suite, **given)
+    wanted = chosen(read_suite(suite), **given)
     target = out or Path("runs") / "benchmarks" / wanted.name
     from attredit.benchmark.runner import run
     from attredit.cli.watch_cells import CellWatcher
@@ -84,13 +87,6 @@ def command(context: Any, /, suite: str, listed: bool, out: Path | None, device:
         context.exit(1)
 
 
-def _suite(name: str, **given: Any) -> Suite:
-    from attredit.benchmark.choose import chosen
-    from attredit.benchmark.suite import read_suite
-
-    return chosen(read_suite(name), **given)
-
-
 def _engine(name: str, jobs: int | None, options: Sequence[str], out: Path) -> Engine:
     from attredit.benchmark.engine import Local, Submitted
     from attredit.recipe import parse_overrides
@@ -100,10 +96,3 @@ def _engine(name: str, jobs: int | None, options: Sequence[str], out: Path) -> E
     if options:
         raise UsageError("--slurm says how to use a cluster.", "Add --engine slurm.")
     return Local(jobs or 1)
-
-
-def _list() -> None:
-    from attredit.benchmark.suite import built_in
-
-    for name, summary in built_in().items():
-        say(f"{name:12}{summary}")

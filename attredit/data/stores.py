@@ -95,15 +95,12 @@ def chosen(stores: Sequence[StoredSplit], names: Iterable[str]) -> list[StoredSp
     """
     found: dict[Path, StoredSplit] = {}
     for name in names:
-        own = [store for store in stores if name in (store.dataset, store.path.name) or _begins(store, name)]
+        begin = name if len(name) >= _LEAST_OF_FINGERPRINT else None
+        own = [s for s in stores if name in (s.dataset, s.path.name) or (begin and s.fingerprint.startswith(begin))]
         if not own:
             raise UsageError(f"No prepared data are called {name!r}.", nearest(name, {s.dataset for s in stores}))
         found |= {store.path: store for store in own}
     return list(found.values())
-
-
-def _begins(store: StoredSplit, name: str) -> bool:
-    return len(name) >= _LEAST_OF_FINGERPRINT and store.fingerprint.startswith(name)
 
 
 def least_used(stores: Iterable[StoredSplit], limit: int) -> list[StoredSplit]:

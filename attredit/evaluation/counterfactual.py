@@ -7,7 +7,6 @@ with the nearest of several, each score with its own nearest. So is one of a cat
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +70,10 @@ class Counterfactuals:
         done, total = 0, sum(len(images) for _, _, images in chosen)
         self._truths: dict[tuple[str, int], Truths | None] = {}
         for name, way, images in chosen:
-            told = partial(_further, tell, done, total)
+
+            def told(further: int, _: int, before: int = done) -> None:
+                tell(before + further, total)
+
             truths = truths_of(data, images, name, way.to, way.styles, told) if len(images) else None
             self._truths[name, way.to] = truths
             done += len(images)
@@ -87,6 +89,7 @@ class Counterfactuals:
             table: Where scores go.
             cells: Where it goes what the judge makes of the truths' other attributes.
         """
+        model = self._editor.model
         for way in directions(attribute) if self._truths else ():
             for name in _names(way):
                 # Known of, even when no image can be scored.
@@ -95,8 +98,8 @@ class Counterfactuals:
                 continue
             for part in _parts(np.flatnonzero(np.isin(seen.rows, found.images))):
                 truths = found.of(seen.rows[part]).to(seen.images.device)
-                drawn = self._reconstructed(truths[:, 0])
-                blended = self._editor.model.composite(seen.images[part], edits.before[part], drawn)
+                drawn = model.decode(model.encode(truths[:, 0]))  # the edit of a latent that lacks nothing
+                blended = model.composite(seen.images[part], edits.before[part], drawn)
                 scores = {
                     "counterfactual_mse": nearest(edits.decoded[part], truths),
                     "counterfactual_floor": squared_error(drawn, truths[:, 0]),
@@ -138,10 +141,6 @@ class Counterfactuals:
         edited = np.flatnonzero((labels != MISSING) & ((labels + 1) % len(attribute.values) == way.to))
         return np.asarray(edited[spread(len(edited), way.most)])
 
-    def _reconstructed(self, truths: Tensor) -> Tensor:
-        """(B, C, H, W) what the model makes of the truths themselves: the edit of a latent that lacks nothing."""
-        return self._editor.model.decode(self._editor.model.encode(truths))
-
 
 def directions(attribute: Attribute) -> tuple[Direction, ...]:
     """Off and on of a binary attribute; of a categorical one to each of its values, from the one before it."""
@@ -160,11 +159,6 @@ def nearest(images: Tensor, truths: Tensor) -> Tensor:
     """(B,) squared errors of images (B, C, H, W) against the nearest of their truths (B, S, C, H, W)."""
     errors = [squared_error(images, truths[:, style]) for style in range(truths.shape[1])]
     return torch.stack(errors).amin(0)
-
-
-def _further(tell: Progress, before: int, total: int, done: int, _: int) -> None:
-    """Progress of one of several."""
-    tell(before + done, total)
 
 
 def _parts(places: np.ndarray) -> Iterator[np.ndarray]:

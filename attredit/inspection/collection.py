@@ -253,7 +253,7 @@ def _unlabelled(inspection: Inspection) -> list[str]:
     for split, counts in inspection.counts.items():
         for name in inspection.schema.names:
             if missing := counts.missing(name):
-                found.append(f"{_images(missing)} of {split} {_have(missing)} no label of {name}.")
+                found.append(f"{_images(missing)} of {split} {'has' if missing == 1 else 'have'} no label of {name}.")
     return found
 
 
@@ -273,7 +273,3 @@ def _images(n: int) -> str:
 
 def _are(n: int) -> str:
     return "is" if n == 1 else "are"
-
-
-def _have(n: int) -> str:
-    return "has" if n == 1 else "have"
