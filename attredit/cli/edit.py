@@ -62,15 +62,11 @@ def command(
     pictures: Sequence[Path],
     changes: Sequence[str],
     output: Path | None,
-    mode: Any,
     box: str | None,
     every: bool,
-    strength: float,
     given: Sequence[str],
-    style: int | None,
-    styles: int | None,
-    like: Path | None,
     device: str | None,
+    **how: Any,
 ) -> None:
     """Change attributes of pictures: files, or folders of files.
 
@@ -85,15 +81,14 @@ def command(
     if not wanted:
         raise UsageError("Nothing to change.", f"Name it with --set ATTRIBUTE=VALUE: {', '.join(schema.names)}.")
     schema.asked({**changes_of(given), **wanted})  # errors before anything is loaded or written
-    if every and styles:
+    if every and how["styles"]:
         raise UsageError("--styles shows one subject in several styles, and --all edits several.", "Leave one out.")
     pairs = plan(pictures, output)
     around = given_box(box, len(pairs))
     editor = load(run, device)
-    if every and mode != "composite":
+    if every and how["mode"] != "composite":
         raise UsageError("--all needs the mode composite: a decoded image shows one square.", "Leave one of them out.")
-    how = {"changes": wanted, "mode": mode, "strength": strength, "style": style, "styles": styles, "like": like}
-    failed = _edit_all(editor, pairs, around, every, {**how, "given": changes_of(given)})
+    failed = _edit_all(editor, pairs, around, every, {**how, "changes": wanted, "given": changes_of(given)})
     if len(pairs) == 1 and failed:
         raise failed[0]
     _say_done([target for _, target in pairs], len(pairs) - len(failed))
