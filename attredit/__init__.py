@@ -14,30 +14,52 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attredit.lazily import lazily
-from attredit.version import API, __version__
+from attredit.version import API as API, __version__ as __version__
 
 if TYPE_CHECKING:
-    from attredit.attributes import Attribute, AttributeSchema
-    from attredit.data.source import DataSource
-    from attredit.editing.editor import Editor, load
-    from attredit.editing.model import Model
-    from attredit.errors import AttrEditError, DataError, DivergenceError, PluginError, RunError, Unchanged, UsageError
-    from attredit.evaluation.metric import Metric
-    from attredit.evaluation.result import Evaluation
-    from attredit.launch import evaluate, resume, train
-    from attredit.networks import Code, Compositor, Decoder, Discriminator, Encoder, Verdict
-    from attredit.plugin.hookspecs import hookimpl
-    from attredit.plugin.registry import Registry, use_plugin
-    from attredit.recipe import Optimizer, Part, Player, Recipe, Schedule, Term
-    from attredit.report.compare import compare
-    from attredit.report.doctor import diagnose
-    from attredit.request import Request
-    from attredit.runs.directory import RunDirectory
-    from attredit.training.objectives import Factorizer
-    from attredit.training.observer import Observer
-    from attredit.training.view import BatchView
+    from attredit.attributes import Attribute as Attribute, AttributeSchema as AttributeSchema
+    from attredit.data.source import DataSource as DataSource
+    from attredit.editing.editor import Editor as Editor, load as load
+    from attredit.editing.model import Model as Model
+    from attredit.errors import (
+        AttrEditError as AttrEditError,
+        DataError as DataError,
+        DivergenceError as DivergenceError,
+        PluginError as PluginError,
+        RunError as RunError,
+        Unchanged as Unchanged,
+        UsageError as UsageError,
+    )
+    from attredit.evaluation.metric import Metric as Metric
+    from attredit.evaluation.result import Evaluation as Evaluation
+    from attredit.launch import evaluate as evaluate, resume as resume, train as train
+    from attredit.networks import (
+        Code as Code,
+        Compositor as Compositor,
+        Decoder as Decoder,
+        Discriminator as Discriminator,
+        Encoder as Encoder,
+        Verdict as Verdict,
+    )
+    from attredit.plugin.hookspecs import hookimpl as hookimpl
+    from attredit.plugin.registry import Registry as Registry, use_plugin as use_plugin
+    from attredit.recipe import (
+        Optimizer as Optimizer,
+        Part as Part,
+        Player as Player,
+        Recipe as Recipe,
+        Schedule as Schedule,
+        Term as Term,
+    )
+    from attredit.report.compare import compare as compare
+    from attredit.report.doctor import diagnose as diagnose
+    from attredit.request import Request as Request
+    from attredit.runs.directory import RunDirectory as RunDirectory
+    from attredit.training.objectives import Factorizer as Factorizer
+    from attredit.training.observer import Observer as Observer
+    from attredit.training.view import BatchView as BatchView
 
-__getattr__ = lazily(
+__getattr__, __all__ = lazily(
     __name__,
     {
         "attributes": "Attribute AttributeSchema",
@@ -61,51 +83,7 @@ __getattr__ = lazily(
         "training.view": "BatchView",
     },
 )
-
-__all__ = [
-    "API",
-    "AttrEditError",
-    "Attribute",
-    "AttributeSchema",
-    "BatchView",
-    "Code",
-    "Compositor",
-    "DataError",
-    "DataSource",
-    "Decoder",
-    "Discriminator",
-    "DivergenceError",
-    "Editor",
-    "Encoder",
-    "Evaluation",
-    "Factorizer",
-    "Metric",
-    "Model",
-    "Observer",
-    "Optimizer",
-    "Part",
-    "Player",
-    "PluginError",
-    "Recipe",
-    "Registry",
-    "Request",
-    "RunDirectory",
-    "RunError",
-    "Schedule",
-    "Term",
-    "Unchanged",
-    "UsageError",
-    "Verdict",
-    "__version__",
-    "compare",
-    "diagnose",
-    "evaluate",
-    "hookimpl",
-    "load",
-    "resume",
-    "train",
-    "use_plugin",
-]
+__all__ += ["API", "__version__"]
 
 
 def __dir__() -> list[str]:

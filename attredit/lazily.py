@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """The function ``__getattr__`` of a package.
+def lazily(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], list[str]]:
+    """What a package has as ``__getattr__`` and as ``__all__``.
 
     Args:
         package: Its name.
@@ -21,4 +21,4 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(home[name]), name)
 
-    return resolved
+    return resolved, sorted(home)

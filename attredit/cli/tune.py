@@ -13,8 +13,7 @@ import rich_click as click
 from attredit.cli.console import note, out, progress, say
 from attredit.cli.options import PLACE, plugin_words
 from attredit.cli.tables import table
-from attredit.cli.train import command as train_command
-from attredit.cli.train import request_of
+from attredit.cli.train import command as train_command, request_of
 
 _OWN = ("method", "resume", "run_dir")
 

@@ -91,8 +91,7 @@ class CellWatcher(Watch, ExitStack):
             note(f"{number} {result.cell.title}: {spoken(result.facts.cell_seconds)}")
 
     def _open(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-        from rich.progress import Progress as Bars
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bars, TextColumn
 
         columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn())
         bars = Bars(*columns, TextColumn("{task.fields[rate]}"), console=err(), transient=True)

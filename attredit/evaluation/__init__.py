@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING
 from attredit.lazily import lazily
 
 if TYPE_CHECKING:
-    from attredit.evaluation.data import EvaluationData
-    from attredit.evaluation.judge import Judge
-    from attredit.evaluation.result import Evaluation
-    from attredit.evaluation.run import evaluate
-    from attredit.evaluation.statistics import Estimate
+    from attredit.evaluation.data import EvaluationData as EvaluationData
+    from attredit.evaluation.judge import Judge as Judge
+    from attredit.evaluation.result import Evaluation as Evaluation
+    from attredit.evaluation.run import evaluate as evaluate
+    from attredit.evaluation.statistics import Estimate as Estimate
 
-__getattr__ = lazily(
+__getattr__, __all__ = lazily(
     __name__,
     {"data": "EvaluationData", "judge": "Judge", "result": "Evaluation", "run": "evaluate", "statistics": "Estimate"},
 )
-
-__all__ = ["Estimate", "Evaluation", "EvaluationData", "Judge", "evaluate"]
 
 
 def __dir__() -> list[str]:

@@ -19,16 +19,14 @@ from attredit.evaluation.counterfactual import NAMES, ON_NAMES, Counterfactuals
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.edit_realism import EditRealism
 from attredit.evaluation.editing import edit_scores, reconstruction_scores, see, without_labels
-from attredit.evaluation.identity import NAMES as IDENTITY_NAMES
-from attredit.evaluation.identity import SAME
+from attredit.evaluation.identity import NAMES as IDENTITY_NAMES, SAME
 from attredit.evaluation.inception import NAMES as INCEPTION_NAMES
 from attredit.evaluation.leakage import leakage_names, leakage_scores
 from attredit.evaluation.off_target import off_target
 from attredit.evaluation.reading import reading_scores, unlabelled
 from attredit.evaluation.realism import Realism
 from attredit.evaluation.statistics import Estimate
-from attredit.evaluation.styles import Styles
-from attredit.evaluation.styles import unmeasurable as without_styles
+from attredit.evaluation.styles import Styles, unmeasurable as without_styles
 from attredit.evaluation.sweep import sweep_scores
 from attredit.evaluation.table import Table
 from attredit.plugin.registry import Component

@@ -23,12 +23,10 @@ from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.elsewhere import Elsewhere, Opened, labelled_as, opened
 from attredit.evaluation.framed import framed, frames_found
 from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
-from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION
-from attredit.evaluation.inception import inception_of
+from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION, inception_of
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.judge_training import JudgeSettings
-from attredit.evaluation.lpips import NOT_ASKED as NO_LPIPS
-from attredit.evaluation.lpips import lpips_of
+from attredit.evaluation.lpips import NOT_ASKED as NO_LPIPS, lpips_of
 from attredit.evaluation.measure import Measured, measure, plugin_metrics
 from attredit.evaluation.off_target import matrix
 from attredit.evaluation.persons import persons_of

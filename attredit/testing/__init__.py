@@ -16,16 +16,14 @@ from typing import TYPE_CHECKING
 from attredit.lazily import lazily
 
 if TYPE_CHECKING:
-    from attredit.testing.check import check_plugin, checks, plan
-    from attredit.testing.promises import PROMISES, Promise
-    from attredit.testing.report import BrokenPromises, Check, Report
+    from attredit.testing.check import check_plugin as check_plugin, checks as checks, plan as plan
+    from attredit.testing.promises import PROMISES as PROMISES, Promise as Promise
+    from attredit.testing.report import BrokenPromises as BrokenPromises, Check as Check, Report as Report
 
-__getattr__ = lazily(
+__getattr__, __all__ = lazily(
     __name__,
     {"check": "check_plugin checks plan", "promises": "PROMISES Promise", "report": "BrokenPromises Check Report"},
 )
-
-__all__ = ["PROMISES", "BrokenPromises", "Check", "Promise", "Report", "check_plugin", "checks", "plan"]
 
 
 def __dir__() -> list[str]:

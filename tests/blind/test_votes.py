@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import given, strategies as some
 from scipy.stats import binom
 
 from attredit.blind.votes import Ballot, Share, count, read_ballot

@@ -45,8 +45,7 @@ class Files:
         return repr([(path.name, path.stat().st_size) for path in self.paths])
 
     def open(self, split: str) -> Any:
-        from datasets import Dataset
-        from datasets import Image as Images
+        from datasets import Dataset, Image as Images
 
         columns = {"image": [str(path) for path in self.paths], "third": LABELS[: len(self.paths)]}
         return Dataset.from_dict(columns).cast_column("image", Images())

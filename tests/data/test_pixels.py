@@ -36,8 +36,7 @@ class Files:
         return repr([(path.name, path.stat().st_size) for path in sorted((self.folder / split).iterdir())])
 
     def open(self, split: str) -> Any:
-        from datasets import Dataset
-        from datasets import Image as Images
+        from datasets import Dataset, Image as Images
 
         paths = [str(path) for path in sorted((self.folder / split).iterdir())]
         columns = {"image": paths, "odd": [i % 2 for i in range(len(paths))]}

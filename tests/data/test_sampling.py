@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from attredit.attributes import MISSING, Attribute, AttributeSchema
 from attredit.data import Geometry, Order, Store, groups_of, missing_of, prevalence_of

@@ -10,8 +10,7 @@ import pytest
 
 import attredit.evaluation
 from attredit.errors import RunError, UsageError
-from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge
-from attredit.evaluation import identity as identifying
+from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge, identity as identifying
 from attredit.evaluation.identity import IdentitySettings
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import Measured, plugin_metrics

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from attredit.data import Frame, Geometry, Store

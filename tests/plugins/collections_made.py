@@ -141,8 +141,7 @@ CLASSES: tuple[Callable[[Path], Path], ...] = (classes, classes_below_splits)
 
 def hub_parquet(folder: Path) -> Path:
     """A data set as clones of the hub have it."""
-    from datasets import ClassLabel, Dataset, Features, Value
-    from datasets import Image as Images
+    from datasets import ClassLabel, Dataset, Features, Image as Images, Value
 
     features = Features(
         {

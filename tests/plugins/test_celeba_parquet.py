@@ -69,8 +69,7 @@ def png(image: Image.Image) -> bytes:
 
 
 def test_a_broken_image_in_parquet_is_left_out_and_named(tmp_path: Path) -> None:
-    from datasets import Dataset, Features, Value
-    from datasets import Image as Column
+    from datasets import Dataset, Features, Image as Column, Value
 
     good = {"bytes": png(picture(0)), "path": "000017.jpg"}
     rows = [good, {"bytes": b"no image", "path": "000018.jpg"}, good]

@@ -16,8 +16,7 @@ from celeba_copies import (
     official,
     with_label,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from attredit.data import Geometry, prepare
 from attredit.errors import DataError, DataWarning

@@ -68,8 +68,7 @@ def test_every_image_is_there_with_the_labels_that_it_has(folder: Path) -> None:
 
 
 def test_the_same_through_load_dataset(folder: Path, tmp_path: Path) -> None:
-    from datasets import ClassLabel, Dataset, Features, Value
-    from datasets import Image as Images
+    from datasets import ClassLabel, Dataset, Features, Image as Images, Value
 
     names = ["dark", "grey", "light"]
     features = Features(

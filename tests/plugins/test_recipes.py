@@ -61,8 +61,7 @@ def classes_in(folder: Path, classes: tuple[str, ...], *splits: str) -> None:
 
 
 def cifar10(folder: Path) -> None:
-    from datasets import ClassLabel, Dataset, Features
-    from datasets import Image as Images
+    from datasets import ClassLabel, Dataset, Features, Image as Images
 
     (folder / "plain_text").mkdir(parents=True)
     features = Features({"img": Images(), "label": ClassLabel(names=CIFAR10)})
