@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, features
 
 from attredit.errors import DataWarning
-from attredit.inspection.matrix import matrix_svg
+from attredit.inspection.page import matrix_svg
 from attredit.report import lettering
 from attredit.report.grid import grid
 from attredit.report.lettering import length, write
