@@ -19,6 +19,7 @@ from attredit.errors import UsageError, nearest
 from attredit.files import expanded
 from attredit.plugin.registry import bare
 from attredit.recipe import parse_overrides
+from attredit.request import leaves
 
 # What tables show unless a suite says otherwise; table.csv has every figure.
 COLUMNS = (
@@ -53,7 +54,7 @@ class Varied(Document):
     @field_validator("grid", mode="before")
     @classmethod
     def _bare_keys_nest(cls, grid: Any) -> Any:
-        return dict(_leaves(grid)) if isinstance(grid, Mapping) else grid
+        return dict(leaves(grid)) if isinstance(grid, Mapping) and grid else grid
 
     @field_validator("grid")
     @classmethod
@@ -244,8 +245,7 @@ class Suite(Varied):
 
 def built_in() -> dict[str, str]:
     """Names of the built-in suites and what they are for."""
-    names = sorted(item.name for item in _BUILT_IN.iterdir() if item.name.endswith(".toml"))
-    return {name.removesuffix(".toml"): read_suite(name.removesuffix(".toml")).summary for name in names}
+    return {name: read_suite(name).summary for name in _names()}
 
 
 def read_suite(name: str) -> Suite:
@@ -266,10 +266,13 @@ def read_suite(name: str) -> Suite:
             # Such a key takes minutes to read.
             raise UsageError(f"{name} is no suite: it has a line of {longest:,} characters.", "Name a suite file.")
         return parse_suite(text, name, path.stem)
-    known = [item.name.removesuffix(".toml") for item in _BUILT_IN.iterdir() if item.name.endswith(".toml")]
-    if name not in known:
-        raise UsageError(f"Unknown suite {name!r}.", f"{nearest(name, known)} Or name a file that ends in .toml.")
+    if name not in _names():
+        raise UsageError(f"Unknown suite {name!r}.", f"{nearest(name, _names())} Or name a file that ends in .toml.")
     return parse_suite((_BUILT_IN / f"{name}.toml").read_text("utf-8"), f"suite {name}", name)
+
+
+def _names() -> list[str]:
+    return sorted(item.name.removesuffix(".toml") for item in _BUILT_IN.iterdir() if item.name.endswith(".toml"))
 
 
 def parse_suite(text: str, where: str, name: str) -> Suite:
@@ -320,13 +323,3 @@ def _keys(place: str) -> Sequence[str]:
     models = {"methods": MethodEntry, "datasets": DatasetEntry, "budget": Budget, "evaluation": EvaluationPlan}
     model = CollectionEntry if "evaluate_on" in place.split(".") else models.get(place.split(".")[0], Suite)
     return [field.alias or name for name, field in model.model_fields.items() if (model, name) != (Suite, "name")]
-
-
-def _leaves(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys of nested tables, and what they hold."""
-    for key, inner in value.items():
-        below = f"{path}.{key}".lstrip(".")
-        if isinstance(inner, Mapping):
-            yield from _leaves(inner, below)
-        else:
-            yield below, inner
