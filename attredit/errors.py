@@ -79,6 +79,11 @@ class Terminated(SystemExit):
         super().__init__(128 + number)
 
 
+def in_one_line(error: BaseException | None) -> str:
+    """What others' errors are and say, which may be several lines."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The sentence that helps with a mistyped name: the closest known one, and the list.
 

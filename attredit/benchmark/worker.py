@@ -27,7 +27,7 @@ from attredit.benchmark.results import Facts, Figures, Result, Results
 from attredit.benchmark.suite import Budget
 from attredit.data.workers import cores
 from attredit.documents import Document
-from attredit.errors import AttrEditError, RunError, Terminated
+from attredit.errors import AttrEditError, RunError, Terminated, in_one_line
 from attredit.files import read_tensors, write_text
 from attredit.plugin.calling import named
 from attredit.plugin.registry import installed, use_plugin
@@ -115,8 +115,7 @@ def reason_of(error: Exception) -> str:
     """An error in one line."""
     if isinstance(error, AttrEditError):
         return str(error)
-    by = f" (in {who})" if (who := named(error)) else ""
-    return " ".join(f"{type(error).__name__}: {error}{by}".split())
+    return in_one_line(error) + (f" (in {who})" if (who := named(error)) else "")
 
 
 def now() -> str:

@@ -20,7 +20,7 @@ import rich_click as click
 from click.exceptions import Abort, ClickException, Exit
 
 from attredit.cli.console import is_main_process, make_printable, note, showing_warnings
-from attredit.errors import AttrEditError, Terminated, nearest
+from attredit.errors import AttrEditError, Terminated, in_one_line, nearest
 from attredit.stopping import stoppable
 from attredit.version import __version__
 
@@ -200,7 +200,7 @@ def line_and_code(error: Exception) -> tuple[str, int]:
     if isinstance(error, AttrEditError):
         # A damaged file may have a word without end.
         return f"Error: {re.sub(r'[^ ]{1000,}', lambda word: f'{word[0][:100]}…', str(error))}", error.exit_code
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    reason = in_one_line(error)
     # The latter is torch's, which is not imported here.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return f"Error: {reason} Try a smaller --batch-size or --image-size.", 1

@@ -13,6 +13,7 @@ import torch
 from attredit.attributes import MISSING
 from attredit.data.source import CounterfactualSource
 from attredit.editing.editor import Editor
+from attredit.errors import in_one_line
 from attredit.evaluation.axes import LPIPS, NOT_ASKED, REPEATED, Axes
 from attredit.evaluation.codes import Codes, training_codes
 from attredit.evaluation.counterfactual import NAMES, ON_NAMES, Counterfactuals
@@ -101,8 +102,9 @@ def plugin_metrics(
         try:
             given = numbers_of(component.load()(editor, data), len(data))
         except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            found.reasons[component.name] = f"Metric {component.id} fails: {reason}. Tell the authors of its plugin."
+            found.reasons[component.name] = (
+                f"Metric {component.id} fails: {in_one_line(error)}. Tell the authors of its plugin."
+            )
             given = {}
         for name, values in given.items():
             if name in found.names or name in figures:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from attredit.errors import AttrEditError, UsageError, nearest
+from attredit.errors import AttrEditError, UsageError, in_one_line, nearest
 
 IN = "In "
 """How the note begins that says whose code an error is of."""
@@ -50,9 +50,8 @@ def call(make: Callable[..., Any], where: str, options: dict[str, Any], what: st
             return make(**options)
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
         to = f", to {what}" if what else ""
-        raise UsageError(f"{where} cannot be used: {reason}.", f"Given: {given or 'none'}{to}.") from error
+        raise UsageError(f"{where} cannot be used: {in_one_line(error)}.", f"Given: {given or 'none'}{to}.") from error
 
 
 def check(make: Callable[..., Any], where: str, options: dict[str, Any], skip: int = 0) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attredit.errors import PluginError, UsageError, nearest
+from attredit.errors import PluginError, UsageError, in_one_line, nearest
 from attredit.plugin.registry import Component, PluginInfo, Registry, installed
 from attredit.testing.promises import PROMISES, Promise
 from attredit.testing.report import Broken, BrokenPromises, Check, Report, Skipped
@@ -140,11 +140,10 @@ def _done(task: Planned, place: Workshop) -> Check:
     except Broken as broken:
         found = {"state": "failed", "expected": broken.expected, "found": broken.found}
     except (Exception, SystemExit) as error:
-        reason_ = " ".join(f"{type(error).__name__}: {error}".split())
         found = {
             "state": "failed",
             "expected": task.promise.summary,
-            "found": reason_,
+            "found": in_one_line(error),
             "traceback": traceback.format_exc(),
         }
     milliseconds = 1000 * (time.perf_counter() - started)

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from attredit.errors import UsageError
+from attredit.errors import UsageError, in_one_line
 from attredit.launch import trainer_of
 from attredit.plugin.registry import Registry
 from attredit.recipe import Recipe, resolve
@@ -154,7 +154,7 @@ def partners(subject: Subject) -> str:
     reads = {o.latent for o in working}
     for one in tried:
         if one.error is not None and (not reads or one.latent in reads):
-            raise Broken(f"{STEPS} steps of training in {one.host}", _said(one.error)) from one.error
+            raise Broken(f"{STEPS} steps of training in {one.host}", in_one_line(one.error)) from one.error
     refused: dict[str, list[str]] = {}
     for one in tried:
         if not one.works:
@@ -236,7 +236,3 @@ def _stepped(subject: Subject, host: Host, trainer: Trainer) -> Outcome:
 def _listed(names: Iterable[str]) -> str:
     """Without doubles: a discriminator may be several parts of one method."""
     return ", ".join(dict.fromkeys(names))
-
-
-def _said(error: Exception | None) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
