@@ -22,7 +22,14 @@ LEGEND = (
 )
 COUNTS = "n a seed"
 """The row that says on how many images, or verdicts, the figures of one seed rest."""
-_COSTS = ("seeds", "steps", "seconds", "parameters", "memory MB", "GPU MB")
+# What a cell took, by heading: which of its facts, the unit, and how it is written.
+_COSTS = {
+    "steps": ("steps", 1, ",.0f"),
+    "seconds": ("training_seconds", 1, ",.1f"),
+    "parameters": ("parameters", 1, ",.0f"),
+    "memory MB": ("memory_bytes", 1e6, ",.0f"),
+    "GPU MB": ("gpu_bytes", 1e6, ",.0f"),
+}
 
 
 @dataclass(frozen=True)
@@ -75,15 +82,15 @@ def grids(comparison: Comparison) -> list[Grid]:
     names = [name for name in comparison.columns if any(name in row.values for row in rows)]
     measured = [(row.label, tuple(_figure(row, name) for name in names)) for row in rows]
     measured += [(COUNTS, tuple(Entry(_counts(rows, name)) for name in names))] if names else []
-    costs = [_cost(row) for row in rows]
-    columns = [i for i, name in enumerate(_COSTS) if i < 5 or any(cost[i].text != "–" for cost in costs)]
+    costs, headings = [_cost(row) for row in rows], ("seeds", *_COSTS)
+    columns = [i for i, name in enumerate(headings) if name != "GPU MB" or any(cost[i].text != "–" for cost in costs)]
     took = tuple((row.label, tuple(cost[i] for i in columns)) for row, cost in zip(rows, costs, strict=True))
     found = Grid(comparison.title, ("method", *(_heading(name) for name in names)), tuple(measured))
     if comparison.on:
         return [found]
     return [
         found,
-        Grid(f"{comparison.title}: what it took", ("method", *(_COSTS[i] for i in columns)), took),
+        Grid(f"{comparison.title}: what it took", ("method", *(headings[i] for i in columns)), took),
     ]
 
 
@@ -142,7 +149,7 @@ def latex(comparisons: Sequence[Comparison]) -> str:
 def as_csv(comparisons: Sequence[Comparison]) -> str:
     """All comparisons, as table.csv: a line for every row, plain numbers, every figure that was measured."""
     names = dict.fromkeys(name for c in comparisons for row in c.rows for name in row.values)
-    costs = ("steps", "training_seconds", "parameters", "memory_bytes", "gpu_bytes")
+    costs = [name for name, _, _ in _COSTS.values()]
     fields = [f"{name}{end}" for name in names for end in ("", "_low", "_high", "_n", "_best")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -200,13 +207,7 @@ def _cost(row: Row) -> list[Entry]:
     """Means over seeds; of memory too, whose largest would grow with the number of seeds."""
     whole = len(row.seeds) == row.asked
     entries = [Entry(str(len(row.seeds)) if whole else f"{len(row.seeds)} of {row.asked}")]
-    for name, scale, form in (
-        ("steps", 1, ",.0f"),
-        ("training_seconds", 1, ",.1f"),
-        ("parameters", 1, ",.0f"),
-        ("memory_bytes", 1e6, ",.0f"),
-        ("gpu_bytes", 1e6, ",.0f"),
-    ):
+    for name, scale, form in _COSTS.values():
         mean = row.mean(name)
         entries.append(Entry("–" if mean is None else format(mean / scale, form)))
     return entries

@@ -176,15 +176,8 @@ def _train(requested: dict[str, Any], watcher: Watcher) -> Path:
 def _resume(chosen: dict[str, Any], watcher: Watcher) -> Path:
     from attredit.launch import resume
 
-    return resume(
-        chosen["resume"],
-        steps=chosen.get("steps"),
-        data_dir=chosen.get("data_dir"),
-        device=chosen.get("device"),
-        log=chosen.get("log"),
-        observers=[watcher],
-        progress=watcher.prepared,
-    )
+    run = chosen.pop("resume")
+    return resume(run, **chosen, observers=[watcher], progress=watcher.prepared)
 
 
 def _say_next(run: Path) -> None:
