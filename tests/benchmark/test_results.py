@@ -96,7 +96,6 @@ def test_time_left_comes_from_like_cells_and_is_a_guess_without() -> None:
     assert durations.of([cell_of("b", 1)]) == (15.0, True)  # as others, for want of better
     durations.guess({"b-1": 4.0}, [cell_of("b", 1)])
     assert durations.of([cell_of("a", 2), cell_of("b", 2)]) == (19.0, True)
-    assert (durations.count("a-0"), durations.count("b-0"), durations.count("c-0")) == (1, 1, 0)
     assert Durations([]).of([cell_of()]) == (0.0, True)
 
 
