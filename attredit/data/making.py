@@ -33,7 +33,6 @@ from attredit.progress import Progress, silent
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from attredit.data.source import DataSource
 
 FORMAT = 4
 
@@ -78,29 +77,16 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Making:
-    """A store that is to be made.
+class Making(Decoding):
+    """A store that is to be made; how many images it has, and what is white in them, is found out.
 
     Attributes:
-        source: Where images and labels come from.
-        split: Which of its splits.
-        geometry: Crop and size.
-        name: The data set's.
-        fingerprint: See `attredit.data.store.fingerprint_of`.
         path: The store's directory.
+        fingerprint: See `attredit.data.store.fingerprint_of`.
     """
 
-    source: DataSource
-    split: str
-    geometry: Geometry
-    name: str
-    fingerprint: str
     path: Path
-
-    @property
-    def where(self) -> str:
-        """For messages."""
-        return f"split {self.split} of {self.name}"
+    fingerprint: str
 
     def make(self, workers: int | None, progress: Progress | None) -> None:
         """Make it, or go on with what a killed process left. Called under its lock.
@@ -109,23 +95,21 @@ class Making:
             DataError: images or labels that are broken or cannot be read.
             RunError: the cache cannot be written or is full, or a worker died.
         """
-        part = part_of(self.path)
-        with writing(self.path.parent):
+        with writing(self.home):
             _remove_leftovers(self.path)
         with reading(self.where):
             rows = self.source.open(self.split)
             labels = read_labels(rows, self.source.schema, self.where)
-            geometry = self._looked_at(rows)
-        job = Decoding(self.source, self.split, self.name, geometry, part, len(labels))
+            known = replace(self, geometry=self._looked_at(rows), images=len(labels))
         try:
-            with writing(part.parent, job.needed):
-                _begin(job, labels)
-            broken = self._decode(job, rows, workers, progress)
-            with writing(part.parent, job.needed):
-                self._finish(job, broken)
+            with writing(self.home, known.needed):
+                known._begin(labels)
+            broken = known._decode(rows, workers, progress)
+            with writing(self.home, known.needed):
+                known._finish(broken)
         except (Unwritable, Unusable):
             # A full disk needs the space. What cannot be removed now, the next one to make a store removes.
-            shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
     def _looked_at(self, rows: Dataset) -> Geometry:
@@ -137,36 +121,48 @@ class Making:
             warnings.warn(f"Images of {self.where} have {said}.", DataWarning, stacklevel=2)
         return replace(self.geometry, white=whites[-1] if whites else None)
 
-    def _decode(
-        self, job: Decoding, rows: Dataset, workers: int | None, progress: Progress | None
-    ) -> list[BrokenImage]:
+    def _decode(self, rows: Dataset, workers: int | None, progress: Progress | None) -> list[BrokenImage]:
         """Decode the shards that are not done yet; all images that cannot be."""
-        told, finished = progress or silent, [job.done(rows) for rows in job.shards]
-        todo = [rows for rows, done in zip(job.shards, finished, strict=True) if done is None]
+        told, finished = progress or silent, [self.done(rows) for rows in self.shards]
+        todo = [rows for rows, done in zip(self.shards, finished, strict=True) if done is None]
         count, broken = 0, list[BrokenImage]()
         # Closed, so that workers have ended before their files are removed: as long as they hold them, they take
         # their space.
-        with closing(decode_all(ShardDecoder(job, rows), todo, workers)) as results:
+        with closing(decode_all(ShardDecoder(self, rows), todo, workers)) as results:
             for done in chain(filter(None, finished), results):
                 broken += done.broken
-                require_half(broken, job.images, self.where)
+                require_half(broken, self.images, self.where)
                 count += len(done.rows)
-                told(count, job.images)
-        assert count == job.images, "rows were left out without being told"
+                told(count, self.images)
+        assert count == self.images, "rows were left out without being told"
         return sorted(broken)
 
-    def _finish(self, job: Decoding, broken: Sequence[BrokenImage]) -> None:
+    def _begin(self, labels: np.ndarray) -> None:
+        """Write the labels, which are quick, if there is room for the images."""
+        part, like = self.folder, json.dumps(asdict(self.geometry)).encode()
+        if (part / GEOMETRY).exists() and (part / GEOMETRY).read_bytes() != like:
+            discard(part)
+        part.mkdir(exist_ok=True)
+        free = shutil.disk_usage(part).free + sum(file.stat().st_size for file in part.iterdir())
+        if free < self.needed:
+            raise OSError(f"only {free / 1e6:,.1f} MB are free")
+        content = BytesIO()
+        np.save(content, labels)
+        write_whole(part / LABELS, [content.getbuffer()])
+        write_whole(part / GEOMETRY, [like])
+
+    def _finish(self, broken: Sequence[BrokenImage]) -> None:
         """Write what else a store has, and give it its name."""
-        part = job.folder
+        part = self.folder
         write_whole(part / BROKEN, [broken_json(broken)])
-        files = [*map(name_of, job.shards), LABELS, BROKEN]
+        files = [*map(name_of, self.shards), LABELS, BROKEN]
         meta = {
             "format": FORMAT,
             "name": self.name,
             "split": self.split,
-            "images": job.images - len(broken),
+            "images": self.images - len(broken),
             "fingerprint": self.fingerprint,
-            "geometry": asdict(job.geometry),
+            "geometry": asdict(self.geometry),
             "schema": self.source.schema.to_json(),
             "checksums": {file: checksum_of(part / file) for file in files},
         }
@@ -174,21 +170,6 @@ class Making:
         for file in {*part.iterdir()} - {part / name for name in [*files, META]}:
             file.unlink()
         part.rename(self.path)
-
-
-def _begin(job: Decoding, labels: np.ndarray) -> None:
-    """Write the labels, which are quick, if there is room for the images."""
-    part, like = job.folder, json.dumps(asdict(job.geometry)).encode()
-    if (part / GEOMETRY).exists() and (part / GEOMETRY).read_bytes() != like:
-        discard(part)
-    part.mkdir(exist_ok=True)
-    free = shutil.disk_usage(part).free + sum(file.stat().st_size for file in part.iterdir())
-    if free < job.needed:
-        raise OSError(f"only {free / 1e6:,.1f} MB are free")
-    content = BytesIO()
-    np.save(content, labels)
-    write_whole(part / LABELS, [content.getbuffer()])
-    write_whole(part / GEOMETRY, [like])
 
 
 def _remove_leftovers(path: Path) -> None:

@@ -23,7 +23,7 @@ from attredit.attributes import AttributeSchema
 from attredit.data.decoding import reading, writing
 from attredit.data.geometry import Geometry
 from attredit.data.left_out import BrokenImage, read_broken, tell_broken
-from attredit.data.making import BROKEN, FORMAT, LABELS, META, Making, locked
+from attredit.data.making import BROKEN, FORMAT, LABELS, META, Making, locked, part_of
 from attredit.data.shards import Images, opened
 from attredit.errors import AttrEditError, DataError, RunError
 from attredit.files import expanded, from_json
@@ -140,7 +140,7 @@ def prepare(
     home = cache_dir() / "stores"
     # Names may be full ids, plugin/name.
     path = home / f"{re.sub('[^A-Za-z0-9_]+', '-', name)}-{split}-{geometry.size}-{fingerprint}"
-    making = Making(source, split, geometry, name, fingerprint, path)
+    making = Making(source, split, name, geometry, part_of(path), 0, path, fingerprint)
     if (store := _existing(making)) is None:
         store = _made(making, workers, progress)
     tell_broken(store.broken, len(store.rows) + len(store.broken), f"split {split} of {name}", path / BROKEN, strict)
@@ -161,8 +161,8 @@ def _existing(making: Making) -> Store | None:
 
 def _made(making: Making, workers: int | None, progress: Progress | None) -> Store:
     """A store that is made now, unless somebody else was quicker."""
-    with writing(making.path.parent):
-        making.path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(making.home):
+        making.home.mkdir(parents=True, exist_ok=True)
     with locked(making.path):
         if (store := _existing(making)) is None:
             making.make(workers, progress)
