@@ -99,41 +99,22 @@ def contradicted(attribute: Attribute, labels: NDArray[np.int64], read: NDArray[
 
 
 def _read(
-    store: Store,
-    schema: AttributeSchema,
-    labels: NDArray[np.int64],
-    progress: Progress,
-    width: int,
-    steps: int,
+    store: Store, schema: AttributeSchema, labels: NDArray[np.int64], progress: Progress, width: int, steps: int
 ) -> NDArray[np.float64]:
     """(N, A) probabilities of every image's attributes: means of readers that were trained without its fold."""
-
-    def one(reader: int) -> NDArray[np.float64]:
-        return _read_once(store, schema, labels, lambda done, of: progress(reader * of + done, READERS * of),
-                          width, steps, _SEED + FOLDS * reader)  # fmt: skip
-
-    read: NDArray[np.float64] = np.mean([one(reader) for reader in range(READERS)], axis=0)
-    return read
-
-
-def _read_once(
-    store: Store,
-    schema: AttributeSchema,
-    labels: NDArray[np.int64],
-    progress: Progress,
-    width: int,
-    steps: int,
-    seed: int,
-) -> NDArray[np.float64]:
-    """The same by one reader of each fold; both are functions of the seed."""
-    order, size = np.random.default_rng(seed).permutation(len(store)), min(_SIZE, store.images.shape[1])
-    targets, read = schema.encode(torch.from_numpy(labels.astype(np.int64))), np.empty((len(store), schema.width))
-    steps = max(steps, _EPOCHS * len(store) * (FOLDS - 1) // FOLDS // _BATCH)
+    size, targets = min(_SIZE, store.images.shape[1]), schema.encode(torch.from_numpy(labels.astype(np.int64)))
+    steps, read = (
+        max(steps, _EPOCHS * len(store) * (FOLDS - 1) // FOLDS // _BATCH),
+        np.zeros((len(store), schema.width)),
+    )
 
     def seen(rows: NDArray[np.int64]) -> Tensor:
         return reduced(store.batch(rows).float() / 255.0, size).contiguous(memory_format=torch.channels_last)
 
-    for fold, held in enumerate(np.array_split(order, FOLDS)):
+    for number, (reader, fold) in enumerate(np.ndindex(READERS, FOLDS)):
+        seed = _SEED + FOLDS * reader
+        order = np.random.default_rng(seed).permutation(len(store))
+        held = np.array_split(order, FOLDS)[fold]
         others, dice = np.setdiff1d(order, held), np.random.default_rng(seed + fold)
         with seeded(seed + fold):
             network = StridedNetwork(store.images.shape[3], size, schema.width, width)
@@ -144,14 +125,14 @@ def _read_once(
             rows = dice.choice(others, min(_BATCH, len(others)), replace=False)
             return schema.loss(network(seen(rows)), targets[torch.from_numpy(rows)])
 
-        def told(done: int, _: int, before: int = fold * steps) -> None:
-            progress(before + done, FOLDS * steps)
+        def told(done: int, _: int, before: int = number * steps) -> None:
+            progress(before + done, READERS * FOLDS * steps)
 
         descend(network, _RATE, steps, loss, told)
         with torch.inference_mode():
             for rows in np.array_split(held, -(-len(held) // _BATCH)):
-                read[rows] = schema.probabilities(network(seen(rows))).double().numpy()
-    return read
+                read[rows] += schema.probabilities(network(seen(rows))).double().numpy()
+    return read / READERS
 
 
 def sheet(store: Store, found: list[Doubt]) -> Image.Image:
