@@ -136,15 +136,22 @@ def edit_scores(editor: Editor, data: EvaluationData, seen: Seen, attribute: Att
     Returns:
         The edits to another value, for what else they are compared with.
     """
-    column = data.schema.index(attribute.name)
-    counted = seen.judged.agreed[:, column] != MISSING
-    _accuracy(seen, attribute, column, counted, table)
-    edits = _edit(editor, data, seen, attribute, column, counted, table)
+    shares = _Shares(seen, attribute, data.schema.index(attribute.name), table)
+    column = shares.column
+    shares.note("judge_accuracy", seen.judged.agreed[:, column] == shares.truth, shares.counted)
+    shares.note_judges("judge_accuracy", seen.judged, shares.truth)
+    edits = _edit(editor, data, shares)
     composite = data.judge.obeyed(edits.composite, edits.judged_composite, column, edits.asked)
     # What an image shows that is as it was, its label says: not what was asked for.
     composite &= ~unchanged(edits.composite, seen.images)
-    _success("", edits.obeyed, edits.judged, edits.asked, seen, attribute, column, counted, table)
-    _success("composite_", composite, edits.judged_composite, edits.asked, seen, attribute, column, counted, table)
+    success = {
+        "edit_success": (edits.obeyed, edits.judged),
+        "composite_edit_success": (composite, edits.judged_composite),
+    }
+    for name, (hits, judged) in success.items():
+        for suffix, chosen in directions(attribute, shares.truth):
+            shares.note(name + suffix, hits, shares.counted & chosen)
+        shares.note_judges(name, judged, edits.asked)
     others = [i for i in range(len(data.schema)) if i != column]
     if others:
         flips = {
@@ -194,12 +201,38 @@ def class_metric(attribute: Attribute, value: int) -> str:
     return f"class{value}" if attribute.binary else f"class_{attribute.values[value]}"
 
 
-def _edit(
-    editor: Editor, data: EvaluationData, seen: Seen, attribute: Attribute, column: int, counted: Tensor, table: Table
-) -> Edits:
+class _Shares:
+    """Notes which images of a chunk are hits, of one attribute.
+
+    Args:
+        seen: The chunk.
+        attribute: Which.
+        column: Of it in the labels.
+        table: Where.
+
+    Attributes:
+        truth: (B,) labels.
+        counted: (B,) whether both judges read the image alike.
+    """
+
+    def __init__(self, seen: Seen, attribute: Attribute, column: int, table: Table) -> None:
+        self.seen, self.attribute, self.column, self._table = seen, attribute, column, table
+        self.truth, self.counted = seen.labels[:, column], seen.judged.agreed[:, column] != MISSING
+
+    def note(self, name: str, hits: Tensor, chosen: Tensor) -> None:
+        """Which of some chosen images (B,) are hits (B,)."""
+        self._table.put(name, self.attribute.name, self.seen.rows[chosen.cpu().numpy()], hits[chosen], share=True)
+
+    def note_judges(self, name: str, reading: Reading, expected: Tensor) -> None:
+        """Which of all images each judge by itself reads as expected (B,)."""
+        for judge, verdicts in zip(JUDGES, reading.verdicts[:, :, self.column], strict=True):
+            self.note(f"{name}_{judge}", verdicts == expected, torch.ones_like(self.counted))
+
+
+def _edit(editor: Editor, data: EvaluationData, shares: _Shares) -> Edits:
     """Decode every value where any metric needs it; note the paper's scores; keep the edits to another value."""
+    seen, attribute, column, truth = shares.seen, shares.attribute, shares.column, shares.truth
     count = len(attribute.values)
-    truth = seen.labels[:, column]
     asked = (truth + 1) % count
     # The paper scores a binary attribute on images that have it; no value of a categorical one is "having it".
     scored = truth == 1 if attribute.binary else torch.ones_like(truth, dtype=torch.bool)
@@ -213,7 +246,7 @@ def _edit(
         images = edit.after
         hits = torch.zeros_like(scored)
         hits[needed] = data.judge.obeyed(images[needed], read[needed], column, torch.full_like(truth, value)[needed])
-        _share(class_metric(attribute, value), hits, scored & counted, seen, attribute, table)
+        shares.note(class_metric(attribute, value), hits, scored & shares.counted)
         before[other], decoded[other], change[other] = edit.before[other], images[other], edit.change[other]
         obeyed[other] = hits[other]
         judged.put(other, read[other])
@@ -241,38 +274,3 @@ def _image(images: Tensor) -> Tensor:
     if not images.isfinite().all():
         raise RunError("The model decodes images of which pixels are no numbers.", "Its training diverged: train anew.")
     return images
-
-
-def _accuracy(seen: Seen, attribute: Attribute, column: int, counted: Tensor, table: Table) -> None:
-    """How often the judge is right about images, where its two agree, and how often each of them is."""
-    truth, everywhere = seen.labels[:, column], torch.ones_like(counted)
-    _share("judge_accuracy", seen.judged.agreed[:, column] == truth, counted, seen, attribute, table)
-    for judge, verdicts in zip(JUDGES, seen.judged.verdicts[:, :, column], strict=True):
-        _share(f"judge_accuracy_{judge}", verdicts == truth, everywhere, seen, attribute, table)
-
-
-def _success(
-    prefix: str,
-    hits: Tensor,
-    judged: Reading,
-    asked: Tensor,
-    seen: Seen,
-    attribute: Attribute,
-    column: int,
-    counted: Tensor,
-    table: Table,
-) -> None:
-    """A share over counted images and, of a binary attribute, over those it is taken off (`_off`) and put on (`_on`).
-
-    Beside it what each judge says by itself, of all images.
-    """
-    name, truth = f"{prefix}edit_success", seen.labels[:, column]
-    for suffix, chosen in directions(attribute, truth):
-        _share(name + suffix, hits, counted & chosen, seen, attribute, table)
-    for judge, verdicts in zip(JUDGES, judged.verdicts[:, :, column], strict=True):
-        _share(f"{name}_{judge}", verdicts == asked, torch.ones_like(counted), seen, attribute, table)
-
-
-def _share(name: str, hits: Tensor, chosen: Tensor, seen: Seen, attribute: Attribute, table: Table) -> None:
-    """Note which of some chosen images are hits."""
-    table.put(name, attribute.name, seen.rows[chosen.cpu().numpy()], hits[chosen], share=True)
