@@ -67,13 +67,10 @@ def locked(path: Path) -> Iterator[None]:
     """The right to make a store; whoever else has it is waited for."""
     from filelock import FileLock
 
-    lock = FileLock(f"{path}.lock")
     with writing(path.parent):
-        lock.acquire()
-    try:
+        held = FileLock(f"{path}.lock").acquire()
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 @dataclass(frozen=True)

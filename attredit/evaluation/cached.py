@@ -68,16 +68,13 @@ def _alone(home: Path) -> Iterator[None]:
     """The right to write there: two evaluations of one data set must not train one network twice."""
     from filelock import FileLock
 
-    lock = FileLock(f"{home}.lock")
     try:
         home.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        held = FileLock(f"{home}.lock").acquire()
     except OSError as error:
         raise RunError(
             f"Cannot write {home}: {error.strerror}.",
             "Name another place with the environment variable ATTREDIT_CACHE.",
         ) from error
-    try:
+    with held:
         yield
-    finally:
-        lock.release()

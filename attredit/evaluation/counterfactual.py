@@ -97,43 +97,30 @@ class Counterfactuals:
             if (found := self._truths[attribute.name, way.to]) is None:
                 continue
             for part in _parts(np.flatnonzero(np.isin(seen.rows, found.images))):
-                truths = found.of(seen.rows[part]).to(seen.images.device)
-                drawn = model.decode(model.encode(truths[:, 0]))  # the edit of a latent that lacks nothing
+                rows, which = seen.rows[part], torch.from_numpy(part)
+                truths = found.of(rows).to(seen.images.device)
+                first = truths[:, 0]
+                drawn = model.decode(model.encode(first))  # the edit of a latent that lacks nothing
                 blended = model.composite(seen.images[part], edits.before[part], drawn)
+                judged = self._data.judge.look(first)
                 scores = {
                     "counterfactual_mse": nearest(edits.decoded[part], truths),
-                    "counterfactual_floor": squared_error(drawn, truths[:, 0]),
+                    "counterfactual_floor": squared_error(drawn, first),
                     "copy_mse": nearest(seen.images[part], truths),
                     "composite_counterfactual_mse": nearest(edits.composite[part], truths),
-                    "composite_counterfactual_floor": squared_error(blended, truths[:, 0]),
+                    "composite_counterfactual_floor": squared_error(blended, first),
                 }
                 for name, values in scores.items():
-                    table.put(name + way.suffix, attribute.name, seen.rows[part], values)
-                self._judge(seen, attribute, way, edits, truths, torch.from_numpy(part), table, cells)
-
-    def _judge(
-        self,
-        seen: Seen,
-        attribute: Attribute,
-        way: Direction,
-        edits: Edits,
-        truths: Tensor,
-        part: Tensor,
-        table: Table,
-        cells: Table,
-    ) -> None:
-        """What the judge makes of truths (B, S, C, H, W), of edits beside them too unless something is put on."""
-        first = truths[:, 0]
-        judged, before, rows = self._data.judge.look(first), seen.judged[part], seen.rows[part.numpy()]
-        note(TRUE, self._data.schema, attribute, rows, edits.asked[part], before, judged, cells)
-        if self._data.identity is not None:
-            self._data.identity.score_truths(
-                seen.images[part], first, attribute, rows, f"identity_true{way.suffix}", table
-            )
-        if not way.suffix:
-            readings = (edits.judged[part], edits.judged_composite[part], before)
-            for name, reading in zip(_PERCEPTUAL, readings, strict=True):
-                table.put(name, attribute.name, rows, perceptual.distance(reading, judged))
+                    table.put(name + way.suffix, attribute.name, rows, values)
+                note(TRUE, self._data.schema, attribute, rows, edits.asked[which], seen.judged[which], judged, cells)
+                if (identity := self._data.identity) is not None:
+                    identity.score_truths(
+                        seen.images[part], first, attribute, rows, f"identity_true{way.suffix}", table
+                    )
+                if not way.suffix:
+                    readings = (edits.judged, edits.judged_composite, seen.judged)
+                    for name, reading in zip(_PERCEPTUAL, readings, strict=True):
+                        table.put(name, attribute.name, rows, perceptual.distance(reading[which], judged))
 
     def _choose(self, attribute: Attribute, way: Direction) -> np.ndarray:
         """(M,) which images to score, evenly spread among those that are edited in this direction."""
