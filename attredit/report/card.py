@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
 from attredit.data import Store
@@ -13,9 +9,6 @@ from attredit.files import write_text
 from attredit.plugin.registry import installed
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 _SAMPLES = 8
 
@@ -59,10 +52,12 @@ def write_card(run: RunDirectory, config: RunConfig) -> None:
 def card_of(run: RunDirectory, config: RunConfig, where: str) -> str:
     """The model card of a run that is found under the name `where`."""
     from attredit.evaluation.result import Evaluation
+    from attredit.report.document import rendered
     from attredit.report.figures import markdown
 
     registry, lines = installed(), run.metrics()
-    return _template().render(
+    text = rendered(
+        "report/card.md.jinja",
         config=config,
         where=where,
         options="".join(f" {word}" for word in config.plugin_options),
@@ -76,14 +71,4 @@ def card_of(run: RunDirectory, config: RunConfig, where: str) -> str:
         elsewhere=Evaluation.elsewhere(run),
         markdown=markdown,
     )
-
-
-@cache
-def _template() -> Template:
-    """Of Markdown, where nothing is to be escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    how: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
-    made = Environment(loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, **how)
-    made.filters |= {"counted": lambda n: f"{n:,}", "quoted": lambda names: ", ".join(f"`{name}`" for name in names)}
-    return made.get_template("card.md.jinja")
+    return text + "\n"

@@ -1,7 +1,7 @@
-"""HTML pages that need no other file, from templates that lie beside the code of each; what they are given is escaped.
+"""HTML pages that need no other file, and model cards, from templates that lie beside the code of each.
 
-``report/document.html.jinja`` has what all pages have, ``report/parts.html.jinja`` what some have. All know `image`
-and the module `faces`; everything else is given to them.
+``report/document.html.jinja`` has what all pages have, ``report/parts.html.jinja`` what some have; what pages are given
+is escaped. All templates know `image` and the module `faces`; everything else is given to them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ROOMS = Path(__file__).parents[1]
 
 
 def rendered(template: str, **given: Any) -> str:
-    """A page.
+    """A page, or a model card.
 
     Args:
         template: Where it lies, as ``report/page.html.jinja``.
@@ -43,7 +43,10 @@ def image(pixels: Pixels, alt: str, ending: str = ".png") -> Markup:
 @cache
 def _environment() -> Environment:
     loader = FileSystemLoader(_ROOMS)
-    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    how: dict[str, Any] = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    # In Markdown nothing is to be escaped.
+    made = Environment(loader=loader, autoescape=lambda name: not str(name).endswith(".md.jinja"), **how)
     made.globals |= {"image": image, "faces": faces}
     made.filters |= {"spaced": lambda name: name.replace("_", " "), "counted": lambda n: f"{n:,}"}
+    made.filters |= {"quoted": lambda names: ", ".join(f"`{name}`" for name in names)}
     return made
