@@ -55,11 +55,7 @@ class StridedNetwork(nn.Module):
 class WideNetwork(nn.Module):
     """Images (B, C, H, W) in [0, 1] to logits (B, A): a wide window, residual blocks, maps that shrink by averaging.
 
-    Args:
-        channels: C.
-        size: Larger images are reduced to this.
-        outputs: A.
-        width: Channels of the first stage.
+    Its arguments are those of `StridedNetwork`.
     """
 
     def __init__(self, channels: int, size: int, outputs: int, width: int) -> None:
@@ -83,14 +79,7 @@ class WideNetwork(nn.Module):
 
 
 class JudgePair(nn.Module):
-    """Both judges of a data set, as one thing to be kept.
-
-    Args:
-        channels: C.
-        size: Larger images are reduced to this.
-        outputs: A.
-        width: Of both.
-    """
+    """Both judges of a data set, as one thing to be kept; they have the same arguments."""
 
     def __init__(self, channels: int, size: int, outputs: int, width: int) -> None:
         super().__init__()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,21 +34,22 @@ def source_of(subject: Subject) -> DataSource:
 
 
 def _sized_source(subject: Subject) -> tuple[DataSource, int]:
-    place = subject.place
-    where: dict[str, Any] = {"data_dir": place.data_dir, "data_options": place.data_options}
-
     def opened(size: int) -> tuple[DataSource, int]:
-        request = CollectionRequest(dataset=subject.it.id, image_size=size, **where)
-        return request.collection(subject.registry).source, size
+        return _request(subject, size).collection(subject.registry).source, size
 
     try:
         return make.at_first_size(opened)
     except UsageError as error:
         raise Broken("a source that can be built", str(error)) from error
     except DataError as error:
-        if place.data_dir is None:
+        if subject.place.data_dir is None:
             raise Skipped(f"it needs data; name them (--data-dir, or data_dir=): {error.message}") from error
         raise
+
+
+def _request(subject: Subject, size: int) -> CollectionRequest:
+    where: dict[str, Any] = {"data_dir": subject.place.data_dir, "data_options": subject.place.data_options}
+    return CollectionRequest(dataset=subject.it.id, image_size=size, **where)
 
 
 def contents(subject: Subject) -> str:
@@ -168,14 +168,12 @@ def _content(job: Decoding) -> list[bytes]:
 
 def _in_a_process(subject: Subject, size: int) -> Mapping[str, str]:
     """Fingerprints that a fresh process finds."""
-    place = subject.place
-    task = place.home / "fingerprints.json"
-    where: dict[str, Any] = {"data_dir": place.data_dir, "data_options": place.data_options}
-    task.write_text(CollectionRequest(dataset=subject.it.id, image_size=size, **where).model_dump_json(), "utf-8")
+    task = subject.place.home / "fingerprints.json"
+    task.write_text(_request(subject, size).model_dump_json(), "utf-8")
     done = python("-m", "attredit.testing.fingerprints", str(task), PYTHONHASHSEED="1")
     if done.code != 0:
         raise Broken("fingerprints in a fresh process", done.said)
-    found: dict[str, str] = json.loads(Path(task).read_text("utf-8"))
+    found: dict[str, str] = json.loads(task.read_text("utf-8"))
     return found
 
 
