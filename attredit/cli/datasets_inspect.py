@@ -88,7 +88,6 @@ def _doubted(inspection: Inspection, path: Path) -> list[Doubt]:
 
 
 def _show_doubts(found: list[Doubt], inspection: Inspection, path: Path | None) -> None:
-
     title = f"Labels of {inspection.first} that readers contradict: {len(found):,}"
     rows = table("Row", "Attribute", "Label", "Reads", "Margin", title=title, numbers=("Row", "Margin"))
     for doubt in found[:_DOUBTS]:
@@ -115,7 +114,6 @@ def _show(inspection: Inspection) -> None:
 
 
 def _show_values(inspection: Inspection) -> None:
-
     splits = [f"{split} ({counts.images:,})" for split, counts in inspection.counts.items()]
     rows = table("Attribute", "Value", *map(escape, splits), title=inspection.name, numbers=tuple(splits))
     for attribute in inspection.schema:
@@ -129,7 +127,6 @@ def _show_values(inspection: Inspection) -> None:
 
 
 def _show_pairs(inspection: Inspection) -> None:
-
     pairs = inspection.strongest(inspection.first)[:_PAIRS]
     if not pairs:
         return
@@ -141,7 +138,6 @@ def _show_pairs(inspection: Inspection) -> None:
 
 
 def _show_duplicates(inspection: Inspection) -> None:
-
     rows = table("Duplicates", "Images", numbers=("Images",))
     for split in inspection.stores:
         rows.add_row(f"{split}, again in {split}", f"{inspection.duplicates.within(split):,}")
@@ -151,7 +147,6 @@ def _show_duplicates(inspection: Inspection) -> None:
 
 
 def _show_broken(inspection: Inspection) -> None:
-
     broken = inspection.broken()
     if not broken:
         return

@@ -15,11 +15,7 @@ from attredit.cli.tables import table
 @click.command
 @dataset_options
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that decode. [default: as many as pay]")
-def command(
-    name: str,
-    workers: int | None,
-    **given: Any,
-) -> None:
+def command(name: str, workers: int | None, **given: Any) -> None:
     """Decode all splits of a data set now; what is prepared already is left as it is.
 
     Training does the same when it needs to. Do it before, where the data are at hand. Stopped and started again, it

@@ -129,5 +129,4 @@ def _show(report: Report) -> None:
 
 
 def _line(check: Check) -> str:
-
     return f"[bold red]✗[/] {escape(f'{check.promise}: {check.kind} {check.component}: {check.found}')}"

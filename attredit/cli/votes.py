@@ -34,7 +34,6 @@ def command(files: Sequence[Path], as_json: bool) -> None:
 
 
 def _print(counted: Count) -> None:
-
     numbers = ("chosen", "of", "share", "95 % interval", "could not tell")
     made = table("run", "against", "edits of", *numbers, numbers=numbers)
     for found in counted.preferences:
