@@ -19,11 +19,11 @@ DEFAULT = Recipe(
             terms={
                 "kl": Term(weight=0.008, limit=1e4, options={"of": "content"}),
                 "style_kl": Term(use="kl", weight=0.001, limit=1e4, options={"of": "styles"}),
-                "penalty": Term(weight=0.05),
+                "penalty": Term(weight=0.2),
             },
         ),
         "auxiliary": Player(
-            trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="adam", lr=1e-3), repeats=2
+            trains=("factorizer",), terms={"fit": Term()}, optimizer=Optimizer(name="adam", lr=1e-3), repeats=4
         ),
     },
     style_dim=8,
