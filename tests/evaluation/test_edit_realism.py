@@ -117,7 +117,7 @@ def test_blur_lacks_detail_and_noise_has_too_much(planted):
     truth = of(planted.truth)
     assert truth.low < 1 < truth.high + 0.1
     assert truth.value == pytest.approx(1, abs=0.1)
-    assert of(planted.blurred(2.0)).high < sharpness(planted.blurred(0.5)).value < truth.value
+    assert of(planted.blurred(2.0)).high < of(planted.blurred(0.5)).value < truth.value
     assert of(planted.noisy()).low > 1.3
 
 
