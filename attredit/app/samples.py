@@ -10,8 +10,8 @@ from attredit.data.pixels import as_pil
 from attredit.data.source import CounterfactualSource, DataSource
 from attredit.editing.editor import Editor
 from attredit.errors import UsageError
+from attredit.html import png_of
 from attredit.plugin.registry import Registry
-from attredit.report.encoding import png
 from attredit.runs.config import RunConfig
 
 COUNT = 6
@@ -26,7 +26,7 @@ def samples(registry: Registry, editors: Sequence[Editor]) -> list[bytes]:
         if source is not None:
             rows = source.open("test")
             images = [np.asarray(rows[i]["image"]) for i in range(min(COUNT, len(rows)))]
-            return [png(as_pil(image if image.ndim == 3 else image[..., None])) for image in images]
+            return [png_of(as_pil(image if image.ndim == 3 else image[..., None])) for image in images]
     return []
 
 

@@ -30,8 +30,9 @@ from attredit.app.studio import Studio, View
 from attredit.data.frames import Frame
 from attredit.errors import AttrEditError, UsageError
 from attredit.files import from_json
+from attredit.html import png_of
 from attredit.report.document import rendered
-from attredit.report.encoding import encoded, png
+from attredit.report.encoding import encoded
 
 HOST = "127.0.0.1"
 MOST = 256 * 2**20
@@ -205,7 +206,7 @@ def _told(dropped: Dropped) -> dict[str, Any]:
 
 
 def _picture(dropped: Dropped) -> _Answer:
-    return _Answer("image/png", png(Framed(dropped.pixels, Frame(0, 0, 1)).within(_SHOWN).image))
+    return _Answer("image/png", png_of(Framed(dropped.pixels, Frame(0, 0, 1)).within(_SHOWN).image))
 
 
 def _edit(studio: Studio, asked: Mapping[str, str]) -> _Answer:

@@ -11,8 +11,8 @@ from typing import Any
 
 from attredit.blind.compare import BlindComparison
 from attredit.files import write_text
+from attredit.html import png_of
 from attredit.report.document import rendered
-from attredit.report.encoding import png
 from attredit.report.grid import Pixels, picture
 
 
@@ -57,7 +57,7 @@ class _Album:
 
     def place(self, pixels: Pixels) -> int:
         """Where a picture (H, W, C) stands among the sources."""
-        data = png(picture(pixels, pixels.shape[1]))
+        data = png_of(picture(pixels, pixels.shape[1]))
         if data not in self._places:
             self._places[data] = len(self.sources)
             self.sources.append(f"data:image/png;base64,{base64.b64encode(data).decode()}")

@@ -48,8 +48,3 @@ def encoded(image: Image, path: Path, **more: Any) -> bytes:
     except (OSError, ValueError) as error:
         raise RunError(f"Cannot write {path}: {error}.", "Use another format, such as .png.") from error
     return buffer.getvalue()
-
-
-def png(image: Image) -> bytes:
-    """An image as PNG bytes."""
-    return encoded(image, Path("image.png"))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attredit.files import write_bytes, write_text
+from attredit.html import png_of
 from attredit.report import figures
 from attredit.report.content import Content, gather
 from attredit.report.curves import curve
 from attredit.report.document import rendered
-from attredit.report.encoding import png
 from attredit.report.summary import summary
 from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
@@ -44,7 +44,7 @@ def write_report(
     target = Path(out_dir) if out_dir is not None else run.path
     html, picture = target / "report.html", target / "report.png"
     write_text(html, page(content))
-    write_bytes(picture, png(summary(content)))
+    write_bytes(picture, png_of(summary(content)))
     return html, picture
 
 
