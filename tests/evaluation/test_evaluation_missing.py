@@ -78,8 +78,8 @@ def test_an_image_without_a_label_says_nothing_and_others_say_what_they_said(bot
             said = np.isfinite(figure.values[attribute])
             if "fid" not in name and "kid" not in name:  # distances of sets, whose values are of no image alone
                 assert not said[~known[:, column]].any(), name
-            if "realism" not in name and name.startswith(
-                ("edit_success", "composite_edit", "class", "off_target", "composite_off", "judge_acc")
+            if name.startswith(
+                ("edit_success", "composite_edit_success", "class", "off_target", "composite_off", "judge_acc")
             ):
                 before = whole[name].values[attribute]
                 expected = np.where(known[:, column, None], before, np.nan)
