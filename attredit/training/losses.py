@@ -24,21 +24,29 @@ from attredit.training.view import BatchView, Of
 Batch = Literal["mean", "sum"]
 Reduction = Literal["mean", "sum"]
 Likelihood = Literal["bernoulli", "gaussian"]
+Again = Literal["reconstruction", "undone"]
 
 
-def rec_(view: BatchView, batch: Batch = "mean", likelihood: Likelihood = "bernoulli") -> Tensor:
-    """Equation 3: BCE of the reconstruction (or half its squared error), summed over pixels, divided by H*W."""
+def rec_(
+    view: BatchView, batch: Batch = "mean", likelihood: Likelihood = "bernoulli", of: Again = "reconstruction"
+) -> Tensor:
+    """Equation 3: BCE of the reconstruction (or half its squared error), summed over pixels, divided by H*W.
+
+    Of the "undone" edit it says what the latent and the styles are for: the first to know nothing of what is drawn
+    over it, the second to know all of what is not there.
+    """
     # A mean over channels and pixels, times C, is a sum over both divided by H*W.
-    return _unlike(view, likelihood).mean() * view.real.shape[1] * _times(view, batch)
+    return _unlike(view, likelihood, of).mean() * view.real.shape[1] * _times(view, batch)
 
 
-def rec_edited_(view: BatchView, likelihood: Likelihood = "bernoulli") -> Tensor:
+def rec_edited_(view: BatchView, likelihood: Likelihood = "bernoulli", of: Again = "reconstruction") -> Tensor:
     """Equation 3 where edits change the image: `rec`, its pixels weighted by `BatchView.mask`.
 
     What an edit shows is drawn there, and a mean over all pixels hardly sees it. Give it ``only=("decoder",)``: an
-    encoder that hears of it writes the attribute into the latent.
+    encoder that hears of it writes the attribute into the latent. Of the "undone" edit it may hear: it is shown that
+    without the attribute.
     """
-    return (_unlike(view, likelihood) * view.mask).mean() * view.real.shape[1]
+    return (_unlike(view, likelihood, of) * view.mask).mean() * view.real.shape[1]
 
 
 def kl_(
@@ -186,11 +194,11 @@ def fit_(view: BatchView, part: str = "factorizer") -> Tensor:
     return view.real.new_zeros(()) if loss is None else torch.as_tensor(loss)
 
 
-def _unlike(view: BatchView, likelihood: Likelihood) -> Tensor:
-    """(B, C, H, W) minus the log-likelihood of every pixel in the reconstruction, up to a constant."""
+def _unlike(view: BatchView, likelihood: Likelihood, of: Again) -> Tensor:
+    """(B, C, H, W) minus the log-likelihood of every pixel in what should be the batch again, up to a constant."""
     if likelihood == "bernoulli":
-        return F.binary_cross_entropy_with_logits(view.logits("reconstruction"), view.real, reduction="none")
-    return 0.5 * (view.images("reconstruction") - view.real).square()
+        return F.binary_cross_entropy_with_logits(view.logits(of), view.real, reduction="none")
+    return 0.5 * (view.images(of) - view.real).square()
 
 
 _FAKES: tuple[Of, ...] = ("reconstruction", "prior")

@@ -11,7 +11,8 @@ Terms ask a `BatchView` for images, codes and verdicts *of* something:
 | `edited` | decoded from the batch's latent with other labels |
 | `blended` | the edit, within `mask`, in the batch's own images: a composite edit without the fit of colours |
 | `composite` | the edit, brought into the batch's own images by the model's compositor: what users get |
-| `cycle` | the edit, encoded and decoded back with the batch's labels |
+| `undone` | `blended`, taken as any image would be, encoded, and decoded with the batch's labels and styles: what is
+  then to be seen is known, the batch |
 
 `code` and `verdict` are also given of any tensor of images, and `ask` shows anything to any part.
 
@@ -42,8 +43,8 @@ from attredit.plugin.calling import naming
 from attredit.rows import Slice, gathered, noise_of
 
 T = TypeVar("T")
-Of = Literal["real", "damaged", "reconstruction", "prior", "edited", "blended", "composite", "cycle"]
-DECODED: tuple[Of, ...] = ("reconstruction", "prior", "edited", "cycle")
+Of = Literal["real", "damaged", "reconstruction", "prior", "edited", "blended", "composite", "undone"]
+DECODED: tuple[Of, ...] = ("reconstruction", "prior", "edited", "undone")
 
 
 class BatchView:
@@ -334,18 +335,33 @@ class BatchView:
         return sampled(code, None if code.logvar is None else self.noise(f"z/{of}/{draw}", code.mean.shape[1:]))
 
     def _decode(self, of: Of) -> Tensor:
-        origin: Of = "edited" if of == "cycle" else "prior" if of == "prior" else "real"
         if of == "reconstruction":
             attrs = self.decoding_attrs
         else:
             attrs = self.told(self.edited_targets if of == "edited" else self.targets)
-        code = None
-        if of != "prior":
-            own = self.told(self.edited_targets) if of == "cycle" else self.decoding_attrs
-            code = self.code(origin)._replace(labels=own)
-        z = self._restyled() if of == "edited" else self.latent(origin)
+        code, z = None, self.latent("prior" if of == "prior" else "real")
+        if of == "undone":
+            code, z = self._undone()
+        elif of != "prior":
+            code = self.code("real")._replace(labels=self.decoding_attrs)
+        if of == "edited":
+            z = self._restyled()
         logits: Tensor = self.ask("decoder", z, attrs, code)
         return logits
+
+    def _undone(self) -> tuple[Code, Tensor]:
+        """What the encoder says of edits, and (B, Z + n W) a sample of it with the batch's own styles.
+
+        Edits are images here, without a gradient: nothing is gained by hiding in them what was there before.
+        """
+        has = self.told(self.edited_targets)
+        code = self.model.code(
+            self.images("blended").detach(), None if self.model.predictor == "encoder" else has, self.ask
+        )
+        z = sampled(code, None if code.logvar is None else self.noise("z/undone/0", code.mean.shape[1:]))
+        if self.model.slices:
+            z = torch.cat([z[:, : self.model.latent_dim], self.latent("real")[:, self.model.latent_dim :]], 1)
+        return code._replace(labels=has), z
 
     def _restyled(self) -> Tensor:
         """(B, Z + n W) the batch's latent; styles of changed attributes as the recipe says."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attredit import AttributeSchema, Code, Optimizer, Part, Player, Recipe, Term, UsageError, Verdict, hookimpl
@@ -17,7 +18,7 @@ from attredit.editing.composite import Blend, blend, blend_batch
 from attredit.editing.model import Model
 from attredit.plugin.registry import Registry, installed
 from attredit.rows import Slice
-from attredit.training.losses import class_
+from attredit.training.losses import class_, rec_, rec_edited_
 from attredit.training.players import build, play
 from attredit.training.view import BatchView
 
@@ -211,6 +212,27 @@ def test_styles_of_changed_attributes_are_another_images(registry: Registry) -> 
     # A changed hat is another image's; everything else is the image's own.
     assert torch.equal(seen[0][:, :3], z[:, :3])
     assert torch.equal(seen[0][:, 3:], torch.where(changed, z.roll(1, 0)[:, 3:], z[:, 3:]))
+
+
+def test_an_edit_is_undone_from_its_own_image_with_the_batchs_styles(registry: Registry) -> None:
+    _, model = made(registry)
+    view, seen, shown = view_of(model, count=24), list[Tensor](), list[Tensor]()
+    view.images("blended")
+    model.parts["decoder"].register_forward_pre_hook(lambda _, given: seen.extend(given[:2]))
+    model.parts["encoder"].register_forward_pre_hook(lambda _, given: shown.append(given[0]))
+    z, attrs, logits = view.latent(), view.targets, view.logits("undone")
+    # The content is that of the edit, seen as an image: nothing reaches what drew it.
+    edit = view.images("blended")
+    assert not shown[0].requires_grad
+    assert torch.equal(shown[0], edit)
+    assert torch.allclose(seen[0][:, :3], model.parts["encoder"](edit, None).mean[:, :3], atol=1e-3)
+    assert not torch.allclose(seen[0][:, :3], z[:, :3], atol=1e-2)
+    # The styles are the batch's, and the labels, too.
+    assert torch.equal(seen[0][:, 3:], z[:, 3:])
+    assert torch.equal(seen[1], attrs)
+    per_pixel = F.binary_cross_entropy_with_logits(logits, view.real, reduction="none")
+    torch.testing.assert_close(rec_(view, of="undone"), per_pixel.sum((1, 2, 3)).mean() / SIZE**2)
+    torch.testing.assert_close(rec_edited_(view, of="undone"), (per_pixel * view.mask).sum((1, 2, 3)).mean() / SIZE**2)
 
 
 def test_edits_take_styles_from_other_images_or_from_those_that_are_kept(registry: Registry) -> None:

@@ -191,14 +191,14 @@ def view(predictor: str = "encoder", labels: Tensor = LABELS, decode_with: str =
 def test_networks_are_told_the_labels_and_predictions_where_there_are_none(predictor: str) -> None:
     ours = view(predictor)
     predicted = MIXED.probabilities(ours.attrs("real"))
-    for of in ("reconstruction", "edited", "prior", "cycle"):
+    for of in ("reconstruction", "edited", "prior", "undone"):
         ours.logits(of)  # type: ignore[arg-type]
-    reconstruction, edited, prior, cycle = ours.part("decoder").attrs
+    reconstruction, edited, prior, undone = ours.part("decoder").attrs
     known = torch.where(UNKNOWN, predicted, MIXED.encode(LABELS))
     asked = torch.where(UNKNOWN, predicted, ours.edited_targets)
     assert not torch.equal(known, asked)
     for (attrs, own), wanted in zip(
-        (reconstruction, edited, prior, cycle),
+        (reconstruction, edited, prior, undone),
         ((known, known), (asked, known), (known, None), (known, asked)),
         strict=True,
     ):

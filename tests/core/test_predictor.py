@@ -95,7 +95,7 @@ def test_the_decoder_knows_what_the_image_has(decode_with: str) -> None:
     ours.code("real")
     assert torch.equal(encoder.labels, ours.targets)
     # The edit is taken to have what was asked for, and decoded back with what the image had.
-    back = ours.logits("cycle")[:, 0, 0, 0]
+    back = ours.logits("undone")[:, 0, 0, 0]
     torch.testing.assert_close(back, (ours.targets - ours.edited_targets).sum(1))
     assert torch.equal(encoder.labels, ours.edited_targets)
     assert torch.equal(ours.logits("prior")[:, 0, 0, 0], ours.targets.sum(1))
