@@ -217,12 +217,12 @@ def test_styles_of_changed_attributes_are_another_images(registry: Registry) -> 
 def test_an_edit_is_undone_from_its_own_image_with_the_batchs_styles(registry: Registry) -> None:
     _, model = made(registry)
     view, seen, shown = view_of(model, count=24), list[Tensor](), list[Tensor]()
-    view.images("blended")
+    view.images("composite")
     model.parts["decoder"].register_forward_pre_hook(lambda _, given: seen.extend(given[:2]))
     model.parts["encoder"].register_forward_pre_hook(lambda _, given: shown.append(given[0]))
     z, attrs, logits = view.latent(), view.targets, view.logits("undone")
     # The content is that of the edit, seen as an image: nothing reaches what drew it.
-    edit = view.images("blended")
+    edit = view.images("composite")
     assert not shown[0].requires_grad
     assert torch.equal(shown[0], edit)
     assert torch.allclose(seen[0][:, :3], model.parts["encoder"](edit, None).mean[:, :3], atol=1e-3)
