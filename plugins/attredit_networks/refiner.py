@@ -35,8 +35,8 @@ class Refiner(nn.Module):
         self.from_eighth, self.from_quarter = _stage(4 * width, width, norm), _stage(2 * width, width, norm)
         self.last = nn.Sequential(nn.Conv2d(width + shown, width // 2, 3, padding=1), nn.SiLU(inplace=True))
         self.drawn = nn.Conv2d(width // 2, channels, 3, padding=1)
-        nn.init.zeros_(self.drawn.weight)
-        nn.init.zeros_(self.drawn.bias)
+        for weights in self.drawn.parameters():
+            nn.init.zeros_(weights)
 
     def forward(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor) -> Tensor:
         """See `attredit.Compositor`."""
