@@ -49,24 +49,6 @@ def rec_edited_(view: BatchView, likelihood: Likelihood = "bernoulli", of: Again
     return (_unlike(view, likelihood, of) * view.mask).mean() * view.real.shape[1]
 
 
-def restored_(view: BatchView, edges: float = 0.5) -> Tensor:
-    """How far an edit that is undone is from what it was before, where the edit is: what a compositor can learn.
-
-    The mean absolute difference, under the mask, of pixels and of their differences to their neighbours, which a soft
-    image lacks. Give it ``only=("compositor",)``.
-
-    Args:
-        view: The step.
-        edges: What differences of neighbours weigh, beside pixels.
-    """
-    missed, mask = view.images("restored") - view.real, view.mask
-    loss = (missed.abs() * mask).mean()
-    for axis in (-2, -1):
-        size = missed.shape[axis] - 1
-        loss = loss + edges * (missed.diff(dim=axis).abs() * mask.narrow(axis, 0, size)).mean()
-    return torch.as_tensor(loss / mask.mean().clamp(min=1e-3))
-
-
 def kl_(
     view: BatchView,
     batch: Batch = "mean",

@@ -13,7 +13,6 @@ Terms ask a `BatchView` for images, codes and verdicts *of* something:
 | `composite` | the edit, brought into the batch's own images by the model's compositor: what users get |
 | `undone` | `composite`, taken as any image would be, encoded, and decoded with the batch's labels and styles: what
   is then to be seen is known, the batch |
-| `restored` | that, brought into the edit by the model's compositor |
 
 `code` and `verdict` are also given of any tensor of images, and `ask` shows anything to any part.
 
@@ -44,7 +43,7 @@ from attredit.plugin.calling import naming
 from attredit.rows import Slice, gathered, noise_of
 
 T = TypeVar("T")
-Of = Literal["real", "damaged", "reconstruction", "prior", "edited", "blended", "composite", "undone", "restored"]
+Of = Literal["real", "damaged", "reconstruction", "prior", "edited", "blended", "composite", "undone"]
 DECODED: tuple[Of, ...] = ("reconstruction", "prior", "edited", "undone")
 
 
@@ -306,8 +305,6 @@ class BatchView:
             return self._damaged()
         if of == "composite":
             return self.model.composite(self.real, self.images("reconstruction"), self.images("edited"), ask=self.ask)
-        if of == "restored":
-            return self._restored()
         if of == "blended":
             return self.real + self.mask * (self.images("edited") - self.real)
         return self.logits(of).sigmoid()
@@ -352,30 +349,17 @@ class BatchView:
         logits: Tensor = self.ask("decoder", z, attrs, code)
         return logits
 
-    @property
-    def _edits(self) -> tuple[Tensor, Code, Tensor]:
-        """Composite edits as if they were images, what the encoder says of them, and (B, Z + n W) a sample of that.
+    def _undone(self) -> tuple[Code, Tensor]:
+        """What the encoder says of edits, and the latent that undoes them: a sample of theirs, with the batch's styles.
 
-        Without a gradient: nothing is gained by hiding in them what was there before.
+        Edits are images here, without a gradient: nothing is gained by hiding in them what was there before.
         """
-        return self.once("edits", self._seen_anew)
-
-    def _seen_anew(self) -> tuple[Tensor, Code, Tensor]:
         images, has = self.images("composite").detach(), self.told(self.edited_targets)
         code = self.model.code(images, None if self.model.predictor == "encoder" else has, self.ask)
-        code = code._replace(labels=has)
-        return images, code, sampled(code, None if code.logvar is None else self.noise("z/undone", code.mean.shape[1:]))
-
-    def _undone(self) -> tuple[Code, Tensor]:
-        """What the encoder says of edits, and the latent that undoes them: theirs, with the batch's styles."""
-        _, code, z = self._edits
-        content = self.model.latent_dim
-        return code, torch.cat([z[:, :content], self.latent("real")[:, content:]], 1) if self.model.slices else z
-
-    def _restored(self) -> Tensor:
-        images, code, z = self._edits
-        before: Tensor = self.ask("decoder", z, code.labels, code).sigmoid()
-        return self.model.composite(images, before, self.images("undone"), ask=self.ask)
+        z = sampled(code, None if code.logvar is None else self.noise("z/undone", code.mean.shape[1:]))
+        if self.model.slices:
+            z = torch.cat([z[:, : self.model.latent_dim], self.latent("real")[:, self.model.latent_dim :]], 1)
+        return code._replace(labels=has), z
 
     def _restyled(self) -> Tensor:
         """(B, Z + n W) the batch's latent; styles of changed attributes as the recipe says."""

@@ -45,30 +45,6 @@ DEFAULT = Recipe(
     steps=2200,
 )
 
-# For photographs, and longer: edits are undone, of which the truth is known, and a compositor learns to draw it.
-_UNDONE = {"of": "undone"}
-PHOTO = Recipe(
-    extends="ifcvaegan",
-    parts={"compositor": Part(use="refiner")},
-    players={
-        "autoencoder": Player(
-            trains=("encoder", "decoder"),
-            terms={
-                "rec_undone": Term(use="rec", every=2, options=_UNDONE),
-                "rec_edited_undone": Term(use="rec_edited", weight=10.0, every=2, options=_UNDONE),
-            },
-        ),
-        "compositor": Player(
-            trains=("compositor",),
-            terms={"restored": Term()},
-            optimizer=Optimizer(name="adam", lr=Schedule(kind="cosine", start=1e-3, end=2e-5, begin=600)),
-            every=2,
-            start=600,
-        ),
-    },
-    steps=4000,
-)
-
 # On the networks that most other methods have by default.
 CONV = Recipe(
     extends="naive-cvaegan",
