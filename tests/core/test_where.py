@@ -203,7 +203,8 @@ def test_a_cache_that_has_everything_may_be_read_only(
 ) -> None:
     before = evaluate(run)
     mine = tmp_path / "cache"
-    shutil.copytree(cache, mine)
+    # Other tests share it, and what they are making may vanish while it is copied.
+    shutil.copytree(cache, mine, ignore=shutil.ignore_patterns(".*", "*.part", "*.lock"))
     monkeypatch.setenv("ATTREDIT_CACHE", str(mine))
     # Not by permissions: whoever may do everything is not kept out by them.
     real_open, real_os_open = builtins.open, os.open
