@@ -37,7 +37,10 @@ class Styles:
 
     def __init__(self, editor: Editor, data: EvaluationData) -> None:
         self._model, self._data = editor.model, data
-        self._worn = {a.name: _Worn(data, a) for a in editor.schema if a.name in editor.model.wearable}
+        known = dict(zip(editor.schema.names, editor.model.known.count.tolist(), strict=True))
+        self._worn = {
+            a.name: _Worn(data, a, min(STYLES, known[a.name])) for a in editor.schema if a.name in editor.model.wearable
+        }
 
     def see(self, seen: Seen, attribute: Attribute, table: Table) -> None:
         """Put styles on those of a chunk's images that lack the attribute, and score what can be scored at once."""
@@ -47,9 +50,9 @@ class Styles:
         if not len(rows):
             return
         own, name = seen[rows.to(seen.images.device)], attribute.name
-        column, count = self._data.schema.index(name), min(STYLES, int(self._model.known.count[self._index(name)]))
+        column = self._data.schema.index(name)
         asked, hits = torch.ones_like(own.labels[:, column]), []
-        for style in range(1, count + 1):
+        for style in range(1, worn.count + 1):
             edit = self._model.edit(own.code, {name: 1}, style=style)
             images = self._model.composite(own.images, *edit)
             hits.append(self._data.judge.obeyed(images, self._data.judge.look(images), column, asked).float())
@@ -61,9 +64,11 @@ class Styles:
     def score(self, table: Table) -> None:
         """Put in how different the styles are, where there are several, and several real images."""
         for name, worn in self._worn.items():
-            count = min(STYLES, int(self._model.known.count[self._index(name)]))
-            if count > 1 and len(worn.having) > 1 and len(worn.rows):
-                real, drawn = worn.features(self._data, count)
+            for metric in (*KEPT, *(LIKE if isinstance(self._data.source, TransferSource) else ())):
+                # Known of, even when no image can be scored.
+                table.put(metric, name, worn.rows[:0], np.empty(0))
+            if worn.count > 1 and len(worn.having) > 1 and len(worn.rows):
+                real, drawn = worn.features(self._data)
                 apart = _pairs(real[None]).mean()
                 table.put("style_spread", name, worn.rows, _pairs(drawn) / apart)
 
@@ -88,19 +93,17 @@ class Styles:
         for metric, images in zip(LIKE, (edit.after, composite, seen.images), strict=True):
             table.put(metric, name, seen.rows, squared_error(images, truth))
 
-    def _index(self, name: str) -> int:
-        return self._model.schema.index(name)
-
 
 class _Worn:
-    """Images of one attribute: some that lack it, in several styles, and which others have it."""
+    """Images of one attribute: some that lack it, in so many styles, and which others have it."""
 
-    def __init__(self, data: EvaluationData, attribute: Attribute) -> None:
+    def __init__(self, data: EvaluationData, attribute: Attribute, count: int) -> None:
+        self.count = count
         labels = data.labels[:, data.schema.index(attribute.name)].numpy()
         lacking, having = (np.flatnonzero((labels != MISSING) & (labels == value)) for value in (0, 1))
         self.rows, self.having = lacking[spread(len(lacking), MOST)], having[spread(len(having), REAL)]
         size, channels = data.store.geometry.size, data.store.geometry.channels
-        self._images = torch.zeros(len(self.rows), STYLES, channels, size, size, dtype=torch.uint8)
+        self._images = torch.zeros(len(self.rows), count, channels, size, size, dtype=torch.uint8)
         self._change = torch.zeros(size, size)
 
     def put(self, rows: np.ndarray, style: int, images: Tensor, change: Tensor) -> None:
@@ -108,14 +111,13 @@ class _Worn:
         self._images[np.searchsorted(self.rows, rows), style] = (images * 255).round().to(torch.uint8).cpu()
         self._change += change.sum((0, 1)).cpu()
 
-    def features(self, data: EvaluationData, count: int) -> tuple[Tensor, Tensor]:
+    def features(self, data: EvaluationData) -> tuple[Tensor, Tensor]:
         """(R, F) of the region of real images, and (M, count, F) of that in the styles; see `standardised`."""
         where = window(self._change)
         real = (data.images(data.indices[self.having]) * 255).round().to(torch.uint8)
-        drawn = self._images[:, :count]
-        first, other = (region_features(data.judge, images, where) for images in (real, drawn.flatten(0, 1)))
-        first, other = standardised(first, other)
-        return first, other.view(*drawn.shape[:2], -1)
+        pair = (region_features(data.judge, images, where) for images in (real, self._images.flatten(0, 1)))
+        first, other = standardised(*pair)
+        return first, other.view(*self._images.shape[:2], -1)
 
 
 def _pairs(features: Tensor) -> Tensor:

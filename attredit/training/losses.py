@@ -44,7 +44,7 @@ def rec_edited_(view: BatchView, likelihood: Likelihood = "bernoulli", of: Again
 
     What an edit shows is drawn there, and a mean over all pixels hardly sees it. Give it ``only=("decoder",)``: an
     encoder that hears of it writes the attribute into the latent. Of the "undone" edit it may hear: it is shown that
-    without the attribute.
+    with another value.
     """
     return (_unlike(view, likelihood, of) * view.mask).mean() * view.real.shape[1]
 

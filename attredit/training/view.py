@@ -11,8 +11,7 @@ Terms ask a `BatchView` for images, codes and verdicts *of* something:
 | `edited` | decoded from the batch's latent with other labels |
 | `blended` | the edit, within `mask`, in the batch's own images: a composite edit without the fit of colours |
 | `composite` | the edit, brought into the batch's own images by the model's compositor: what users get |
-| `undone` | `composite`, taken as any image would be, encoded, and decoded with the batch's labels and styles: what
-  is then to be seen is known, the batch |
+| `undone` | `composite`, encoded as any image, decoded with the batch's labels and styles: its truth is `real` |
 
 `code` and `verdict` are also given of any tensor of images, and `ask` shows anything to any part.
 

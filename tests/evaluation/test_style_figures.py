@@ -113,6 +113,14 @@ def test_what_cannot_be_measured_says_why():
     assert all("keeps no styles" in reasons[name] for name in (*KEPT, *LIKE))
 
 
+def test_what_too_few_images_say_is_told() -> None:
+    labels, images = world()
+    source = Transferring(labels, images)
+    data = q.data_of(labels[:1], source=source)  # one image, which has the attribute: none lacks it
+    reasons = measure(Styled(), data, lambda stage, done, total: None).reasons
+    assert all(name in reasons or f"{name}/Smiling" in reasons for name in (*KEPT, *LIKE))
+
+
 def test_a_source_that_transfers_something_else():
     labels, images = world()
     source = Transferring(labels, images)
