@@ -1,0 +1,130 @@
+"""How far composite edits move a person, to a recognition network that attredit has nothing to do with.
+
+    pip install dlib-bin face_recognition_models
+    attredit evaluate --plugin benchmarks/photos/recognised.py RUN
+
+King's network of 2017 (dlib) says how far apart two faces are; below .6 it takes them for one person, and is right
+about .994 of Labeled Faces in the Wild. A face is found in the image before its edit, and cut out there after it, too:
+glasses hide eyes.
+
+recognised_moved    from each image to its edit to other values (also _on and _off: put on, taken off)
+recognised_apart    from each image to that of another person, of whom nobody knows that it is another
+recognised_as_same  share of the edits that it takes for the same person
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attredit import hookimpl
+from attredit.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from attredit import Editor
+    from attredit.evaluation import EvaluationData
+    from attredit.plugin.hookspecs import Register
+
+attredit_api = 1
+SIDE = 256  # what finds faces wants them at least 80 pixels wide
+SAME = 0.6  # as dlib's author says
+
+
+@hookimpl
+def register_metrics(register: Register) -> None:
+    register("recognised", "recognised:recognised", summary="how far edits move a person, to dlib's network")
+
+
+def recognised(editor: Editor, data: EvaluationData) -> dict[str, NDArray[np.float64]]:
+    """See above; of images in which no face is found, nothing."""
+    import torch
+
+    recogniser, model = Recogniser(), editor.model
+    faces: list[NDArray[np.float64]] = []
+    moved: dict[tuple[str, int], NDArray[np.float64]] = {}
+    for where, images in data.chunks(64):
+        seen = [recogniser.found(image) for image in pixels(images)]
+        faces += [recogniser.face(face) for face in seen]
+        for attribute in editor.schema:
+            labels = data.labels[where, data.schema.index(attribute.name)]
+            for value in (0, 1) if attribute.binary else ():
+                rows = (labels == 1 - value).nonzero()[:, 0]
+                if not len(rows):
+                    continue
+                with torch.inference_mode():
+                    chosen = images[rows]
+                    edited = model.composite(chosen, *model.edit(model.encode(chosen), {attribute.name: value}))
+                into = moved.setdefault((attribute.name, value), np.full(len(data), np.nan))
+                for row, image in zip(rows.tolist(), pixels(edited), strict=True):
+                    after = recogniser.face((image, seen[row][1]))
+                    into[where.start + row] = distance(faces[where.start + row], after)
+    apart = np.array([distance(a, b) for a, b in zip(faces, faces[len(faces) // 2 :] + faces, strict=False)])
+    ways = {"": (0, 1), "_off": (0,), "_on": (1,)}
+    by_way = {name: [m for (_, value), m in moved.items() if value in values] for name, values in ways.items()}
+    figures = {f"recognised_moved{name}": mean(found) for name, found in by_way.items() if found}
+    same = [np.where(np.isnan(m), np.nan, m < SAME) for m in by_way[""]]
+    return figures | {"recognised_apart": apart, "recognised_as_same": mean(same)}
+
+
+class Recogniser:
+    """dlib's detector, landmarks and network.
+
+    Raises:
+        UsageError: one of them is missing.
+    """
+
+    def __init__(self) -> None:
+        missing = [name for name in ("dlib", "face_recognition_models") if find_spec(name) is None]
+        if missing:
+            wanted = "pip install dlib-bin face_recognition_models"
+            raise UsageError(f"The metric recognised needs {' and '.join(missing)}.", f"Install: {wanted}")
+        import dlib
+
+        # Its own module cannot be imported where setuptools no longer brings pkg_resources.
+        spec = find_spec("face_recognition_models")
+        assert spec is not None
+        assert spec.origin is not None
+        models = Path(spec.origin).parent / "models"
+        self.detect: Any = dlib.get_frontal_face_detector()
+        self.landmarks: Any = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
+        self.network: Any = dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat"))
+
+    def found(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Any]:
+        """An image, and where the eyes and the nose of its face are; None where there is no face."""
+        faces = self.detect(image, 1)
+        largest = max(faces, key=lambda face: face.area(), default=None)
+        return image, None if largest is None else self.landmarks(image, largest)
+
+    def face(self, seen: tuple[NDArray[np.uint8], Any]) -> NDArray[np.float64]:
+        """(128,) what the network says of a face; NaN where there is none."""
+        image, where = seen
+        if where is None:
+            return np.full(128, np.nan)
+        return np.asarray(self.network.compute_face_descriptor(image, where), np.float64)
+
+
+def pixels(images: Tensor) -> list[NDArray[np.uint8]]:
+    """Images (B, C, H, W) in [0, 1] as dlib takes them: B of (256, 256, 3) bytes."""
+    import torch.nn.functional as F
+
+    large = F.interpolate(images.float().cpu(), (SIDE, SIDE), mode="bicubic", align_corners=False).clamp(0, 1)
+    whole = (large.expand(-1, 3, -1, -1) * 255).round().byte().permute(0, 2, 3, 1)
+    return [np.ascontiguousarray(image) for image in whole.numpy()]
+
+
+def distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """As dlib measures it: Euclidean."""
+    return float(np.linalg.norm(one - other))
+
+
+def mean(found: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(N,) of each image over the attributes that were edited; NaN where none was."""
+    stacked = np.stack(found)
+    known = ~np.isnan(stacked)
+    return np.where(known.any(0), np.nansum(stacked, 0) / known.sum(0).clip(min=1), np.nan)
