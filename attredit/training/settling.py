@@ -16,6 +16,7 @@ from torch import Tensor
 
 from attredit.data import Store
 from attredit.data.subset import as_images, spread
+from attredit.editing.composite import edit_mask
 from attredit.editing.model import STYLES, Model
 from attredit.training.view import mapped
 
@@ -129,8 +130,10 @@ def _styles(model: Model, train: Store, name: str, detail: int) -> Tensor:
         after = model.decode(base, {name: 1}, like=base._replace(z=z))
         odds = _log_odds(model, model.composite(images, old, after))[:, column]
         clear.append(odds.view(len(tried), -1).mean(1))
-        looks.append((after - old).reshape(len(tried), -1))
-    return styles[unlike(torch.cat(looks), torch.cat(clear), STYLES)]
+        looks.append((after - old).view(len(tried), *plain.shape))
+    drawn = torch.cat(looks)
+    place = edit_mask(drawn.abs().amax(2, keepdim=True).mean(0)).expand(-1, plain.shape[1], -1, -1)
+    return styles[unlike(drawn.flatten(1), place.flatten(), torch.cat(clear), STYLES)]
 
 
 def _repeated(batch: Any, times: int) -> Any:
@@ -138,24 +141,27 @@ def _repeated(batch: Any, times: int) -> Any:
     return mapped(lambda tensor: tensor.repeat(times, *[1] * (tensor.dim() - 1)), batch)
 
 
-def unlike(looks: Tensor, clear: Tensor, count: int) -> Tensor:
-    """At most (count,) of N things: the clearest, then of the clearer half whatever is least like those before.
+def unlike(looks: Tensor, place: Tensor, clear: Tensor, count: int) -> Tensor:
+    """At most (count,) of N things: the clearest, then of the better ones whatever is least like those before.
 
-    Of several that are as clear, the one that is most like all others: what is farthest out is more clear than true.
+    Better are those of the clearer half that change less outside of their place than half of these. Of several that are
+    as clear, the first is the one that is most like all others: what is farthest out is more clear than true.
 
     Args:
-        looks: (N, D), between which distances tell how unlike two are.
+        looks: (N, D) what each changes; distances tell how unlike two are.
+        place: (D,) in [0, 1], where they should.
         clear: (N,) log-odds.
         count: How many.
     """
-    apart = torch.cdist(looks, looks)
     order = clear.argsort(descending=True)
     as_clear = order[clear[order] >= clear.amax() - _MORE * clear.amax().abs()]
-    first = as_clear[apart.mean(1)[as_clear].argmin()]
-    order = torch.cat([first[None], order[order != first]])
+    first = as_clear[torch.cdist(looks, looks).mean(1)[as_clear].argmin()]
     order = order[: max(1, len(clear) // 2)]
-    apart = apart[order][:, order]
-    chosen = [0]
+    astray = (looks[order] * (1.0 - place)).abs().sum(1)
+    order = order[astray <= astray.median()]
+    order = torch.cat([first[None], order[order != first]])
+    within = looks[order] * place
+    apart, chosen = torch.cdist(within, within), [0]
     while len(chosen) < min(count, len(order)):
         chosen.append(int(apart[:, chosen].amin(1).argmax()))
     return order[chosen]

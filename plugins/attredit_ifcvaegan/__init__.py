@@ -39,6 +39,7 @@ def register_methods(register: Register) -> None:
         "attredit_ifcvaegan.recipes:DEFAULT",
         summary="information-factorization cVAE-GAN (Creswell et al. 2017)",
         presets={
+            "photo": "attredit_ifcvaegan.recipes:PHOTO",
             "conv": "attredit_ifcvaegan.recipes:CONV",
             "adversarial": "attredit_ifcvaegan.recipes:ADVERSARIAL",
             "paper": "attredit_ifcvaegan.recipes:PAPER",

@@ -45,6 +45,24 @@ DEFAULT = Recipe(
     steps=2200,
 )
 
+# For photographs: longer, and content must not tell which glasses there are; else whatever style it is given, it is
+# drawn with its own, and that put on unasked is the mean of all.
+PHOTO = Recipe(
+    extends="ifcvaegan:default",
+    parts={"factorizer": Part(use="confusion", options={"styles": 2.0})},
+    players={
+        "autoencoder": Player(
+            trains=("encoder", "decoder"),
+            terms={
+                # An edit that is undone has a truth, the image: with its own style, content finds its way back to it.
+                "rec_undone": Term(use="rec", weight=1.0, every=2, options={"of": "undone"}),
+                "rec_edited_undone": Term(use="rec_edited", weight=10.0, every=2, options={"of": "undone"}),
+            },
+        ),
+    },
+    steps=6000,
+)
+
 # On the networks that most other methods have by default.
 CONV = Recipe(
     extends="naive-cvaegan",

@@ -369,7 +369,7 @@ def test_a_second_strategy_does_not_answer_for_the_first() -> None:
 
     torch.manual_seed(0)
     parts = {"encoder": Styled(schema=SCHEMA), "factorizer": Minimax(latent_dim=3, attr_dim=2, width=4)}
-    parts["other"] = Confusion(latent_dim=3, attr_dim=2, width=4)
+    parts["other"] = Confusion(latent_dim=3, attr_dim=2, schema=SCHEMA, width=4)
     view = view_of(Model(parts, SCHEMA, latent_dim=3))
     first, second = (parts[name].fit(view) for name in ("factorizer", "other"))
     assert first != second

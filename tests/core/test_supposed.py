@@ -112,13 +112,21 @@ def test_sure_is_what_few_images_without_the_value_reach() -> None:
 
 def test_styles_that_are_kept_are_clear_and_unlike_each_other() -> None:
     looks = torch.tensor([[0.0], [0.1], [5.0], [9.0], [1.0], [2.0]])
-    clear = torch.tensor([9.0, 8.0, 7.0, -1.0, 0.0, 3.0])
+    clear, place = torch.tensor([9.0, 8.0, 7.0, -1.0, 0.0, 3.0]), torch.ones(1)
     # The clearer half are the first three; from the clearest on the farthest comes next.
-    assert unlike(looks, clear, 2).tolist() == [0, 2]
-    assert unlike(looks, clear, 9).tolist() == [0, 2, 1]
+    assert unlike(looks, place, clear, 2).tolist() == [0, 2]
+    assert unlike(looks, place, clear, 9).tolist() == [0, 2, 1]
     # Of the two that are as clear, the second is more like the others.
-    assert unlike(looks, torch.tensor([9.0, 8.8, 7.0, -1.0, 0.0, 3.0]), 9).tolist() == [1, 2, 0]
-    assert unlike(looks, -clear, 2).tolist()[0] == 3  # none is clear: the least unclear
+    assert unlike(looks, place, torch.tensor([9.0, 8.8, 7.0, -1.0, 0.0, 3.0]), 9).tolist() == [1, 2, 0]
+    assert unlike(looks, place, -clear, 2).tolist()[0] == 3  # none is clear: the least unclear
+
+
+def test_styles_that_are_kept_differ_where_they_should_and_change_little_elsewhere() -> None:
+    clear = torch.tensor([9.0, 8.0, 7.0, 6.0, -1.0, -1.0, -1.0, -1.0])
+    looks = torch.tensor([[0.0, 0.0], [3.0, 1.0], [1.0, 9.0], [2.0, 8.0], *[[0.0, 0.0]] * 4])
+    # By all that they change the third is least like the first; but most of that is not where it should be.
+    assert unlike(looks, torch.ones(2), clear, 9).tolist() == [0, 2, 1, 3]
+    assert unlike(looks, torch.tensor([1.0, 0.0]), clear, 9).tolist() == [0, 1]
 
 
 def test_a_model_is_settled() -> None:
