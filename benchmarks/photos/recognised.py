@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 attredit_api = 1
 SIDE = 256  # what finds faces wants them at least 80 pixels wide
+MOST, CHUNK = 500, 64  # so many images are looked at, a fifth of a second each
 SAME = 0.6  # as dlib's author says
 
 
@@ -45,26 +46,29 @@ def recognised(editor: Editor, data: EvaluationData) -> dict[str, NDArray[np.flo
     """See above; of images in which no face is found, nothing."""
     import torch
 
-    recogniser, model = Recogniser(), editor.model
-    faces: list[NDArray[np.float64]] = []
+    from attredit.data.subset import spread
+
+    recogniser, model, chosen = Recogniser(), editor.model, spread(len(data), MOST)
+    faces = np.full((len(data), 128), np.nan)
     moved: dict[tuple[str, int], NDArray[np.float64]] = {}
-    for where, images in data.chunks(64):
-        seen = [recogniser.found(image) for image in pixels(images)]
-        faces += [recogniser.face(face) for face in seen]
+    for rows in np.split(chosen, range(CHUNK, len(chosen), CHUNK)):
+        images = data.images(data.indices[rows])
+        places = {row: recogniser.place(image) for row, image in zip(rows, pixels(images), strict=True)}
+        faces[rows] = [recogniser.face(i, places[row]) for row, i in zip(rows, pixels(images), strict=True)]
         for attribute in editor.schema:
-            labels = data.labels[where, data.schema.index(attribute.name)]
+            labels = data.labels[rows, data.schema.index(attribute.name)].numpy()
             for value in (0, 1) if attribute.binary else ():
-                rows = (labels == 1 - value).nonzero()[:, 0]
-                if not len(rows):
+                others = labels == 1 - value
+                if not others.any():
                     continue
                 with torch.inference_mode():
-                    chosen = images[rows]
-                    edited = model.composite(chosen, *model.edit(model.encode(chosen), {attribute.name: value}))
+                    given = images[torch.from_numpy(others)]
+                    edited = model.composite(given, *model.edit(model.encode(given), {attribute.name: value}))
+                after = [recogniser.face(i, places[row]) for row, i in zip(rows[others], pixels(edited), strict=True)]
                 into = moved.setdefault((attribute.name, value), np.full(len(data), np.nan))
-                for row, image in zip(rows.tolist(), pixels(edited), strict=True):
-                    after = recogniser.face((image, seen[row][1]))
-                    into[where.start + row] = distance(faces[where.start + row], after)
-    apart = np.array([distance(a, b) for a, b in zip(faces, faces[len(faces) // 2 :] + faces, strict=False)])
+                into[rows[others]] = distance(faces[rows[others]], np.stack(after))
+    apart = np.full(len(data), np.nan)
+    apart[chosen] = distance(faces[chosen], faces[np.roll(chosen, -(len(chosen) // 2))])
     ways = {"": (0, 1), "_off": (0,), "_on": (1,)}
     by_way = {name: [m for (_, value), m in moved.items() if value in values] for name, values in ways.items()}
     figures = {f"recognised_moved{name}": mean(found) for name, found in by_way.items() if found}
@@ -95,18 +99,16 @@ class Recogniser:
         self.landmarks: Any = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
         self.network: Any = dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat"))
 
-    def found(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Any]:
-        """An image, and where the eyes and the nose of its face are; None where there is no face."""
-        faces = self.detect(image, 1)
-        largest = max(faces, key=lambda face: face.area(), default=None)
-        return image, None if largest is None else self.landmarks(image, largest)
+    def place(self, image: NDArray[np.uint8]) -> Any:
+        """Where the eyes and the nose of an image's largest face are; None where there is no face."""
+        faces = self.detect(image)
+        return self.landmarks(image, max(faces, key=lambda face: face.area())) if faces else None
 
-    def face(self, seen: tuple[NDArray[np.uint8], Any]) -> NDArray[np.float64]:
+    def face(self, image: NDArray[np.uint8], place: Any) -> NDArray[np.float64]:
         """(128,) what the network says of a face; NaN where there is none."""
-        image, where = seen
-        if where is None:
+        if place is None:
             return np.full(128, np.nan)
-        return np.asarray(self.network.compute_face_descriptor(image, where), np.float64)
+        return np.asarray(self.network.compute_face_descriptor(image, place), np.float64)
 
 
 def pixels(images: Tensor) -> list[NDArray[np.uint8]]:
@@ -118,9 +120,10 @@ def pixels(images: Tensor) -> list[NDArray[np.uint8]]:
     return [np.ascontiguousarray(image) for image in whole.numpy()]
 
 
-def distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """As dlib measures it: Euclidean."""
-    return float(np.linalg.norm(one - other))
+def distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) between faces (N, 128), as dlib measures it: Euclidean."""
+    found: NDArray[np.float64] = np.linalg.norm(one - other, axis=1)
+    return found
 
 
 def mean(found: list[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ class Rectangle:
     def __init__(self, side): self.side = side
     def area(self): return self.side**2
 def get_frontal_face_detector():
-    return lambda image, upsampled: [Rectangle(3), Rectangle(9), Rectangle(5)] if image.mean() > 100 else []
+    return lambda image: [Rectangle(3), Rectangle(9), Rectangle(5)] if image.mean() > 100 else []
 def shape_predictor(path):
     assert path.endswith("models/shape_predictor_5_face_landmarks.dat")
     return lambda image, face: face.side
@@ -68,8 +68,10 @@ class Data:
     def __len__(self):
         return 5
 
-    def chunks(self, size):
-        yield slice(0, 5), self.grey.view(5, 1, 1, 1).expand(-1, 3, 8, 8)
+    indices = np.arange(5)
+
+    def images(self, indices):
+        return self.grey[indices].view(-1, 1, 1, 1).expand(-1, 3, 8, 8)
 
 
 def test_what_it_says_worked_out(recognised):
@@ -83,6 +85,16 @@ def test_what_it_says_worked_out(recognised):
     np.testing.assert_allclose(found["recognised_as_same"], [1, nothing, 1, 1, nothing])
     # Beside the image two further on, of which the fourth stands beside the first.
     np.testing.assert_allclose(found["recognised_apart"], [0.1, nothing, 0.2, 0.2, nothing], **near)
+
+
+def test_of_many_images_it_looks_at_some(recognised, monkeypatch):
+    editor = type("Editor", (), {"model": Brighter(), "schema": AttributeSchema.of_binary(["Smiling"])})()
+    everything = recognised.recognised(editor, Data())
+    monkeypatch.setattr(recognised, "MOST", 2)
+    found = recognised.recognised(editor, Data())
+    assert found["recognised_moved"][0] == everything["recognised_moved"][0]
+    assert np.isnan(found["recognised_moved"][1:]).sum() == 3
+    np.testing.assert_allclose(found["recognised_apart"], [0.1, nothing := np.nan, 0.1, nothing, nothing], atol=1 / 255)
 
 
 def test_without_dlib_it_says_what_to_install(recognised, monkeypatch):
