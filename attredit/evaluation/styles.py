@@ -2,7 +2,8 @@
 
 Six kept styles of glasses on one face should differ as glasses do: their distances, in the judge's features of the
 region that edits change, are compared with those between real images that have the attribute. Those are of different
-people, so 1 is more than styles alone can reach. What `like` should give, a source may be able to draw.
+people, so 1 is more than styles alone can reach: what can be reached, a source may be able to draw, and what `like`
+should give, too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import MISSING, Attribute
-from attredit.data.source import TransferSource
+from attredit.data.source import CounterfactualSource, TransferSource
 from attredit.data.subset import spread
 from attredit.editing.editor import Editor
 from attredit.errors import PluginError
@@ -20,10 +21,12 @@ from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.edit_realism import region_features, standardised, window
 from attredit.evaluation.editing import Seen, squared_error
 from attredit.evaluation.table import Table
+from attredit.evaluation.truths import truths_of
+from attredit.progress import silent
 
 # How many kept styles are put on each of how many images, and how many real images they are compared with.
 STYLES, MOST, REAL = 6, 60, 200
-KEPT = ("style_spread", "style_edit_success")
+KEPT, TRUE = ("style_spread", "style_edit_success"), "style_spread_true"
 LIKE = ("style_counterfactual_mse", "composite_style_counterfactual_mse", "style_copy_mse")
 
 
@@ -62,15 +65,20 @@ class Styles:
             self._like(own, name, worn, table)
 
     def score(self, table: Table) -> None:
-        """Put in how different the styles are, where there are several, and several real images."""
+        """Put in how different the styles are, where there are several, and several real images; and true ones."""
+        source = self._data.source
         for name, worn in self._worn.items():
-            for metric in (*KEPT, *(LIKE if isinstance(self._data.source, TransferSource) else ())):
+            drawn = isinstance(source, CounterfactualSource), isinstance(source, TransferSource)
+            for metric in (*KEPT, *([TRUE] if drawn[0] else []), *(LIKE if drawn[1] else [])):
                 # Known of, even when no image can be scored.
                 table.put(metric, name, worn.rows[:0], np.empty(0))
             if worn.count > 1 and len(worn.having) > 1 and len(worn.rows):
-                real, drawn = worn.features(self._data)
-                apart = _pairs(real[None]).mean()
-                table.put("style_spread", name, worn.rows, _pairs(drawn) / apart)
+                table.put("style_spread", name, worn.rows, worn.apart(self._data, worn.images))
+                if isinstance(source, CounterfactualSource):
+                    truths = truths_of(self._data, worn.rows, name, 1, worn.count, silent)
+                    if truths.styles > 1:
+                        true = (truths.of(worn.rows) * 255).round().to(torch.uint8)
+                        table.put(TRUE, name, worn.rows, worn.apart(self._data, true))
 
     def _like(self, seen: Seen, name: str, worn: _Worn, table: Table) -> None:
         """Score edits in the style of other images against what the source draws.
@@ -103,21 +111,20 @@ class _Worn:
         lacking, having = (np.flatnonzero((labels != MISSING) & (labels == value)) for value in (0, 1))
         self.rows, self.having = lacking[spread(len(lacking), MOST)], having[spread(len(having), REAL)]
         size, channels = data.store.geometry.size, data.store.geometry.channels
-        self._images = torch.zeros(len(self.rows), count, channels, size, size, dtype=torch.uint8)
+        self.images = torch.zeros(len(self.rows), count, channels, size, size, dtype=torch.uint8)
         self._change = torch.zeros(size, size)
 
     def put(self, rows: np.ndarray, style: int, images: Tensor, change: Tensor) -> None:
         """Note images in one style."""
-        self._images[np.searchsorted(self.rows, rows), style] = (images * 255).round().to(torch.uint8).cpu()
+        self.images[np.searchsorted(self.rows, rows), style] = (images * 255).round().to(torch.uint8).cpu()
         self._change += change.sum((0, 1)).cpu()
 
-    def features(self, data: EvaluationData) -> tuple[Tensor, Tensor]:
-        """(R, F) of the region of real images, and (M, count, F) of that in the styles; see `standardised`."""
+    def apart(self, data: EvaluationData, images: Tensor) -> Tensor:
+        """(M,) how different images (M, count, C, H, W) are beside real ones: in the region of the edits."""
         where = window(self._change)
         real = (data.images(data.indices[self.having]) * 255).round().to(torch.uint8)
-        pair = (region_features(data.judge, images, where) for images in (real, self._images.flatten(0, 1)))
-        first, other = standardised(*pair)
-        return first, other.view(*self._images.shape[:2], -1)
+        first, other = standardised(*(region_features(data.judge, i, where) for i in (real, images.flatten(0, 1))))
+        return _pairs(other.view(*images.shape[:2], -1)) / _pairs(first[None]).mean()
 
 
 def _pairs(features: Tensor) -> Tensor:
@@ -129,7 +136,10 @@ def _pairs(features: Tensor) -> Tensor:
 def unmeasurable(editor: Editor, data: EvaluationData) -> dict[str, str]:
     """Why some of this cannot be measured, by metric."""
     if not editor.model.wearable:
-        return dict.fromkeys((*KEPT, *LIKE), "The model keeps no styles.")
+        return dict.fromkeys((*KEPT, TRUE, *LIKE), "The model keeps no styles.")
+    reasons = {}
+    if not isinstance(data.source, CounterfactualSource):
+        reasons[TRUE] = "The data set cannot draw true edits."
     if not isinstance(data.source, TransferSource):
-        return dict.fromkeys(LIKE, "The data set cannot draw one image's style on another.")
-    return {}
+        reasons |= dict.fromkeys(LIKE, "The data set cannot draw one image's style on another.")
+    return reasons

@@ -135,6 +135,7 @@ MEANINGS = {
     "composite_edit_sharpness_off": Meaning(_REALISM, "of these, taken off", "", ""),
     "composite_edit_sharpness_on": Meaning(_REALISM, "of these, put on", "", ""),
     "style_spread": Meaning(_STYLES, "six kept styles on one image, how different; 1: as real images", "higher", ""),
+    "style_spread_true": Meaning(_STYLES, "of six true ways to wear it, drawn on one image", "", ""),
     "style_edit_success": Meaning(_STYLES, "each of them as asked, composite", "higher", "share"),
     "style_counterfactual_mse": Meaning(_STYLES, "another image’s style, decoded: squared error", "lower", "error"),
     "composite_style_counterfactual_mse": Meaning(_STYLES, "the same, composite", "lower", "error"),

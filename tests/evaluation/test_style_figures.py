@@ -13,7 +13,7 @@ from attredit.data.source import TransferSource
 from attredit.editing.model import STYLES
 from attredit.errors import PluginError
 from attredit.evaluation.measure import measure
-from attredit.evaluation.styles import KEPT, LIKE
+from attredit.evaluation.styles import KEPT, LIKE, TRUE
 
 PLACE = q.PLACES[0]
 STYLED = [0.55, 0.6, 0.65, 0.7, 0.75, 0.8]
@@ -88,6 +88,25 @@ def test_one_style_under_six_numbers_has_no_spread():
     assert got["style_spread"].value == pytest.approx(0, abs=1e-4)
 
 
+def test_beside_what_true_styles_differ_by():
+    class Drawing(Transferring):
+        def counterfactual(self, split, indices, changes, styles=1):
+            drawn = np.repeat(self.images[np.asarray(indices)][:, None], styles, 1)
+            if changes == {"Smiling": 1}:
+                for style in range(styles):
+                    drawn[:, style, *PLACE] = round(255 * STYLED[style % 6])
+            return drawn
+
+    source = Drawing(*world())
+    got, _, _ = measured(Styled(), source)
+    assert got["style_spread_true"].value == pytest.approx(got["style_spread"].value, rel=0.02)
+    assert got["style_spread_true"].n == 40
+    # Whatever the model's own are.
+    fewer, _, _ = measured(Styled([0.7] * 6), source)
+    assert fewer["style_spread_true"].value == pytest.approx(got["style_spread_true"].value, rel=0.02)
+    assert fewer["style_spread"].value < 0.01
+
+
 def test_a_style_that_is_not_seen_is_no_success():
     got, _, _ = measured(Styled([0.7, 0.7, 0.3]))
     assert got["style_edit_success"].value == pytest.approx(2 / 3, abs=1e-6)
@@ -108,9 +127,12 @@ def test_what_cannot_be_measured_says_why():
     got, reasons, _ = measured(Styled(), q.DrawingSource(labels))
     assert not set(got) & set(LIKE)
     assert all("draw one image's style on another" in reasons[name] for name in LIKE)
+    got, reasons, _ = measured(Styled(), q.Source())
+    assert not set(got) & {TRUE, *LIKE}
+    assert "draw true edits" in reasons[TRUE]
     got, reasons, _ = measured(q.Quadrants())
-    assert not set(got) & {*KEPT, *LIKE}
-    assert all("keeps no styles" in reasons[name] for name in (*KEPT, *LIKE))
+    assert not set(got) & {*KEPT, TRUE, *LIKE}
+    assert all("keeps no styles" in reasons[name] for name in (*KEPT, TRUE, *LIKE))
 
 
 def test_what_too_few_images_say_is_told() -> None:
