@@ -13,7 +13,6 @@ def register_terms(register: Register) -> None:
     for name, summary in {
         "rec": "reconstruction (equation 3)",
         "rec_edited": "reconstruction where edits change the image",
-        "rec_outside": "the edit where edits usually change nothing, against the image",
         "gan": "discriminator on real, reconstructed and sampled images (equation 4)",
         "gan_generator": "non-saturating side of the generator",
         "match": "reconstruction in pixels or in a network's features (Larsen et al. 2016, Bao et al. 2017)",

@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from attredit.editing.composite import change_of, edit_mask
 from attredit.errors import UsageError
 from attredit.plugin.calling import naming
 from attredit.training.view import BatchView, Of
@@ -48,17 +47,6 @@ def rec_edited_(view: BatchView, likelihood: Likelihood = "bernoulli", of: Again
     with another value.
     """
     return (_unlike(view, likelihood, of) * view.mask).mean() * view.real.shape[1]
-
-
-def rec_outside_(view: BatchView, likelihood: Likelihood = "bernoulli") -> Tensor:
-    """Equation 3 of the edit, where edits of the batch usually change nothing: there it should be the image again.
-
-    A style that brings its image's surroundings along changes hair and background. What is usual, a mean over the batch
-    tells.
-    """
-    change = change_of(view.images("reconstruction"), view.images("edited")).detach()
-    usual = edit_mask(view.gather(change).mean(0, keepdim=True))
-    return (_unlike(view, likelihood, "edited") * (1.0 - usual)).mean() * view.real.shape[1]
 
 
 def kl_(
@@ -206,7 +194,7 @@ def fit_(view: BatchView, part: str = "factorizer") -> Tensor:
     return view.real.new_zeros(()) if loss is None else torch.as_tensor(loss)
 
 
-def _unlike(view: BatchView, likelihood: Likelihood, of: Of) -> Tensor:
+def _unlike(view: BatchView, likelihood: Likelihood, of: Again) -> Tensor:
     """(B, C, H, W) minus the log-likelihood of every pixel in what should be the batch again, up to a constant."""
     if likelihood == "bernoulli":
         return F.binary_cross_entropy_with_logits(view.logits(of), view.real, reduction="none")
