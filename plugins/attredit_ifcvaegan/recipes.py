@@ -60,7 +60,7 @@ PHOTO = Recipe(
             },
         ),
     },
-    steps=6000,
+    steps=5000,
 )
 
 # On the networks that most other methods have by default.
