@@ -30,5 +30,6 @@ def spread(n: int, most: int | None) -> np.ndarray:
 
 
 def some_images(store: Store, most: int) -> np.ndarray:
-    """At most so many rows of a store, evenly spread, and no more than are 2^28 values: 1 GB as floats."""
-    return spread(len(store), max(1, min(most, 2**28 // store.images[0].size)))
+    """At most so many rows of a store, from the first to the last, and no more than are 2^28 values: 1 GB as floats."""
+    count = max(1, min(len(store), most, 2**28 // store.images[0].size))
+    return np.unique(np.linspace(0, len(store) - 1, count).astype(np.int64))
