@@ -5,6 +5,9 @@ a probe that always says no. Of a binary attribute 1/2 is no leakage, of one wit
 
 In bits, a probe's cross-entropy on codes it has not seen, taken off the entropy of the labels, is a lower bound of what
 the latent tells of the attribute (Barber and Agakov 2003); three probes give three bounds.
+
+Which style an attribute has in an image is numbers, so that a linear probe guesses them, and what counts is their
+variance that it explains.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ from attredit.evaluation.probes import KINDS, read_off
 from attredit.evaluation.table import Table
 
 FEWEST = 10
+STYLE_LEAKAGE = "style_leakage"
+# Weights of the squared coefficients, in shares of the codes' mean squared singular value.
+_RIDGES = tuple(10.0**k for k in range(-6, 4))
 
 
 def leakage_names(*, sampled: bool) -> tuple[str, ...]:
@@ -67,6 +73,45 @@ def leakage_scores(
                     columns = {"column": value, "columns": classes}
                     table.put(f"leakage_{code}", name, rows[of_value].numpy(), right[of_value], share=True, **columns)
     return None
+
+
+def style_leakage(where: slice, train: Codes, test: Codes) -> Tensor:
+    """(M,) values whose mean is the share of the styles' variance that is read off contents.
+
+    By ridge regression, whose ridge is that with the least generalized cross-validation error (Golub, Heath and Wahba
+    1979). Below 0 it foretells worse than the mean does.
+
+    Args:
+        where: Of the styles: those of the attribute.
+        train: N codes of training images that have it.
+        test: M codes of evaluated images that have it.
+
+    Returns:
+        Nothing, (M,) of NaN, where either are too few.
+    """
+    if min(len(train), len(test)) < FEWEST:
+        return torch.full((len(test),), float("nan"))
+    assert train.styles is not None
+    assert test.styles is not None
+    known, true = train.styles[:, where].double(), test.styles[:, where].double()
+    codes, unseen = train.mean.double(), test.mean.double()
+    center, middle = codes.mean(0), known.mean(0)
+    left, singular, right = torch.linalg.svd(codes - center, full_matrices=False)
+    squares, told = singular.square(), left.T @ (known - middle)
+
+    def kept(ridge: float) -> Tensor:
+        share: Tensor = squares / (squares + ridge * squares.mean())
+        return share
+
+    def error(ridge: float) -> float:
+        missed = known - middle - left @ (kept(ridge)[:, None] * told)
+        return float(missed.square().mean() / (1.0 - (1.0 + kept(ridge).sum()) / len(known)).clamp(min=1e-9) ** 2)
+
+    best = kept(min(_RIDGES, key=error))
+    foretold = middle + (unseen - center) @ right.T @ ((best / singular.clamp(min=1e-12))[:, None] * told)
+    missed, spread = (true - foretold).square().sum(1), (true - true.mean(0)).square().sum(1).mean()
+    explained: Tensor = 1.0 - missed / spread.clamp(min=1e-12)
+    return explained
 
 
 def information(log_probability: Tensor, labels: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from attredit.attributes import MISSING
 from attredit.data.source import CounterfactualSource
 from attredit.editing.editor import Editor
+from attredit.editing.model import style_slices
 from attredit.errors import in_one_line
 from attredit.evaluation.axes import LPIPS, NOT_ASKED, REPEATED, Axes
 from attredit.evaluation.codes import Codes, training_codes
@@ -22,7 +23,7 @@ from attredit.evaluation.edit_realism import EditRealism
 from attredit.evaluation.editing import edit_scores, reconstruction_scores, see, without_labels
 from attredit.evaluation.identity import NAMES as IDENTITY_NAMES, SAME
 from attredit.evaluation.inception import NAMES as INCEPTION_NAMES
-from attredit.evaluation.leakage import leakage_names, leakage_scores
+from attredit.evaluation.leakage import STYLE_LEAKAGE, leakage_names, leakage_scores, style_leakage
 from attredit.evaluation.off_target import off_target
 from attredit.evaluation.reading import reading_scores, unlabelled
 from attredit.evaluation.realism import Realism
@@ -173,7 +174,7 @@ def _images(editor: Editor, data: EvaluationData, found: Measured, progress: Sta
             counted = (seen.judged.agreed != MISSING) & (seen.labels != MISSING)
             right += ((seen.judged.agreed == seen.labels) & counted).sum(0).cpu()
             agreed += counted.sum(0).cpu()
-            codes.append(Codes.of(editor.model.content(seen.code)))
+            codes.append(Codes.of(editor.model, seen.code))
             progress("edits", where.stop, len(data))
         axes.score(found.table, found.cells)
         styles.score(found.table)
@@ -195,6 +196,11 @@ def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured,
         reason = leakage_scores(
             attribute.name, len(attribute.values), train, labels, test, data.labels[:, column], found.table
         )
+        if attribute.name in editor.model.wearable:
+            where = style_slices(editor.schema, 0, editor.model.known.styles.shape[-1])[attribute.name]
+            having = data.labels[:, column] == 1
+            told = style_leakage(where, train[labels == 1], test[having])
+            found.table.put(STYLE_LEAKAGE, attribute.name, np.flatnonzero(having), told)
         if reason is not None:
             alone = len(editor.schema) == 1
             names = leakage_names(sampled=train.logvar is not None)

@@ -20,6 +20,7 @@ from attredit.errors import PluginError
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.edit_realism import region_features, standardised, window
 from attredit.evaluation.editing import Seen, squared_error
+from attredit.evaluation.leakage import STYLE_LEAKAGE
 from attredit.evaluation.table import Table
 from attredit.evaluation.truths import truths_of
 from attredit.progress import silent
@@ -136,7 +137,7 @@ def _pairs(features: Tensor) -> Tensor:
 def unmeasurable(editor: Editor, data: EvaluationData) -> dict[str, str]:
     """Why some of this cannot be measured, by metric."""
     if not editor.model.wearable:
-        return dict.fromkeys((*KEPT, TRUE, *LIKE), "The model keeps no styles.")
+        return dict.fromkeys((*KEPT, TRUE, *LIKE, STYLE_LEAKAGE), "The model keeps no styles.")
     reasons = {}
     if not isinstance(data.source, CounterfactualSource):
         reasons[TRUE] = "The data set cannot draw true edits."

@@ -174,6 +174,7 @@ MEANINGS = {
     "sample_kid_judge": Meaning(_REALISM, "samples: kernel distance, judge’s features", "lower", ""),
     "leakage_mean": Meaning(_LEAKAGE, "attribute read off latent mean", "lower", "share"),
     "leakage_sample": Meaning(_LEAKAGE, "attribute read off latent sample", "lower", "share"),
+    "style_leakage": Meaning(_LEAKAGE, "which style, read off latent mean: variance told", "lower", "share"),
     "leakage_bits_linear_mean": Meaning(_LEAKAGE, "mean: at least, by a linear probe", "lower", "bits"),
     "leakage_bits_mlp_mean": Meaning(_LEAKAGE, "mean: at least, by a network", "lower", "bits"),
     "leakage_bits_knn_mean": Meaning(_LEAKAGE, "mean: at least, by neighbours", "lower", "bits"),

@@ -9,7 +9,7 @@ import quadrants as q
 import torch
 
 from attredit.evaluation.codes import Codes
-from attredit.evaluation.leakage import information, leakage_scores
+from attredit.evaluation.leakage import information, leakage_scores, style_leakage
 from attredit.evaluation.measure import measure
 from attredit.evaluation.probes import KINDS, read_off
 from attredit.evaluation.table import Table
@@ -160,3 +160,27 @@ def test_what_goes_past_the_latent_is_told_as_well(skips):
     found = measure(Blind(), q.data_of(q.labels_of(100)), lambda *told: None).table.metrics()
     assert found["leakage_mean"].value == (1 if skips else 0.5)
     assert (found["leakage_bits_linear_mean"].value > 0.9) == skips
+
+
+def styled(n, seed, share, noise):
+    """Codes whose first numbers tell this share of the variance of the second attribute's two style numbers."""
+    random = torch.Generator().manual_seed(seed)
+    mean, other = torch.randn(n, WIDTH, generator=random), torch.randn(n, 2, generator=random)
+    told = share**0.5 * mean[:, :2] + (1 - share) ** 0.5 * other
+    return Codes(mean, None, None, torch.cat([torch.randn(n, 2, generator=random), noise + 3.0 * told], 1))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_how_much_of_a_style_is_told_is_found(share):
+    train, test = styled(2000, 1, share, 5.0), styled(1000, 2, share, 5.0)
+    assert style_leakage(slice(2, 4), train, test).mean() == pytest.approx(share, abs=0.05)
+    assert style_leakage(slice(0, 2), train, test).mean() == pytest.approx(0.0, abs=0.05)
+
+
+def test_few_images_do_not_make_a_style_seem_told_or_much_less_than_nothing():
+    found = style_leakage(slice(2, 4), styled(20, 1, 0.0, 0.0), styled(1000, 2, 0.0, 0.0)).mean()
+    assert -0.3 < found < 0.05
+
+
+def test_of_too_few_images_nothing_is_said():
+    assert style_leakage(slice(2, 4), styled(9, 1, 1.0, 0.0), styled(50, 2, 1.0, 0.0)).isnan().all()
