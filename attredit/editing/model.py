@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
-from attredit.editing.composite import blend_batch, change_of
+from attredit.editing.composite import blend_batch, change_of, edit_mask
 from attredit.errors import UsageError
 from attredit.networks import Code, Verdict, latent_shape
 from attredit.plugin.calling import naming
@@ -255,7 +255,8 @@ class Model(nn.Module):
     ) -> Tensor:
         """(B, 1, H, W) how much of each place belongs to an edit that takes attributes off, in tensors alone.
 
-        Where an image's own is drawn faintly, what many styles have in common tells better where it was.
+        What an image's own style changes where many styles change something, and what these do on average: own rims may
+        be drawn too faintly, and an own style may change hair and background, too.
 
         Args:
             code: What the edit starts from.
@@ -266,7 +267,7 @@ class Model(nn.Module):
             after: (B, C, H, W) decoded after it.
         """
         assert code.z is not None
-        told, drawn = zip(self.schema.names, self.schema.columns, strict=True), []
+        told, changes = zip(self.schema.names, self.schema.columns, strict=True), []
         labels = torch.cat(
             [goal[:, c].masked_fill(off[name], 1.0) if name in off else goal[:, c] for name, c in told], 1
         )
@@ -274,12 +275,11 @@ class Model(nn.Module):
             z = code.z
             for name, gone in off.items():
                 z = self.dressed(z, name, number, gone)
-            drawn.append(self.draw(z, labels, code))
-        own, common = change_of(before, after), change_of(torch.stack(drawn).mean(0), after)
-        plainer = common.flatten(1).amax(1) > own.flatten(1).amax(1)
-        some = torch.cat(list(off.values()), 1).any(1)
-        found = torch.where(alone.view(-1, 1, 1, 1), common, torch.maximum(own, common))
-        return torch.where((plainer & some).view(-1, 1, 1, 1), found, own)
+            changes.append(change_of(self.draw(z, labels, code), after))
+        own, usual = change_of(before, after), torch.stack(changes).mean(0)
+        there = (edit_mask(usual) > 0.0) | ~alone.view(-1, 1, 1, 1)
+        some = torch.cat(list(off.values()), 1).any(1).view(-1, 1, 1, 1)
+        return torch.where(some, torch.maximum(usual, own * there), own)
 
     def dressed(self, z: Tensor, name: str, number: int, which: Tensor) -> Tensor:
         """(B, Z + n W) latents, some of them (B, 1) in a kept style of an attribute, numbered from 0 to K - 1."""

@@ -1,0 +1,66 @@
+"""Where an edit that takes something off belongs: a decoder that draws each style in other places."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from attredit.attributes import AttributeSchema
+from attredit.editing.model import STYLES, Model
+from attredit.networks import Code
+
+SIZE, SCHEMA = 32, AttributeSchema.of_binary(["Glasses", "Hat"])
+RIMS, LENSES, HAIR = slice(4, 8), slice(8, 12), slice(24, 28)
+KEPT, OWN = 1.0, 2.0
+
+
+class Drawing(nn.Module):
+    """Kept styles are drawn as rims and lenses, the image's own as faint rims and hair; a hat is the last rows."""
+
+    def forward(self, z, attrs, code):
+        images = torch.full((len(z), 1, SIZE, SIZE), 0.2)
+        for image, style, (glasses, hat) in zip(images, z[:, 1], attrs, strict=True):
+            if glasses > 0.5:
+                image[:, RIMS] = 0.9 if style == KEPT else 0.3
+                image[:, LENSES if style == KEPT else HAIR] = 0.9
+            if hat > 0.5:
+                image[:, -4:] = 0.9
+        return images.logit()
+
+
+@pytest.fixture
+def model():
+    parts = {"encoder": nn.Identity(), "decoder": Drawing()}
+    model = Model(parts, SCHEMA, latent_dim=1, style_dim=1, decode_with="predicted")
+    model.known.styles = torch.full((2, STYLES, 1), KEPT)
+    model.known.count = torch.tensor([STYLES, 0])
+    return model
+
+
+def change(model, changes):
+    """(H,) of an image with glasses and no hat."""
+    z = torch.tensor([[0.0, OWN, 0.0]])
+    code = Code(z, None, torch.tensor([[5.0, -5.0]]), z=z, labels=torch.tensor([[1.0, 0.0]]))
+    return model.edit(code, changes).change[0, 0, :, 0]
+
+
+def test_what_is_taken_off_was_where_kept_styles_would_be(model):
+    found = change(model, {"Glasses": 0})
+    assert found[RIMS] == pytest.approx(0.7)  # as kept styles change them; its own are hardly seen
+    assert found[LENSES] == pytest.approx(0.7)
+    assert found[HAIR] == pytest.approx(0.0)  # no style of glasses is there
+
+
+def test_what_else_is_edited_shows_where_it_is(model):
+    found = change(model, {"Glasses": 0, "Hat": 1})
+    assert found[LENSES] == pytest.approx(0.7)
+    assert found[-4:] == pytest.approx(0.7)
+
+
+def test_what_is_put_on_is_where_it_is_drawn(model):
+    z = torch.tensor([[0.0, OWN, 0.0]])
+    code = Code(z, None, torch.tensor([[-5.0, -5.0]]), z=z, labels=torch.tensor([[0.0, 0.0]]))
+    found = model.edit(code, {"Glasses": 1}).change[0, 0, :, 0]
+    assert found[RIMS] == pytest.approx(0.7)  # in the first kept style
+    assert found[HAIR] == pytest.approx(0.0)
