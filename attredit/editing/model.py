@@ -267,9 +267,12 @@ class Model(nn.Module):
             after: (B, C, H, W) decoded after it.
         """
         assert code.z is not None
-        told, changes = zip(self.schema.names, self.schema.columns, strict=True), []
+        assert code.labels is not None
+        where, changes = dict(zip(self.schema.names, self.schema.columns, strict=True)), []
+        # What is surely not there, an edit leaves as it is.
+        off = {name: gone & (code.labels[:, where[name]] > 0.0) for name, gone in off.items()}
         labels = torch.cat(
-            [goal[:, c].masked_fill(off[name], 1.0) if name in off else goal[:, c] for name, c in told], 1
+            [goal[:, c].masked_fill(off[name], 1.0) if name in off else goal[:, c] for name, c in where.items()], 1
         )
         for number in range(_WHERE):
             z = code.z
@@ -277,7 +280,9 @@ class Model(nn.Module):
                 z = self.dressed(z, name, number, gone)
             changes.append(change_of(self.draw(z, labels, code), after))
         own, usual = change_of(before, after), torch.stack(changes).mean(0)
-        there = (edit_mask(usual) > 0.0) | ~alone.view(-1, 1, 1, 1)
+        there = edit_mask(usual) > 0.0
+        # Where kept styles change nothing that anybody would see, or something else is edited, the own change tells.
+        there = there | ~(there.flatten(1).any(1) & alone).view(-1, 1, 1, 1)
         some = torch.cat(list(off.values()), 1).any(1).view(-1, 1, 1, 1)
         return torch.where(some, torch.maximum(usual, own * there), own)
 

@@ -12,7 +12,7 @@ from attredit.networks import Code
 
 SIZE, SCHEMA = 32, AttributeSchema.of_binary(["Glasses", "Hat"])
 RIMS, LENSES, HAIR = slice(4, 8), slice(8, 12), slice(24, 28)
-KEPT, OWN = 1.0, 2.0
+KEPT, OWN, NONE = 1.0, 2.0, 3.0
 
 
 class Drawing(nn.Module):
@@ -21,7 +21,7 @@ class Drawing(nn.Module):
     def forward(self, z, attrs, code):
         images = torch.full((len(z), 1, SIZE, SIZE), 0.2)
         for image, style, (glasses, hat) in zip(images, z[:, 1], attrs, strict=True):
-            if glasses > 0.5:
+            if glasses > 0.5 and style != NONE:
                 image[:, RIMS] = 0.9 if style == KEPT else 0.3
                 image[:, LENSES if style == KEPT else HAIR] = 0.9
             if hat > 0.5:
@@ -38,11 +38,24 @@ def model():
     return model
 
 
-def change(model, changes):
-    """(H,) of an image with glasses and no hat."""
+def change(model, changes, glasses=1.0):
+    """(H,) of an image with glasses, or surely without, and no hat."""
     z = torch.tensor([[0.0, OWN, 0.0]])
-    code = Code(z, None, torch.tensor([[5.0, -5.0]]), z=z, labels=torch.tensor([[1.0, 0.0]]))
+    attrs = torch.tensor([[20.0 * glasses - 10.0, -10.0]])
+    code = Code(z, None, attrs, z=z, labels=torch.tensor([[glasses, 0.0]]))
     return model.edit(code, changes).change[0, 0, :, 0]
+
+
+def test_what_is_surely_not_there_is_not_taken_off(model):
+    assert not change(model, {"Glasses": 0}, glasses=0.0).any()
+    found = change(model, {"Glasses": 0, "Hat": 1}, glasses=0.0)
+    assert found[-4:] == pytest.approx(0.7)
+    assert not found[:-4].any()
+
+
+def test_where_kept_styles_show_nothing_the_own_one_does(model):
+    model.known.styles.fill_(NONE)
+    assert change(model, {"Glasses": 0})[HAIR] == pytest.approx(0.7)
 
 
 def test_what_is_taken_off_was_where_kept_styles_would_be(model):
