@@ -68,12 +68,14 @@ def recognised(editor: Editor, data: EvaluationData) -> dict[str, NDArray[np.flo
                 into = moved.setdefault((attribute.name, value), np.full(len(data), np.nan))
                 into[rows[others]] = distance(faces[rows[others]], np.stack(after))
     apart = np.full(len(data), np.nan)
-    apart[chosen] = distance(faces[chosen], faces[np.roll(chosen, -(len(chosen) // 2))])
+    if len(chosen) > 1:  # no two images are compared twice, unless there are but two
+        apart[chosen] = distance(faces[chosen], faces[np.roll(chosen, -max(1, len(chosen) // 3))])
     ways = {"": (0, 1), "_off": (0,), "_on": (1,)}
     by_way = {name: [m for (_, value), m in moved.items() if value in values] for name, values in ways.items()}
     figures = {f"recognised_moved{name}": mean(found) for name, found in by_way.items() if found}
-    same = [np.where(np.isnan(m), np.nan, m < SAME) for m in by_way[""]]
-    return figures | {"recognised_apart": apart, "recognised_as_same": mean(same)}
+    if same := [np.where(np.isnan(m), np.nan, m < SAME) for m in by_way[""]]:
+        figures["recognised_as_same"] = mean(same)
+    return figures | {"recognised_apart": apart}
 
 
 class Recogniser:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from attredit.attributes import AttributeSchema
+from attredit.attributes import Attribute, AttributeSchema
 from attredit.errors import UsageError
 from attredit.plugin.registry import installed, using_plugins
 
@@ -74,6 +74,11 @@ class Data:
         return self.grey[indices].view(-1, 1, 1, 1).expand(-1, 3, 8, 8)
 
 
+class Haired(Data):
+    schema = AttributeSchema((Attribute("Hair", ("black", "red", "blond")),))
+    labels = torch.zeros(5, 1, dtype=torch.long)
+
+
 def test_what_it_says_worked_out(recognised):
     editor = type("Editor", (), {"model": Brighter(), "schema": AttributeSchema.of_binary(["Smiling"])})()
     found = recognised.recognised(editor, Data())
@@ -83,8 +88,8 @@ def test_what_it_says_worked_out(recognised):
     np.testing.assert_allclose(found["recognised_moved_off"], [nothing, nothing, nothing, 0.1, nothing], **near)
     np.testing.assert_allclose(found["recognised_moved"], [0.1, nothing, 0.1, 0.1, nothing], **near)
     np.testing.assert_allclose(found["recognised_as_same"], [1, nothing, 1, 1, nothing])
-    # Beside the image two further on, of which the fourth stands beside the first.
-    np.testing.assert_allclose(found["recognised_apart"], [0.1, nothing, 0.2, 0.2, nothing], **near)
+    # Beside the next image; the last beside the first.
+    np.testing.assert_allclose(found["recognised_apart"], [nothing, nothing, 0.1, 0.1, 0.3], **near)
 
 
 def test_of_many_images_it_looks_at_some(recognised, monkeypatch):
@@ -95,6 +100,12 @@ def test_of_many_images_it_looks_at_some(recognised, monkeypatch):
     assert found["recognised_moved"][0] == everything["recognised_moved"][0]
     assert np.isnan(found["recognised_moved"][1:]).sum() == 3
     np.testing.assert_allclose(found["recognised_apart"], [0.1, nothing := np.nan, 0.1, nothing, nothing], atol=1 / 255)
+
+
+def test_where_nothing_is_put_on_or_taken_off_it_says_how_far_people_are_apart(recognised):
+    editor = type("Editor", (), {"model": Brighter(), "schema": Haired.schema})()
+    found = recognised.recognised(editor, Haired())
+    assert set(found) == {"recognised_apart"}
 
 
 def test_without_dlib_it_says_what_to_install(recognised, monkeypatch):
