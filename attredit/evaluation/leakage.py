@@ -75,8 +75,8 @@ def leakage_scores(
     return None
 
 
-def style_leakage(where: slice, train: Codes, test: Codes) -> Tensor:
-    """(M,) values whose mean is the share of the styles' variance that is read off contents.
+def style_leakage(where: slice, train: Codes, test: Codes) -> Tensor | None:
+    """(M,) values whose mean is the share of the styles' variance that is read off contents; None of too few images.
 
     By ridge regression, whose ridge is that with the least generalized cross-validation error (Golub, Heath and Wahba
     1979). Below 0 it foretells worse than the mean does.
@@ -85,22 +85,19 @@ def style_leakage(where: slice, train: Codes, test: Codes) -> Tensor:
         where: Of the styles: those of the attribute.
         train: N codes of training images that have it.
         test: M codes of evaluated images that have it.
-
-    Returns:
-        Nothing, (M,) of NaN, where either are too few.
     """
     if min(len(train), len(test)) < FEWEST:
-        return torch.full((len(test),), float("nan"))
+        return None
     assert train.styles is not None
     assert test.styles is not None
     known, true = train.styles[:, where].double(), test.styles[:, where].double()
-    codes, unseen = train.mean.double(), test.mean.double()
+    codes, unseen = train.told(None).double(), test.told(None).double()
     center, middle = codes.mean(0), known.mean(0)
     left, singular, right = torch.linalg.svd(codes - center, full_matrices=False)
     squares, told = singular.square(), left.T @ (known - middle)
 
     def kept(ridge: float) -> Tensor:
-        share: Tensor = squares / (squares + ridge * squares.mean())
+        share: Tensor = squares / (squares + ridge * squares.mean()).clamp(min=1e-30)
         return share
 
     def error(ridge: float) -> float:

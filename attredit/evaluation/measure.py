@@ -23,7 +23,7 @@ from attredit.evaluation.edit_realism import EditRealism
 from attredit.evaluation.editing import edit_scores, reconstruction_scores, see, without_labels
 from attredit.evaluation.identity import NAMES as IDENTITY_NAMES, SAME
 from attredit.evaluation.inception import NAMES as INCEPTION_NAMES
-from attredit.evaluation.leakage import STYLE_LEAKAGE, leakage_names, leakage_scores, style_leakage
+from attredit.evaluation.leakage import FEWEST, STYLE_LEAKAGE, leakage_names, leakage_scores, style_leakage
 from attredit.evaluation.off_target import off_target
 from attredit.evaluation.reading import reading_scores, unlabelled
 from attredit.evaluation.realism import Realism
@@ -196,15 +196,19 @@ def _leakage(editor: Editor, data: EvaluationData, test: Codes, found: Measured,
         reason = leakage_scores(
             attribute.name, len(attribute.values), train, labels, test, data.labels[:, column], found.table
         )
+        missing = {} if reason is None else dict.fromkeys(leakage_names(sampled=train.logvar is not None), reason)
         if attribute.name in editor.model.wearable:
             where = style_slices(editor.schema, 0, editor.model.known.styles.shape[-1])[attribute.name]
             having = data.labels[:, column] == 1
             told = style_leakage(where, train[labels == 1], test[having])
-            found.table.put(STYLE_LEAKAGE, attribute.name, np.flatnonzero(having), told)
-        if reason is not None:
-            alone = len(editor.schema) == 1
-            names = leakage_names(sampled=train.logvar is not None)
-            found.reasons.update({n if alone else f"{n}/{attribute.name}": reason for n in names})
+            if told is None:
+                missing[STYLE_LEAKAGE] = (
+                    f"Fewer than {FEWEST} images of training or of those evaluated have {attribute.name}."
+                )
+            else:
+                found.table.put(STYLE_LEAKAGE, attribute.name, np.flatnonzero(having), told)
+        alone = len(editor.schema) == 1
+        found.reasons.update({n if alone else f"{n}/{attribute.name}": why for n, why in missing.items()})
         progress("leakage", done + 1, len(editor.schema))
 
 

@@ -8,6 +8,8 @@ should give, too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -68,18 +70,19 @@ class Styles:
     def score(self, table: Table) -> None:
         """Put in how different the styles are, where there are several, and several real images; and true ones."""
         source = self._data.source
+        true, transfers = isinstance(source, CounterfactualSource), isinstance(source, TransferSource)
         for name, worn in self._worn.items():
-            drawn = isinstance(source, CounterfactualSource), isinstance(source, TransferSource)
-            for metric in (*KEPT, *([TRUE] if drawn[0] else []), *(LIKE if drawn[1] else [])):
+            for metric in (*KEPT, *([TRUE] if true else []), *(LIKE if transfers else [])):
                 # Known of, even when no image can be scored.
                 table.put(metric, name, worn.rows[:0], np.empty(0))
             if worn.count > 1 and len(worn.having) > 1 and len(worn.rows):
-                table.put("style_spread", name, worn.rows, worn.apart(self._data, worn.images))
-                if isinstance(source, CounterfactualSource):
+                sets = {"style_spread": worn.images}
+                if true:
                     truths = truths_of(self._data, worn.rows, name, 1, worn.count, silent)
                     if truths.styles > 1:
-                        true = (truths.of(worn.rows) * 255).round().to(torch.uint8)
-                        table.put(TRUE, name, worn.rows, worn.apart(self._data, true))
+                        sets[TRUE] = (truths.of(worn.rows) * 255).round().to(torch.uint8)
+                for metric, apart in worn.apart(self._data, sets).items():
+                    table.put(metric, name, worn.rows, apart)
 
     def _like(self, seen: Seen, name: str, worn: _Worn, table: Table) -> None:
         """Score edits in the style of other images against what the source draws.
@@ -120,12 +123,15 @@ class _Worn:
         self.images[np.searchsorted(self.rows, rows), style] = (images * 255).round().to(torch.uint8).cpu()
         self._change += change.sum((0, 1)).cpu()
 
-    def apart(self, data: EvaluationData, images: Tensor) -> Tensor:
-        """(M,) how different images (M, count, C, H, W) are beside real ones: in the region of the edits."""
-        where = window(self._change)
-        real = (data.images(data.indices[self.having]) * 255).round().to(torch.uint8)
-        first, other = standardised(*(region_features(data.judge, i, where) for i in (real, images.flatten(0, 1))))
-        return _pairs(other.view(*images.shape[:2], -1)) / _pairs(first[None]).mean()
+    def apart(self, data: EvaluationData, sets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """(M,) how different images (M, count, C, H, W) of each set are beside real ones, where edits change them."""
+        where, found = window(self._change), {}
+        having = (data.images(data.indices[self.having]) * 255).round().to(torch.uint8)
+        real = region_features(data.judge, having, where)
+        for name, images in sets.items():
+            first, other = standardised(real, region_features(data.judge, images.flatten(0, 1), where))
+            found[name] = _pairs(other.view(*images.shape[:2], -1)) / _pairs(first[None]).mean()
+        return found
 
 
 def _pairs(features: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from attredit.data.source import TransferSource
 from attredit.editing.model import STYLES
 from attredit.errors import PluginError
+from attredit.evaluation.leakage import STYLE_LEAKAGE
 from attredit.evaluation.measure import measure
 from attredit.evaluation.styles import KEPT, LIKE, TRUE
 
@@ -107,6 +108,37 @@ def test_beside_what_true_styles_differ_by():
     assert fewer["style_spread"].value < 0.01
 
 
+class Telling(q.Quadrants):
+    """Of two attributes the first one's style is what its quadrant says, and the other's nobody can tell."""
+
+    def __init__(self):
+        super().__init__(edits=("Smiling", "Male"))
+        self.slices = {name: slice(q.SIZE**2 + i, q.SIZE**2 + i + 1) for i, name in enumerate(self.schema.names)}
+        self.known.styles = torch.zeros(2, STYLES, 1)
+        self.known.count = torch.tensor([STYLES, STYLES])
+
+    def encode(self, images):
+        code = super().encode(images)
+        told = 3.0 * code.z[:, :1] + 1.0
+        other = (images.double().flatten(1).square().sum(1) * 1e6).frac().float()[:, None]
+        z = torch.cat([code.z, told, other], 1)
+        return code._replace(mean=z, z=z)
+
+    def draw(self, z, attrs, code=None):
+        return super().draw(z[:, : q.SIZE**2], attrs, code)
+
+
+def test_which_style_the_content_tells_is_found_for_each_attribute():
+    labels, images = world(200)
+    labels[:100, 1] = 1
+    data = q.data_of(labels, source=q.Source())
+    for split in ("store", "train"):
+        object.__setattr__(data, split, q.store_of(labels, images=images))
+    found = measure(Telling(), data, lambda stage, done, total: None).table.attributes(("Smiling", "Male"))
+    assert found["Smiling"]["style_leakage"].value == pytest.approx(1.0, abs=0.01)
+    assert found["Male"]["style_leakage"].value < 0.9
+
+
 def test_a_style_that_is_not_seen_is_no_success():
     got, _, _ = measured(Styled([0.7, 0.7, 0.3]))
     assert got["style_edit_success"].value == pytest.approx(2 / 3, abs=1e-6)
@@ -131,8 +163,8 @@ def test_what_cannot_be_measured_says_why():
     assert not set(got) & {TRUE, *LIKE}
     assert "draw true edits" in reasons[TRUE]
     got, reasons, _ = measured(q.Quadrants())
-    assert not set(got) & {*KEPT, TRUE, *LIKE}
-    assert all("keeps no styles" in reasons[name] for name in (*KEPT, TRUE, *LIKE))
+    assert not set(got) & {*KEPT, TRUE, *LIKE, STYLE_LEAKAGE}
+    assert all("keeps no styles" in reasons[name] for name in (*KEPT, TRUE, *LIKE, STYLE_LEAKAGE))
 
 
 def test_what_too_few_images_say_is_told() -> None:
