@@ -32,7 +32,7 @@ CASES: dict[str, dict[str, Any]] = {
         "augment": ("flip", "jitter"),
     },
     "cvae-gan": {"method": "cvae-gan", "overrides": NETWORKS},
-    "labels are missing, ifcvaegan": {"overrides": CONFUSION},
+    "labels are missing, ifcvaegan": {"preset": "photo", "overrides": CONFUSION},
     "labels are missing, cvae-gan": {"method": "cvae-gan"},
 }
 Pair = tuple[RunDirectory, RunDirectory]
