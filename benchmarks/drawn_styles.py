@@ -26,16 +26,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="a run trained on synthfaces")
     parser.add_argument("--attribute", default="Eyeglasses", help="what is put on")
-    parser.add_argument("--pairs", type=int, default=100, help="how many faces get another's style (default 100)")
+    parser.add_argument(
+        "--pairs", type=int, default=100, help="how many faces get another's style (default 100, at least 8)"
+    )
     parser.add_argument("--folder", type=Path, default=Path("docs/images"), help="where the pictures go")
     asked = parser.parse_args()
     from attredit_synthfaces.source import SynthFaces
 
     editor, name = attredit.load(asked.run), asked.attribute
-    faces = 4 * asked.pairs
+    faces = 4 * max(asked.pairs, SHOWN)
     source = SynthFaces(image_size=editor.geometry.size, test=faces, seed=1)
     labels = source.labels("test", np.arange(faces))[:, source.schema.index(name)]
-    lacking, having = (np.flatnonzero(labels == value)[: asked.pairs] for value in (0, 1))
+    lacking, having = (np.flatnonzero(labels == value) for value in (0, 1))
+    count = min(max(asked.pairs, SHOWN), len(lacking), len(having))
+    lacking, having = lacking[:count], having[:count]
     plain, donors = source.image("test", lacking), source.image("test", having)
     truths = source.transferred("test", lacking, having, name)
 

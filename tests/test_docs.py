@@ -196,9 +196,9 @@ def own_images(place: Path) -> None:
         for folder in ("portraits", "shoot/images", f"species/{species}"):
             (place / folder).mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (40, 40), "grey").save(place / folder / f"{i:02d}.png")
-        rows.append(f"{i:02d}.png,{i % 2},{('blond', 'black', 'red')[i % 3]}\n")
-    (place / "portraits" / "metadata.csv").write_text("file_name,Smiling,Hair\n" + "".join(rows))
-    (place / "shoot" / "labels.csv").write_text("photo,Smiling,Hair\n" + "".join(rows))
+        rows.append(f"{i:02d}.png,{i % 2},{i // 2 % 2},{('blond', 'black', 'red')[i % 3]}\n")
+    (place / "portraits" / "metadata.csv").write_text("file_name,Smiling,Eyeglasses,Hair\n" + "".join(rows))
+    (place / "shoot" / "labels.csv").write_text("photo,Smiling,Eyeglasses,Hair\n" + "".join(rows))
 
 
 def celeba(folder: Path) -> None:
