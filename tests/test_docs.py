@@ -78,7 +78,7 @@ NOT_RUN = {
     "pip install -e '.[fid]'": "changes the environment that runs the tests",
     "attredit benchmark benchmarks/celeba/methods.toml --data-dir PATH --engine slurm --slurm timeout_min=600 "
     "--slurm gpus_per_node=1": "needs a cluster; tests/benchmark/test_runner.py submits to submitit's own",
-    "python benchmarks/drawn_styles.py runs/styles": "it needs a model that shows glasses, which two steps do not teach",
+    "python benchmarks/drawn_styles.py runs/styles": "minutes, and it needs a model that shows glasses",
     "python benchmarks/composite.py runs/demo": "minutes, and it needs the demo's model",
     **{
         f"python examples/{path.name}": "tests/test_examples.py runs it"
