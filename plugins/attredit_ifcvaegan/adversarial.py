@@ -39,7 +39,8 @@ class Minimax(nn.Module):
 
     def logits(self, view: BatchView) -> Tensor:
         """A's prediction for the batch, computed once a step for both players."""
-        return self._said(view)[:, : self.attr_dim]
+        logits: Tensor = view.once("logits", lambda: self._said(view)[:, : self.attr_dim], self)
+        return logits
 
     def fit(self, view: BatchView) -> Tensor:
         """Equation 7: A's cross-entropy with the true labels."""
