@@ -150,7 +150,8 @@ def test_values_of_another_evaluation_are_refused(run):
         read_values(run)
 
 
-def test_full(run, monkeypatch):
+def test_full(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTREDIT_CACHE", str(tmp_path / "cache"))  # where no other test has left an identity like ours
     quick = functools.partial(IdentitySettings, faces=64, steps=3, batch_size=16, trunk=JudgeSettings(width=4))
     monkeypatch.setattr(identifying, "IdentitySettings", quick)
     told = []
