@@ -53,8 +53,9 @@ def recognised(editor: Editor, data: EvaluationData) -> dict[str, NDArray[np.flo
     moved: dict[tuple[str, int], NDArray[np.float64]] = {}
     for rows in np.split(chosen, range(CHUNK, len(chosen), CHUNK)):
         images = data.images(data.indices[rows])
-        places = {row: recogniser.place(image) for row, image in zip(rows, pixels(images), strict=True)}
-        faces[rows] = [recogniser.face(i, places[row]) for row, i in zip(rows, pixels(images), strict=True)]
+        seen = pixels(images)
+        places = {row: recogniser.place(image) for row, image in zip(rows, seen, strict=True)}
+        faces[rows] = [recogniser.face(image, places[row]) for row, image in zip(rows, seen, strict=True)]
         for attribute in editor.schema:
             labels = data.labels[rows, data.schema.index(attribute.name)].numpy()
             for value in (0, 1) if attribute.binary else ():
@@ -117,9 +118,10 @@ def pixels(images: Tensor) -> list[NDArray[np.uint8]]:
     """Images (B, C, H, W) in [0, 1] as dlib takes them: B of (256, 256, 3) bytes."""
     import torch.nn.functional as F
 
-    large = F.interpolate(images.float().cpu(), (SIDE, SIDE), mode="bicubic", align_corners=False).clamp(0, 1)
-    whole = (large.expand(-1, 3, -1, -1) * 255).round().byte().permute(0, 2, 3, 1)
-    return [np.ascontiguousarray(image) for image in whole.numpy()]
+    from attredit.data.pixels import to_bytes
+
+    large = F.interpolate(images.float().cpu(), (SIDE, SIDE), mode="bicubic", align_corners=False)
+    return [to_bytes(image) for image in large.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().numpy()]
 
 
 def distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
