@@ -239,11 +239,11 @@ class Model(nn.Module):
         code, names, wanted = self.supposed(code, changes, given), self.schema.names, self._wanted(changes)
         far = {names[i]: strength * self.reach(i, want) for i, want in wanted.items()}
         before, after = self.decode(code), self.decode(code, changes, strength=far, like=like, style=style)
-        off = {names[i]: want == 0 for i, want in wanted.items() if names[i] in self.wearable and not want.any()}
-        if not off or not strength:
+        worn = {names[i]: want for i, want in wanted.items() if names[i] in self.wearable}
+        if not worn or not strength:
             return compared(before, after)
-        goal, alone = self.changed(code, changes, far), torch.tensor([len(off) == len(wanted)], device=after.device)
-        return Edit(before, after, self.extent(code, goal, off, alone, before, after))
+        goal, alone = self.changed(code, changes, far), torch.tensor([len(worn) == len(wanted)], device=after.device)
+        return Edit(before, after, self.extent(code, goal, worn, alone, before, after))
 
     def reach(self, i: int, wanted: Tensor) -> Tensor:
         """(B, 1) how far edits of attribute `i` to `wanted` (B, k) go, where all the way is asked for."""
@@ -251,17 +251,18 @@ class Model(nn.Module):
         return 1.0 + (whole * (self.known.reach[i, : whole.shape[1]] - 1.0)).sum(1, keepdim=True)
 
     def extent(
-        self, code: Code, goal: Tensor, off: Mapping[str, Tensor], alone: Tensor, before: Tensor, after: Tensor
+        self, code: Code, goal: Tensor, worn: Mapping[str, Tensor], alone: Tensor, before: Tensor, after: Tensor
     ) -> Tensor:
-        """(B, 1, H, W) how much of each place belongs to an edit that takes attributes off, in tensors alone.
+        """(B, 1, H, W) how much of each place belongs to an edit that puts attributes on or takes them off.
 
-        What an image's own style changes where many styles change something, and what these do on average: own rims may
-        be drawn too faintly, and an own style may change hair and background, too.
+        In tensors alone. What the edit's own style changes where many styles change something, for that one may change
+        hair and background, too; and of what is taken off also what they do on average, for own rims may be drawn too
+        faintly.
 
         Args:
             code: What the edit starts from.
             goal: (B, A) what the decoder was told of the edit.
-            off: Of each `wearable` attribute (B, 1) or (1, 1), whether it is taken off.
+            worn: Of each `wearable` attribute that is edited (B, 1) or (1, 1) what is asked for, NaN where nothing is.
             alone: (B,) or (1,) whether nothing else is edited, which only the image's own change would show.
             before: (B, C, H, W) decoded before the edit.
             after: (B, C, H, W) decoded after it.
@@ -269,22 +270,27 @@ class Model(nn.Module):
         assert code.z is not None
         assert code.labels is not None
         where, changes = dict(zip(self.schema.names, self.schema.columns, strict=True)), []
+        asked = {name: ~want.isnan() for name, want in worn.items()}
         # What is surely not there, an edit leaves as it is.
-        off = {name: gone & (code.labels[:, where[name]] > 0.0) for name, gone in off.items()}
-        labels = torch.cat(
-            [goal[:, c].masked_fill(off[name], 1.0) if name in off else goal[:, c] for name, c in where.items()], 1
+        off = {name: (want == 0.0) & (code.labels[:, where[name]] > 0.0) for name, want in worn.items()}
+        without, having = (
+            torch.cat([goal[:, c].masked_fill(asked[n], to) if n in worn else goal[:, c] for n, c in where.items()], 1)
+            for to in (0.0, 1.0)
         )
+        bare = self.draw(code.z, without, code)
         for number in range(_WHERE):
             z = code.z
-            for name, gone in off.items():
-                z = self.dressed(z, name, number, gone)
-            changes.append(change_of(self.draw(z, labels, code), after))
+            for name in worn:
+                z = self.dressed(z, name, number, asked[name])
+            changes.append(change_of(bare, self.draw(z, having, code)))
         own, usual = change_of(before, after), torch.stack(changes).mean(0)
         there = edit_mask(usual) > 0.0
         # Where kept styles change nothing that anybody would see, or something else is edited, the own change tells.
         there = there | ~(there.flatten(1).any(1) & alone).view(-1, 1, 1, 1)
-        some = torch.cat(list(off.values()), 1).any(1).view(-1, 1, 1, 1)
-        return torch.where(some, torch.maximum(usual, own * there), own)
+        gone = torch.cat(list(off.values()), 1).any(1).view(-1, 1, 1, 1)
+        some = torch.cat(list(asked.values()), 1).any(1).view(-1, 1, 1, 1)
+        own = torch.where(some, own * there, own)
+        return torch.where(gone, torch.maximum(usual, own), own)
 
     def dressed(self, z: Tensor, name: str, number: int, which: Tensor) -> Tensor:
         """(B, Z + n W) latents, some of them (B, 1) in a kept style of an attribute, numbered from 0 to K - 1."""

@@ -71,22 +71,22 @@ class _Edit(nn.Module):
         self, z: Tensor, labels: Tensor, logits: Tensor, wanted: Tensor, asked: Tensor, *skips: Tensor
     ) -> tuple[Tensor, ...]:
         model, schema, shares = self.model, self.model.schema, self.model.schema.probabilities(logits)
-        base, goal, worn, off = [], [], z, {}
+        base, goal, dressed, worn = [], [], z, {}
         for i, (name, where) in enumerate(zip(schema.names, schema.columns, strict=True)):
             ask, want, own = asked[:, i : i + 1] > 0, wanted[:, where], labels[:, where]
             taken = torch.where(ask, model.supposed_of(i, shares[:, where], want, own), own)
             base.append(taken)
             goal.append(torch.where(ask, taken + model.reach(i, want) * (want - taken), taken))
             if name in self.wearable:
-                off[name] = ask & (want == 0)
-                worn = model.dressed(worn, name, 0, ask & (taken <= 0.5))
+                worn[name] = torch.where(ask, want, torch.nan)
+                dressed = model.dressed(dressed, name, 0, ask & (taken <= 0.5))
         told, asked_for = torch.cat(base, 1), torch.cat(goal, 1)
         code = Code(z, None, None, skips, told, z)
-        before, after = model.draw(z, told, code), model.draw(worn, asked_for, code)
-        if not off:
+        before, after = model.draw(z, told, code), model.draw(dressed, asked_for, code)
+        if not worn:
             return before, after, change_of(before, after)
-        alone = asked.sum(1) == torch.cat(list(off.values()), 1).sum(1)
-        return before, after, model.extent(code, asked_for, off, alone, before, after)
+        alone = asked.sum(1) == (~torch.cat(list(worn.values()), 1).isnan()).sum(1)
+        return before, after, model.extent(code, asked_for, worn, alone, before, after)
 
 
 class _Frame(nn.Module):

@@ -1,4 +1,4 @@
-"""Where an edit that takes something off belongs: a decoder that draws each style in other places."""
+"""Where an edit belongs of which styles are kept: a decoder that draws each style in other places."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attredit.editing.model import STYLES, Model
 from attredit.networks import Code
 
 SIZE, SCHEMA = 32, AttributeSchema.of_binary(["Glasses", "Hat"])
-RIMS, LENSES, HAIR = slice(4, 8), slice(8, 12), slice(24, 28)
+RIMS, LENSES, HAIR = slice(4, 8), slice(8, 12), slice(18, 22)
 KEPT, OWN, NONE = 1.0, 2.0, 3.0
 
 
@@ -71,9 +71,30 @@ def test_what_else_is_edited_shows_where_it_is(model):
     assert found[-4:] == pytest.approx(0.7)
 
 
-def test_what_is_put_on_is_where_it_is_drawn(model):
+def put_on(model, changes, **how):
+    """(H,) of an image without glasses and without a hat."""
     z = torch.tensor([[0.0, OWN, 0.0]])
     code = Code(z, None, torch.tensor([[-5.0, -5.0]]), z=z, labels=torch.tensor([[0.0, 0.0]]))
-    found = model.edit(code, {"Glasses": 1}).change[0, 0, :, 0]
+    return model.edit(code, changes, **how).change[0, 0, :, 0]
+
+
+def test_what_is_put_on_is_where_it_is_drawn(model):
+    found = put_on(model, {"Glasses": 1})
     assert found[RIMS] == pytest.approx(0.7)  # in the first kept style
+    assert found[HAIR] == pytest.approx(0.0)
+
+
+def test_what_a_style_changes_elsewhere_is_not_put_on(model):
+    z = torch.tensor([[0.0, OWN, 0.0]])
+    found = put_on(model, {"Glasses": 1}, like=Code(z, None, None, z=z))
+    assert found[RIMS] == pytest.approx(0.1)  # as faint as this style draws them
+    assert found[HAIR] == pytest.approx(0.0)
+    assert put_on(model, {"Glasses": 1, "Hat": 1}, like=Code(z, None, None, z=z))[-4:] == pytest.approx(0.7)
+
+
+def test_taking_one_off_and_putting_another_on_shows_both(model):
+    model.known.count[1] = STYLES
+    found = change(model, {"Glasses": 0, "Hat": 1})
+    assert found[LENSES] == pytest.approx(0.7)
+    assert found[-4:] == pytest.approx(0.7)
     assert found[HAIR] == pytest.approx(0.0)
