@@ -16,6 +16,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 from attredit import AttributeSchema, Code
 from attredit.devices import seeded
@@ -26,6 +27,7 @@ _MORE = (
     20  # directions beyond those asked for, which make the approximate decomposition exact enough (Halko et al. 2011)
 )
 _FLAT = 1e-4  # a direction in which images vary less than this is none
+_known: WeakIdKeyDictionary = WeakIdKeyDictionary()  # of images that live: what was last asked of them, and the answer
 
 
 class PrincipalComponents(nn.Module):
@@ -53,31 +55,45 @@ class PrincipalComponents(nn.Module):
 
     def fit(self, images: Tensor) -> None:
         """Take the directions of images (N, C, H, W) in [0, 1]; a function of them alone."""
-        flat = self._flat(images)
-        self.center.copy_(flat.mean(0))
-        flat = flat - self.center
-        with seeded(0):
-            wanted = min(len(self.scale) + _MORE, *flat.shape)
-            _, singular, right = torch.svd_lowrank(flat, wanted, niter=2)
-        scale, basis = (singular / len(flat) ** 0.5)[: len(self.scale)], right.T[: len(self.scale)]
-        # Their signs are nobody's choice; networks that share a latent have to agree on them.
-        basis = basis * basis.gather(1, basis.abs().argmax(1, keepdim=True)).sign()
+        center, scale, basis = _components(images, self.size, len(self.scale))
         count = int((scale > _FLAT).sum())
+        self.center.copy_(center)
         self.basis.zero_()[:count] = basis[:count]
         self.scale.fill_(1.0)[:count] = scale[:count]
 
     def read(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to coordinates (B, K), of unit variance over the images of `fit`."""
-        return F.linear(self._flat(images) - self.center, self.basis) / self.scale
+        return F.linear(_flat(images, self.size) - self.center, self.basis) / self.scale
 
     def draw(self, coordinates: Tensor) -> Tensor:
         """Coordinates (B, K) to differences (B, C S^2) from the mean image."""
         return (coordinates * self.scale) @ self.basis
 
-    def _flat(self, images: Tensor) -> Tensor:
-        if images.shape[-1] != self.size:
-            images = F.adaptive_avg_pool2d(images, self.size)
-        return images.flatten(1)
+
+def _components(images: Tensor, size: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """`_decomposed`, once for the networks that share a latent and start from the same images."""
+    asked = (images._version, size, count)  # the version tells whether they were written to
+    if images not in _known or _known[images][0] != asked:
+        _known[images] = asked, _decomposed(_flat(images, size), count)
+    found: tuple[Tensor, Tensor, Tensor] = _known[images][1]
+    return found
+
+
+def _decomposed(flat: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Of images (N, P): their mean (P,), and at most `count` standard deviations (K,) and directions (K, P)."""
+    center = flat.mean(0)
+    flat = flat - center
+    with seeded(0):
+        _, singular, right = torch.svd_lowrank(flat, min(count + _MORE, *flat.shape), niter=2)
+    scale, basis = (singular / len(flat) ** 0.5)[:count], right.T[:count]
+    # Their signs are nobody's choice; networks that share a latent have to agree on them.
+    return center, scale, basis * basis.gather(1, basis.abs().argmax(1, keepdim=True)).sign()
+
+
+def _flat(images: Tensor, size: int) -> Tensor:
+    if images.shape[-1] != size:
+        images = F.adaptive_avg_pool2d(images, size)
+    return images.flatten(1)
 
 
 class PrincipalEncoder(nn.Module):

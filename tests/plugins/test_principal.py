@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 from torch import Tensor
@@ -56,6 +58,35 @@ def test_the_components_are_a_function_of_the_images_alone(generators_state: int
     second.fit(images_of(50, directions=2))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert torch.equal(first.basis, second.basis)
+
+
+def test_they_are_computed_once_for_networks_that_share_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, computed = torch.svd_lowrank, list[int]()
+    monkeypatch.setattr(
+        torch, "svd_lowrank", lambda of, count, **how: computed.append(count) or usual(of, count, **how)
+    )
+    images = images_of(50)
+
+    def fitted(images: Tensor, size: int = 8, count: int = 4) -> PrincipalComponents:
+        told = PrincipalComponents(3, size, count)
+        told.fit(images)
+        afresh = PrincipalComponents(3, size, count)
+        afresh.fit(images.clone())
+        assert all(torch.equal(told.state_dict()[name], value) for name, value in afresh.state_dict().items())
+        return told
+
+    encoder, decoder = networks()
+    encoder.initialize(images)
+    decoder.initialize(images)
+    assert computed == [25]
+    first = fitted(images)  # of another count, size, and of what was written into the same tensor: each its own
+    fitted(images, size=4)
+    images.mul_(0.5).add_(torch.rand_like(images), alpha=0.1)
+    assert not torch.equal(fitted(images).basis, first.basis)
+    assert computed == [25, *[24] * 6]
+    nobody = weakref.ref(images)
+    del images
+    assert nobody() is None
 
 
 def test_training_begins_with_a_reconstruction() -> None:
