@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 Progress = Callable[[int, int], None]
@@ -13,3 +14,19 @@ StagedProgress = Callable[[str, int, int], None]
 
 def silent(*told: object) -> None:
     """Progress that nobody watches."""
+
+
+class Pace:
+    """How fast something goes that is counted.
+
+    Args:
+        done: How much was done when it was first heard of.
+    """
+
+    def __init__(self, done: int) -> None:
+        self._first, self._began = done, time.perf_counter()
+
+    def at(self, done: int) -> float:
+        """So many a second since then; 0 while that would be a guess."""
+        seconds = time.perf_counter() - self._began
+        return (done - self._first) / seconds if seconds > 0.2 else 0.0

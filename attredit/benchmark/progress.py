@@ -1,4 +1,4 @@
-"""How far a task is: progress.json, written by its process and read by whoever waits for it, wherever either is."""
+"""How far a task is, and what it took: progress.json, written by its process, read by whoever waits for it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from attredit.files import from_json, into_place, write_text
+from attredit.progress import Pace
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.training.observer import Observer
@@ -26,6 +27,7 @@ class Standing:
         done: Steps of it.
         total: All of them.
         rate: Steps a second in this session; 0 while unknown.
+        seconds: That the task has taken; see `Clock`.
         error: Why the task failed, where nothing else says so.
     """
 
@@ -33,6 +35,7 @@ class Standing:
     done: int = 0
     total: int = 0
     rate: float = 0.0
+    seconds: float = 0.0
     error: str = ""
 
     @property
@@ -41,27 +44,53 @@ class Standing:
         return (self.total - self.done) / self.rate if self.rate else None
 
 
-class Teller:
-    """Writes progress.json of a task, a few times a second at most.
+class Clock(Observer):
+    """A task's one clock: says in progress.json how far it is, and counts its seconds over all sessions.
+
+    What training took before a kill is in clock.json; what else it did then is done again.
 
     Args:
         home: The task's directory.
+
+    Attributes:
+        training: Seconds of training, to the last checkpoint.
     """
 
     def __init__(self, home: Path) -> None:
-        self._file = home / "progress.json"
-        self._stage, self._first, self._began, self._wrote = "", 0, 0.0, 0.0
+        self._told, self._kept = home / "progress.json", home / "clock.json"
+        self._began, self._earlier = time.perf_counter(), 0.0
+        self._stage, self._pace, self._wrote = "", Pace(0), 0.0
+        self._steps, self._else, self.training = 0, 0.0, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """That the task has taken, with training in earlier sessions."""
+        return self._earlier + time.perf_counter() - self._began
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Tell how far a stage is."""
-        now = time.perf_counter()
+        """Tell how far a stage is, a few times a second at most."""
+        now = self.seconds
         if stage != self._stage:
-            self._stage, self._first, self._began = stage, done, now
+            self._stage, self._pace = stage, Pace(done)
         elif now - self._wrote < _SECONDS and done < total:
             return
-        rate = (done - self._first) / (now - self._began) if now > self._began else 0.0
-        self._write(Standing(stage, done, total, rate))
+        self._write(Standing(stage, done, total, self._pace.at(done), now))
         self._wrote = now
+
+    def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
+        """Start to count training; steps after the last checkpoint are done again and count once."""
+        self._steps, self._else = config.steps, self.seconds
+        self._earlier = self.training = _seconds_at(self._kept, step)
+        self(TRAINING, step, config.steps)
+
+    def on_step(self, step: int) -> None:
+        """Tell."""
+        self(TRAINING, step, self._steps)
+
+    def on_save(self, step: int) -> None:
+        """Note how long it took to this checkpoint."""
+        self.training = self.seconds - self._else
+        write_text(self._kept, json.dumps({"step": step, "seconds": self.training}))
 
     def failed(self, error: str) -> None:
         """Tell that the task ends without a result."""
@@ -69,9 +98,9 @@ class Teller:
 
     def _write(self, standing: Standing) -> None:
         # Not `write_text`: what is worthless in a second need not wait for the disk.
-        temporary = self._file.with_suffix(".part")
+        temporary = self._told.with_suffix(".part")
         temporary.write_text(json.dumps(asdict(standing)), "utf-8")
-        into_place(temporary, self._file)
+        into_place(temporary, self._told)
 
 
 def read_progress(home: Path) -> Standing:
@@ -80,40 +109,6 @@ def read_progress(home: Path) -> Standing:
         return Standing(**from_json((home / "progress.json").read_bytes()))
     except (FileNotFoundError, ValueError, TypeError):  # after a power failure, the file may be there and empty
         return Standing("waiting")
-
-
-class Clock(Observer):
-    """Measures training over all sessions of a run: what was done before a kill is in clock.json.
-
-    Args:
-        file: clock.json.
-        teller: Told of every step.
-
-    Attributes:
-        seconds: Of training, to the last checkpoint.
-        before: Those of them that earlier sessions took.
-    """
-
-    def __init__(self, file: Path, teller: Teller) -> None:
-        self.teller = teller
-        self.seconds = self.before = self._began = 0.0
-        self._file, self._total = file, 0
-
-    def on_start(self, config: RunConfig, run: RunDirectory, step: int) -> None:
-        """Start to count; steps after the last checkpoint are done again and count once."""
-        self._total = config.steps
-        self.before = self.seconds = _seconds_at(self._file, step)
-        self._began = time.perf_counter()
-        self.teller(TRAINING, step, config.steps)
-
-    def on_step(self, step: int) -> None:
-        """Tell."""
-        self.teller(TRAINING, step, self._total)
-
-    def on_save(self, step: int) -> None:
-        """Note how long it took to this checkpoint."""
-        self.seconds = self.before + time.perf_counter() - self._began
-        write_text(self._file, json.dumps({"step": step, "seconds": self.seconds}))
 
 
 def _seconds_at(file: Path, step: int) -> float:

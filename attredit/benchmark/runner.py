@@ -91,11 +91,10 @@ def run(
 
 
 class Running(NamedTuple):
-    """A cell that was started, when, and how many lines results.jsonl had then."""
+    """A cell that was started, and how many lines results.jsonl had then."""
 
     cell: Cell
     job: Job
-    began: float
     lines: int
 
 
@@ -132,7 +131,7 @@ class _Run:
     def _start(self, cell: Cell) -> None:
         lines = len(self.directory.results.read().results)
         job = self._job("cell", [cell], self.directory.cell(cell.key), self.engine.threads(self.jobs))
-        self.active[cell.key] = Running(cell, job, time.monotonic(), lines)
+        self.active[cell.key] = Running(cell, job, lines)
 
     def _collect(self, running: Running) -> None:
         """The cell's own word; of a process that could not leave one, ours."""
@@ -148,8 +147,7 @@ class _Run:
     def _tell(self) -> None:
         told = [(running.cell, read_progress(self.directory.cell(key))) for key, running in self.active.items()]
         seconds, _ = self.durations.of(self.waiting)
-        for running in self.active.values():
-            seconds += max(0.0, self.durations.of([running.cell])[0] - (time.monotonic() - running.began))
+        seconds += sum(max(0.0, self.durations.of([cell])[0] - standing.seconds) for cell, standing in told)
         self.watch.running(told, seconds / self.jobs)
 
     def _prepare(self) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from attredit.benchmark.cells import Cell, elsewhere_of
-from attredit.benchmark.progress import Clock, Teller
+from attredit.benchmark.progress import Clock
 from attredit.benchmark.results import Facts, Figures, Result, Results
 from attredit.benchmark.suite import Budget
 from attredit.data.workers import cores
@@ -83,8 +83,7 @@ def carry_out(home: str) -> int:
     directory = Path(home)
     task = Task.model_validate_json((directory / TASK).read_bytes())
     torch.set_num_threads(task.threads or cores())
-    teller = Teller(directory)
-    return _prepare(task, directory, teller) if task.kind == "prepare" else _cell(task, directory, teller)
+    return _prepare(task, directory) if task.kind == "prepare" else _cell(task, directory)
 
 
 class Requeued:
@@ -123,7 +122,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _cell(task: Task, home: Path, teller: Teller) -> int:
+def _cell(task: Task, home: Path) -> int:
     """Train and evaluate a cell, unless another process just did."""
     from filelock import FileLock
 
@@ -133,7 +132,7 @@ def _cell(task: Task, home: Path, teller: Teller) -> int:
         if cell.key in results.read().finished():
             return 0
         try:
-            results.append(_measured(task, cell, home, teller))
+            results.append(_measured(task, cell, home))
         except Exception as error:
             traceback.print_exc()
             results.append(Result(cell=cell, date=now(), error=reason_of(error)))
@@ -141,18 +140,17 @@ def _cell(task: Task, home: Path, teller: Teller) -> int:
     return 0
 
 
-def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
+def _measured(task: Task, cell: Cell, home: Path) -> Result:
     from attredit.benchmark.machine import machine, peak_gpu_memory, peak_memory
     from attredit.evaluation import evaluate
 
     _use_plugins(task)
-    started, run = time.perf_counter(), RunDirectory(home / "run")
-    clock = Clock(home / "clock.json", teller)
+    clock, run = Clock(home), RunDirectory(home / "run")
     parameters = _train(cell, run, task.device, clock)
     memory, gpu = peak_memory(), peak_gpu_memory(task.device)
     plan = cell.evaluation
     measure = partial(
-        evaluate, run.path, split=plan.split, limit=plan.limit, full=plan.full, device=task.device, progress=teller
+        evaluate, run.path, split=plan.split, limit=plan.limit, full=plan.full, device=task.device, progress=clock
     )
     figures = {"": Figures.of(measure())}
     figures |= {e.label: Figures.of(measure(elsewhere=elsewhere_of(e))) for e in cell.dataset.evaluate_on}
@@ -160,8 +158,8 @@ def _measured(task: Task, cell: Cell, home: Path, teller: Teller) -> Result:
     facts = Facts(
         steps=config.steps,
         batch_size=config.batch_size,
-        training_seconds=clock.seconds,
-        cell_seconds=clock.before + time.perf_counter() - started,
+        training_seconds=clock.training,
+        cell_seconds=clock.seconds,
         parameters=parameters,
         memory_bytes=memory,
         gpu_bytes=gpu,
@@ -198,7 +196,7 @@ def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> i
         return parameters
     shutil.rmtree(run.path, ignore_errors=True)
     if cell.budget.seconds is not None:
-        clock.teller("timing steps", 0, 1)
+        clock("timing steps", 0, 1)
         steps = steps_within(trainer, cell.budget.seconds)
     else:
         steps = steps_of(cell.budget, trainer.config.batch_size)
@@ -233,18 +231,19 @@ def resumable(run: RunDirectory) -> bool:
     return True
 
 
-def _prepare(task: Task, home: Path, teller: Teller) -> int:
+def _prepare(task: Task, home: Path) -> int:
     """Stores of both splits and the judge; and how long each cell trains."""
+    clock = Clock(home)
     try:
         _use_plugins(task)
-        _prepare_data(task.cells[0], task.device, teller)
+        _prepare_data(task.cells[0], task.device, clock)
     except Exception as error:
         traceback.print_exc()
-        teller.failed(reason_of(error))
+        clock.failed(reason_of(error))
         return 1
     guesses = {}
     for done, cell in enumerate(task.cells):
-        teller("timing steps", done, len(task.cells))
+        clock("timing steps", done, len(task.cells))
         try:
             guesses[cell.key] = _guess(cell, home, task.device)
         except Exception:  # the cell will fail of it too, and its result say so
@@ -263,7 +262,7 @@ def _guess(cell: Cell, home: Path, device: str | None) -> float:
     return seconds_for(trainer, steps_of(cell.budget, trainer.config.batch_size))
 
 
-def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
+def _prepare_data(cell: Cell, device: str | None, clock: Clock) -> None:
     """What all cells of a data set share, so that none waits for another one to make it.
 
     In other collections than the training images' each run finds its own frames.
@@ -276,12 +275,12 @@ def _prepare_data(cell: Cell, device: str | None, teller: Teller) -> None:
 
     collection, plan = cell.request.collection(installed()), cell.evaluation
     stores = {
-        split: collection.store(split, progress=partial(teller, f"{split} images")) for split in ("train", plan.split)
+        split: collection.store(split, progress=partial(clock, f"{split} images")) for split in ("train", plan.split)
     }
     train, where = stores["train"], device_of(device)
-    judge_of(train, cache=cache_dir(), device=where, progress=partial(teller, "judge"))
+    judge_of(train, cache=cache_dir(), device=where, progress=partial(clock, "judge"))
     if plan.full and isinstance(collection.source, CounterfactualSource):
-        identity_for(collection.source, train, where, teller)
+        identity_for(collection.source, train, where, clock)
 
 
 def steps_of(budget: Budget, batch_size: int) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from attredit.errors import DataWarning, PluginWarning, Unchanged
-from attredit.progress import StagedProgress
+from attredit.progress import Pace, StagedProgress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -144,29 +144,22 @@ def progress(unit: str = "images") -> Iterator[StagedProgress]:
         yield _Lines(unit)
 
 
-class _Clock:
-    """Rate of something that is counted, since it was first heard of."""
-
-    def __init__(self, done: int) -> None:
-        self.first, self.started = done, time.perf_counter()
-
-    def rate(self, done: int, unit: str) -> str:
-        """The rate in words; nothing when it would be a guess, or says nothing."""
-        seconds = time.perf_counter() - self.started
-        rate = (done - self.first) / seconds if seconds > 0.2 else 0.0
-        return f"{rate:,.0f}{f' {unit}' if unit else ''}/s" if rate >= 1 else ""
+def _rate(pace: Pace, done: int, unit: str) -> str:
+    """In words; nothing where a number would say nothing."""
+    rate = pace.at(done)
+    return f"{rate:,.0f}{f' {unit}' if unit else ''}/s" if rate >= 1 else ""
 
 
 class _Bars:
     def __init__(self, shown: Progress, unit: str) -> None:
         self.shown, self.unit = shown, unit
-        self.tasks: dict[str, tuple[Any, _Clock]] = {}
+        self.tasks: dict[str, tuple[Any, Pace]] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
         if what not in self.tasks:
-            self.tasks[what] = (self.shown.add_task(what, total=total, rate=""), _Clock(done))
-        task, clock = self.tasks[what]
-        self.shown.update(task, completed=done, total=total, rate=clock.rate(done, self.unit))
+            self.tasks[what] = (self.shown.add_task(what, total=total, rate=""), Pace(done))
+        task, pace = self.tasks[what]
+        self.shown.update(task, completed=done, total=total, rate=_rate(pace, done, self.unit))
 
 
 class _Lines:
@@ -174,13 +167,13 @@ class _Lines:
 
     def __init__(self, unit: str) -> None:
         self.unit = unit
-        self.clocks: dict[str, _Clock] = {}
+        self.paces: dict[str, Pace] = {}
         self.last: dict[str, float] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
         now = time.perf_counter()
-        clock = self.clocks.setdefault(what, _Clock(done))
+        pace = self.paces.setdefault(what, Pace(done))
         if done >= total or now - self.last.get(what, float("-inf")) > _QUIET_SECONDS:
             self.last[what] = now
-            rate = clock.rate(done, self.unit)
+            rate = _rate(pace, done, self.unit)
             note(f"{what}: {done:,} of {total:,}{f', {rate}' if rate else ''}")

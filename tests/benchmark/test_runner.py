@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from attredit.benchmark.engine import Local, Submitted
 from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.runner import Watch, run
 from attredit.benchmark.suite import parse_suite
+from attredit.benchmark.worker import GUESSES, TASK, Task
 from attredit.errors import RunError
 from attredit.runs.directory import RunDirectory
 
@@ -97,6 +99,32 @@ def test_data_that_another_benchmark_of_the_directory_prepares_are_waited_for(
         assert not started.wait(0.5)
     assert started.wait(60)
     thread.join()
+
+
+class Slow:
+    """An engine that is given nothing to compute: its cells say that they have taken 30 s, and then end."""
+
+    jobs = 2
+
+    def threads(self, jobs: int) -> None: ...
+
+    def start(self, home: Path, threads: int | None) -> Any:
+        task = Task.model_validate_json((home / TASK).read_bytes())
+        if task.kind == "prepare":
+            (home / GUESSES).write_text(json.dumps({cell.key: 100.0 for cell in task.cells}))
+        else:
+            (home / "progress.json").write_text(json.dumps({"stage": "training", "seconds": 30.0}))
+        ends = iter([task.kind == "prepare", True])
+        return SimpleNamespace(done=lambda: next(ends), stop=lambda: None, reason=lambda: "It has left no word.")
+
+
+def test_time_left_counts_what_cells_say_that_they_have_taken(suite: Path, tmp_path: Path) -> None:
+    told = list[float]()
+    watch = Watch()
+    watch.running = lambda cells, seconds_left: told.append(seconds_left)  # type: ignore[method-assign]
+    engine: Any = Slow()
+    run(parse_suite(suite.read_text(), "tiny.toml", "tiny"), tmp_path, engine, watch=watch)
+    assert told == [(70.0 + 70.0) / 2, 0.0]
 
 
 class Told(Watch):
