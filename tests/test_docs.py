@@ -233,7 +233,7 @@ def shortened(request: Any) -> Any:
 def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
     """A benchmark whose names are all looked up and whose directory is made, but of which nothing is trained."""
     from attredit.benchmark.cells import cells_of
-    from attredit.benchmark.plan import BenchmarkDirectory
+    from attredit.benchmark.directory import BenchmarkDirectory
     from attredit.benchmark.results import Facts, Figures, Result
     from attredit.plugin.registry import installed
 
@@ -249,7 +249,7 @@ def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
     nothing = Figures(judge="", identity=None, images=1, metrics={}, attributes={}, not_measured={})
     results = [Result(cell=cell, date="", facts=facts, figures={"": nothing}) for cell in cells]
     for result in results:
-        directory.results.append(result)
+        directory.append(result)
     return results
 
 

@@ -14,7 +14,7 @@ from statistics import fmean
 import numpy as np
 
 from attredit.benchmark.cells import Cell
-from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.results import Facts, Figures, Result
 from attredit.errors import RunError
 from attredit.evaluation.result import Evaluation
@@ -112,7 +112,7 @@ def compare(directory: BenchmarkDirectory) -> list[Comparison]:
     Raises:
         RunError: the directory is no benchmark, or is damaged.
     """
-    plan, record = directory.read(), directory.results.read()
+    plan, record = directory.read(), directory.record()
     words = record.words()
     tables: dict[str, list[Cell]] = {}
     for cell in plan.cells:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from attredit.benchmark import plots, tables
 from attredit.benchmark.compare import Comparison, compare
-from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.errors import AttrEditError
 from attredit.files import write_text
 from attredit.report.content import Content, gather

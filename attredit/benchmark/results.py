@@ -1,25 +1,17 @@
-"""results.jsonl: one line for every cell that was finished or failed. Lines are added, never changed.
-
-Several processes may add lines at once, under a lock. A line that a kill or a full disk cut short lacks its end:
-readers leave it out and say so, and the next writer removes it.
-"""
+"""What results.jsonl says: a line for every cell that was finished or failed. Lines are added, never changed."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from attredit.benchmark.cells import Cell
-from attredit.documents import Document, first_of
-from attredit.errors import RunError
+from attredit.documents import Document
 from attredit.evaluation.result import Evaluation
 from attredit.evaluation.statistics import Estimate
-from attredit.files import explained, to_disk
 
 
 class Facts(Document):
@@ -110,7 +102,7 @@ class Result(Document):
 
 @dataclass(frozen=True)
 class Record:
-    """What results.jsonl says.
+    """All of it.
 
     Attributes:
         results: All lines, in the order in which they were written.
@@ -127,58 +119,3 @@ class Record:
     def words(self) -> dict[str, Result]:
         """The last word on every cell, by key."""
         return {**{result.key: result for result in self.results}, **self.finished()}
-
-
-class Results:
-    """The file.
-
-    Args:
-        path: Of results.jsonl; it need not exist yet.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def append(self, result: Result) -> None:
-        """Add a line; it is on the disk when this returns.
-
-        Raises:
-            RunError: it cannot be written.
-        """
-        from filelock import FileLock
-
-        line = (result.model_dump_json() + "\n").encode()
-        with explained(self.path), FileLock(f"{self.path}.lock"), self.path.open("ab+") as file:
-            _remove_torn(file)
-            file.write(line)
-            to_disk(file)
-
-    def read(self) -> Record:
-        """All complete lines.
-
-        Raises:
-            RunError: a complete line is none of ours.
-        """
-        if not self.path.exists():
-            return Record(())
-        *lines, torn = self.path.read_bytes().split(b"\n")
-        notes = (f"{self.path}: the last line was cut short and is left out.",) if torn else ()
-        return Record([self._line(i + 1, line) for i, line in enumerate(lines)], notes)
-
-    def _line(self, number: int, line: bytes) -> Result:
-        try:
-            return Result.model_validate_json(line)
-        except ValidationError as error:
-            raise RunError(
-                f"Line {number} of {self.path} is damaged or of another version: {first_of(error)}.",
-                "Restore the file, or remove that line; its cell is then done again.",
-            ) from None
-
-
-def _remove_torn(file: Any) -> None:
-    """Cut off what follows the last end of a line."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    whole = file.read().rfind(b"\n") + 1
-    if whole < size:
-        file.truncate(whole)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attredit.benchmark.cells import Cell, cells_of
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.engine import Engine, Job
 from attredit.benchmark.estimate import Durations
-from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.progress import Standing, read_progress
 from attredit.benchmark.results import Result
 from attredit.benchmark.suite import Suite
@@ -76,7 +76,7 @@ def run(
     """
     cells = cells_of(suite, installed())
     directory = BenchmarkDirectory(expanded(out).resolve())
-    record = directory.results.read()
+    record = directory.record()
     directory.write(suite, cells)
     finished = record.finished()
     left = list({cell.key: cell for cell in cells if cell.key not in finished}.values())
@@ -86,7 +86,7 @@ def run(
         watch.noted(note)
     if left:
         _Run(directory, engine, device, watch, left).carry_out()
-    words = directory.results.read().words()
+    words = directory.record().words()
     return [words[cell.key] for cell in cells]
 
 
@@ -107,7 +107,7 @@ class _Run:
         self.directory, self.engine, self.device, self.watch = directory, engine, device, watch
         self.waiting = deque(left)
         self.jobs = min(engine.jobs or len(left), len(left))
-        self.durations = Durations(directory.results.read().results)
+        self.durations = Durations(directory.record().results)
         self.active: dict[str, Running] = {}
 
     def carry_out(self) -> None:
@@ -129,18 +129,18 @@ class _Run:
                 running.job.stop()
 
     def _start(self, cell: Cell) -> None:
-        lines = len(self.directory.results.read().results)
+        lines = len(self.directory.record().results)
         job = self._job("cell", [cell], self.directory.cell(cell.key), self.engine.threads(self.jobs))
         self.active[cell.key] = Running(cell, job, lines)
 
     def _collect(self, running: Running) -> None:
         """The cell's own word; of a process that could not leave one, ours."""
-        cell, record = running.cell, self.directory.results.read()
+        cell, record = running.cell, self.directory.record()
         own = [result for result in record.results[running.lines :] if result.key == cell.key]
         result = record.finished().get(cell.key) or (own[-1] if own else None)
         if result is None:
             result = Result(cell=cell, date=now(), error=running.job.reason())
-            self.directory.results.append(result)
+            self.directory.append(result)
         self.durations.add(result)
         self.watch.ended(result)
 
@@ -182,8 +182,13 @@ class _Run:
 
     def _job(self, kind: str, cells: Sequence[Cell], home: Path, threads: int | None) -> Job:
         (home / "progress.json").unlink(missing_ok=True)
-        results = self.directory.results.path
         plugins = {plugin.distribution: plugin.version for plugin in installed().plugins if plugin.is_file}
-        task = {"kind": kind, "cells": cells, "results": results, "device": self.device, "threads": threads}
+        task = {
+            "kind": kind,
+            "cells": cells,
+            "benchmark": self.directory.path,
+            "device": self.device,
+            "threads": threads,
+        }
         Task.model_validate({**task, "plugins": plugins}).write(home)
         return self.engine.start(home, threads)

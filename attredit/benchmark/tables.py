@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attredit.benchmark.compare import Comparison, Row, Value, compare
-from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.files import write_text
 from attredit.report.figures import ARROWS, Unit, meaning
 

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from attredit.benchmark.cells import Cell, elsewhere_of
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.progress import Clock
-from attredit.benchmark.results import Facts, Figures, Result, Results
+from attredit.benchmark.results import Facts, Figures, Result
 from attredit.benchmark.suite import Budget
 from attredit.data.workers import cores
 from attredit.documents import Document
@@ -50,7 +51,7 @@ class Task(Document):
     Attributes:
         kind: Carry out the one cell, or prepare the data of the cells, which have the same.
         cells: Of which `prepare` also says how long each takes to train.
-        results: Path of results.jsonl.
+        benchmark: Its directory.
         device: As for training.
         threads: That compute; as many as there are cores when None.
         plugins: Plugin files in use, and the version of each; a cluster need not pass the environment on.
@@ -58,7 +59,7 @@ class Task(Document):
 
     kind: Literal["cell", "prepare"]
     cells: tuple[Cell, ...]
-    results: Path
+    benchmark: Path
     device: str | None = None
     threads: int | None = None
     plugins: dict[str, str] = Field(default_factory=dict)
@@ -126,16 +127,16 @@ def _cell(task: Task, home: Path) -> int:
     """Train and evaluate a cell, unless another process just did."""
     from filelock import FileLock
 
-    (cell,), results = task.cells, Results(task.results)
+    (cell,), directory = task.cells, BenchmarkDirectory(task.benchmark)
     # Two benchmarks may share a directory; whoever comes second finds the cell finished.
     with FileLock(home / "lock"):
-        if cell.key in results.read().finished():
+        if cell.key in directory.record().finished():
             return 0
         try:
-            results.append(_measured(task, cell, home))
+            directory.append(_measured(task, cell, home))
         except Exception as error:
             traceback.print_exc()
-            results.append(Result(cell=cell, date=now(), error=reason_of(error)))
+            directory.append(Result(cell=cell, date=now(), error=reason_of(error)))
             return 1
     return 0
 

@@ -20,8 +20,8 @@ def print_comparisons(path: Path) -> None:
     Raises:
         RunError: the benchmark cannot be read, or a file cannot be written.
     """
+    from attredit.benchmark.directory import BenchmarkDirectory
     from attredit.benchmark.page import write_page
-    from attredit.benchmark.plan import BenchmarkDirectory
     from attredit.benchmark.tables import LEGEND, facts, grids, write_tables
 
     directory = BenchmarkDirectory(path)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from attredit.benchmark.cells import Cell
-from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.progress import TRAINING, Standing
 from attredit.benchmark.results import Result
 from attredit.benchmark.runner import Watch

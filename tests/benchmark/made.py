@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from attredit.benchmark.cells import Cell
-from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.results import Facts, Figures, Result
 from attredit.benchmark.suite import Budget, DatasetEntry, EvaluationPlan, parse_suite
 from attredit.evaluation.result import Evaluation, JudgeFacts
@@ -121,7 +121,7 @@ def finish(
         )
         write_values(run, evaluation, Values(np.asarray(rows), every))
         evaluation.write(run)
-    directory.results.append(result)
+    directory.append(result)
     return result
 
 

@@ -13,8 +13,8 @@ from made import STEPS
 from PIL import Image
 
 from attredit.benchmark import worker
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.engine import Local
-from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.results import Figures
 from attredit.evaluation.result import Evaluation
 from attredit.runs.directory import RunDirectory
@@ -34,7 +34,7 @@ def test_it_says_what_is_left_how_long_it_takes_and_where_results_are(whole: tup
 def test_a_result_says_what_was_done_on_what(whole: tuple[Path, Any]) -> None:
     out, _ = whole
     directory = BenchmarkDirectory(out)
-    for result in directory.results.read().results:
+    for result in directory.record().results:
         facts = result.facts
         assert facts is not None
         assert (facts.steps, facts.batch_size, result.figures[""].images, facts.gpu_bytes) == (STEPS, 8, 12, None)
@@ -45,7 +45,7 @@ def test_a_result_says_what_was_done_on_what(whole: tuple[Path, Any]) -> None:
         assert (config.recipe.hash, config.request.seed) == (result.cell.recipe, result.cell.seed)
         assert set(result.figures[""].attributes) == {"Smiling"}
         assert {"mse", "edit_success", "leakage_mean"} <= set(result.figures[""].metrics)
-    first, second = directory.results.read().results
+    first, second = directory.record().results
     assert first.facts is not None
     assert second.facts is not None
     assert first.figures[""].judge == second.figures[""].judge
@@ -116,7 +116,7 @@ def test_a_failed_cell_is_reported_and_the_others_finish(tmp_path: Path, suite_t
     assert "odd, synthfaces: Smiling, seed 0 failed: parts.encoder.options cannot be used" in done.stderr
     assert "2 of 3 cells failed" in done.stderr
     assert "Failed: wild, seed 0: Training diverged: " in done.stdout
-    results = BenchmarkDirectory(out).results.read().results
+    results = BenchmarkDirectory(out).record().results
     assert {result.cell.label: result.finished for result in results} == {
         "wild": False, "odd": False, "naive-cvaegan": True,
     }  # fmt: skip
@@ -130,7 +130,7 @@ def test_another_collection_is_measured_on_with_every_cell(tmp_path: Path, suite
     done = benchmark(suite, out, "--methods", "naive-cvaegan")
     assert done.exit_code == 0, done.output
     assert "synthfaces: Smiling, measured on others" in done.stdout
-    (result,) = BenchmarkDirectory(out).results.read().results
+    (result,) = BenchmarkDirectory(out).record().results
     found = Evaluation.read(RunDirectory(BenchmarkDirectory(out).run(result.key)), "others")
     assert result.figures["others"] == Figures.of(found) != result.figures[""]
     assert "<h2>synthfaces: Smiling, measured on others</h2>" in (out / "report.html").read_text()
@@ -153,7 +153,7 @@ def test_seconds_become_steps_before_the_start(tmp_path: Path, suite_text: Any, 
     suite.write_text(suite_text("seconds = 1"))
     done = benchmark(suite, out, "--methods", "naive-cvaegan")
     assert done.exit_code == 0, done.output
-    (result,) = BenchmarkDirectory(out).results.read().results
+    (result,) = BenchmarkDirectory(out).record().results
     assert result.facts is not None
     assert result.facts.steps == RunDirectory(BenchmarkDirectory(out).run(result.key)).config().steps > 1
     # About one: the machine may be busier while it trains than while it was timed.

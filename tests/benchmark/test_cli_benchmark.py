@@ -11,7 +11,7 @@ import pytest
 from made import cell_of, result_of
 from rich.console import Console
 
-from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.progress import Standing
 from attredit.cli import watch_cells
 from attredit.cli.watch_cells import CellWatcher, spoken

@@ -20,8 +20,8 @@ import pytest
 from filelock import FileLock
 from made import STEPS, plain
 
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.engine import Local, Submitted
-from attredit.benchmark.plan import BenchmarkDirectory
 from attredit.benchmark.runner import Watch, run
 from attredit.benchmark.suite import parse_suite
 from attredit.benchmark.worker import GUESSES, TASK, Task
@@ -48,7 +48,7 @@ def test_killed_half_way_and_started_again_it_gives_the_same_table(
     reached = step_of(directory, factorized.key)
     time.sleep(0.3)
     assert step_of(directory, factorized.key) == reached < STEPS
-    assert set(directory.results.read().finished()) == {naive.key}
+    assert set(directory.record().finished()) == {naive.key}
     again = benchmark(suite, out)
     assert again.exit_code == 0, again.output
     assert "2 cells, 1 left" in again.stderr
@@ -187,8 +187,8 @@ def only_the_first_is_finished(whole: Path, out: Path) -> None:
     directory = BenchmarkDirectory(out)
     first, second = directory.read().cells
     shutil.rmtree(directory.cell(second.key))
-    lines = directory.results.path.read_text().splitlines(keepends=True)
-    directory.results.path.write_text("".join(line for line in lines if json.loads(line)["cell"]["key"] == first.key))
+    lines = directory.results_file.read_text().splitlines(keepends=True)
+    directory.results_file.write_text("".join(line for line in lines if json.loads(line)["cell"]["key"] == first.key))
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[Any] | None) -> None:

@@ -13,7 +13,7 @@ import pytest
 from made import cell_of, directory_of, figure, finish, result_of
 
 from attredit.benchmark.compare import Parts, best_of, compare
-from attredit.benchmark.plan import BenchmarkDirectory
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.suite import CollectionEntry, DatasetEntry, read_suite
 from attredit.benchmark.tables import as_csv, facts, grids, latex, markdown, number, write_tables
 from attredit.errors import RunError
@@ -152,7 +152,7 @@ def test_failures_and_what_is_missing_are_said(tmp_path: Path) -> None:
     directory = directory_of(tmp_path, cells)
     finish(directory, cells[0], figures())
     finish(directory, cells[1], figures(), judge="another")
-    directory.results.append(result_of(cells[3], error="Term kl is nan at step 3."))
+    directory.append(result_of(cells[3], error="Term kl is nan at step 3."))
     (comparison,) = compare(directory)
     said = "\n".join(facts(comparison))
     assert "Failed: ours, seed 0: Term kl is nan at step 3." in said

@@ -17,8 +17,8 @@ import pytest
 
 import attredit
 from attredit.benchmark.cells import Cell, cells_of
+from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.engine import Local
-from attredit.benchmark.results import Results
 from attredit.benchmark.suite import parse_suite
 from attredit.benchmark.worker import Task
 from attredit.errors import PluginError, UsageError
@@ -290,7 +290,7 @@ def test_the_process_of_a_cell_has_the_file_and_refuses_another(file: Path, tmp_
     task = Task(
         kind="cell",
         cells=(cell,),
-        results=tmp_path / "results.jsonl",
+        benchmark=tmp_path,
         device="cpu",
         plugins={str(file): digest(file)},
     )
@@ -300,7 +300,7 @@ def test_the_process_of_a_cell_has_the_file_and_refuses_another(file: Path, tmp_
     carry_out(tmp_path / "cell")
     file.write_text(TEXT)
     carry_out(tmp_path / "cell")
-    refused, trained = Results(task.results).read().results
+    refused, trained = BenchmarkDirectory(tmp_path).record().results
     assert refused.error == f"Plugin file {file} has changed since the benchmark was started. Start it again."
     assert "nowhere" in trained.error
     assert (tmp_path / "cell" / "run" / "model.safetensors").is_file()
