@@ -84,7 +84,7 @@ def opened(request: Request, spaces: Mapping[str, Any], metric: str, limit: int 
     study.sampler = optuna.samplers.TPESampler(seed=request.seed + len(study.trials))
     asked = {"words": request.words("log"), "metric": metric, "limit": limit, "keys": sorted(spaces)}
     if study.user_attrs.get("asked", asked) != asked:
-        raise UsageError(f"{directory} holds a search of something else.", "Name another --out.")
+        raise UsageError(f"{directory} holds a search of something else.", "Name another with -o.")
     study.set_user_attr("asked", asked)
     return study
 

@@ -87,9 +87,9 @@ def test_a_search_goes_on_where_it_was_stopped_and_prints_how_to_train_the_best(
     )
     out.mkdir()
     (out / "stop").touch()
-    assert attredit(*words, "--trials", "6", "--out", str(out)).exit_code == 130
+    assert attredit(*words, "--trials", "6", "-o", str(out)).exit_code == 130
     (out / "stop").unlink()
-    result = attredit(*words, "--trials", "6", "--out", str(out))
+    result = attredit(*words, "--trials", "6", "-o", str(out))
     assert result.exit_code == 0, result.output
     found = {path.parent.name: json.loads(path.read_text())[KL] for path in out.glob("trial-*/asked.json")}
     # The one that was under way has its values still, and none was measured on anything but validation images.
@@ -100,8 +100,8 @@ def test_a_search_goes_on_where_it_was_stopped_and_prints_how_to_train_the_best(
     assert f"{out / best};" in result.stdout
     assert f"attredit train --method ifcvaegan --attr Smiling --set {KL}={found[best]}" in result.stdout
     assert (out / "tune.png").read_bytes().startswith(b"\x89PNG")
-    assert attredit(*words, "--trials", "6", "--out", str(out)).stdout == result.stdout  # nothing was left to do
-    other = attredit(*words, "--steps", "9", "--out", str(out))
+    assert attredit(*words, "--trials", "6", "-o", str(out)).stdout == result.stdout  # nothing was left to do
+    other = attredit(*words, "--steps", "9", "-o", str(out))
     assert other.exit_code == 2
     assert "search of something else" in other.stderr
 
@@ -121,7 +121,7 @@ def test_a_training_that_was_under_way_is_continued(measuring: Any, tiny_request
 
 
 def test_a_figure_that_was_not_measured_is_a_sentence(measuring: Any, tmp_path: Path) -> None:
-    result = attredit("ifcvaegan", "--attr", "Smiling", "--over", f"{KL}=0.05,0.2", "--out", str(tmp_path / "s"))
+    result = attredit("ifcvaegan", "--attr", "Smiling", "--over", f"{KL}=0.05,0.2", "-o", str(tmp_path / "s"))
     assert result.exit_code == 2
     assert "composite_edit_success of" in result.stderr
     assert "--metric" in result.stderr
@@ -131,9 +131,7 @@ def test_a_figure_that_was_not_measured_is_a_sentence(measuring: Any, tmp_path: 
     "over, metric, said", [("latent_dims=1,2", "mse", "latent_dims"), ("latent_dim=8,9", "msee", "Did you mean mse")]
 )
 def test_keys_and_metrics_that_are_none_are_refused_at_once(over: str, metric: str, said: str, tmp_path: Path) -> None:
-    result = attredit(
-        "ifcvaegan", "--attr", "Smiling", "--over", over, "--metric", metric, "--out", str(tmp_path / "s")
-    )
+    result = attredit("ifcvaegan", "--attr", "Smiling", "--over", over, "--metric", metric, "-o", str(tmp_path / "s"))
     assert result.exit_code == 2
     assert said in result.stderr
     assert not (tmp_path / "s").exists()

@@ -83,9 +83,9 @@ class BenchmarkDirectory:
             RunError: it cannot be written, or the directory holds something else.
         """
         if (self.path / "config.json").exists():
-            raise RunError(f"{self.path} holds a run.", "Name another directory with --out.")
+            raise RunError(f"{self.path} holds a run.", "Name another directory with -o.")
         if self.path.exists() and not self.path.is_dir():
-            raise RunError(f"{self.path} is a file.", "Name a directory with --out.")
+            raise RunError(f"{self.path} is a file.", "Name a directory with -o.")
         plan = Plan(suite=suite.name, summary=suite.summary, columns=suite.columns, cells=tuple(cells))
         write_text(self.plan_file, json.dumps(plan.model_dump(), indent=2) + "\n")
 

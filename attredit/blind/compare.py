@@ -83,7 +83,7 @@ def compare(
         runs: Directories of two runs or more.
         asked: What to compare.
         data_dir: Where the data lie now, if they were moved.
-        device: Where to compute; the CPU when None.
+        device: As of `attredit.load`.
 
     Raises:
         UsageError: fewer than two runs, one of them twice, an unknown split, or an attribute that not all edit.

@@ -15,7 +15,7 @@ from attredit.errors import UsageError
 @click.argument("runs", nargs=-1, type=RunPath(), metavar="[RUN]...")
 @click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True, help="Of the page; 0: any.")
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in a browser.")
-@device_option("cpu")
+@device_option
 def command(runs: tuple[Path, ...], port: int, browser: bool, device: str | None) -> None:
     """Edit pictures on a page: drop one, move a slider, compare before and after, download.
 

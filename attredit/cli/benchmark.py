@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import note, say
-from attredit.cli.options import PLACE, device_option, plugin_words
+from attredit.cli.options import device_option, output_option, plugin_words
 from attredit.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _PANELS = {
         "*": [
             {"name": "What", "options": ["--methods", "--attr", "--seeds", "--list"]},
             {"name": "Data", "options": ["--dataset", "--data-dir"]},
-            {"name": "Where and how", "options": ["--out", "--jobs", "--engine", "--slurm", "--device"]},
+            {"name": "Where and how", "options": ["--output", "--jobs", "--engine", "--slurm", "--device"]},
         ]
     },
     "max_width": 100,
@@ -41,15 +41,15 @@ _PANELS = {
     metavar="[NAME=]DIR",
     help="Where the data lie, of several data sets by name; repeatable.",
 )
-@click.option("--out", type=PLACE, metavar="DIR", help="[default: runs/benchmarks/SUITE]")
+@output_option("The benchmark directory, new or continued. [default: runs/benchmarks/SUITE]", "DIR")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Cells at a time. [default: 1; slurm: all]")
 @click.option("--engine", type=click.Choice(["local", "slurm"]), default="local", show_default=True, help="Where to.")
 @click.option(
     "--slurm", "options", multiple=True, metavar="KEY=VALUE", help="A parameter of submitit, such as timeout_min=60."
 )
-@device_option("the best there is")
+@device_option
 @click.pass_context
-def command(context: Any, /, suite: str, listed: bool, out: Path | None, device: str | None, **given: Any) -> None:
+def command(context: Any, /, suite: str, listed: bool, output: Path | None, device: str | None, **given: Any) -> None:
     """Compare methods: train and evaluate every cell of a suite, and print tables.
 
     Without a suite it is `quick`, which takes minutes and needs nothing. The same command goes on where it was stopped;
@@ -64,7 +64,7 @@ def command(context: Any, /, suite: str, listed: bool, out: Path | None, device:
         return
     engine = given.pop("engine"), given.pop("jobs"), given.pop("options")
     wanted = chosen(read_suite(suite), **given)
-    target = out or Path("runs") / "benchmarks" / wanted.name
+    target = output or Path("runs") / "benchmarks" / wanted.name
     from attredit.benchmark.runner import run
     from attredit.cli.watch_cells import CellWatcher
 

@@ -8,13 +8,13 @@ from typing import Any
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import PLACE, RunPath, data_dir_option, device_option
+from attredit.cli.options import RunPath, data_dir_option, device_option, output_option
 from attredit.errors import UsageError
 
 
 @click.command
 @click.argument("runs", nargs=-1, required=True, type=RunPath(), metavar="RUN RUN...")
-@click.option("-o", "--output", type=PLACE, required=True, metavar="PAGE.html", help="The page.")
+@output_option("The page.", "PAGE.html", required=True)
 @click.option("--attr", "attributes", multiple=True, metavar="NAME", help="What to edit; repeatable. [default: all]")
 @click.option("--pairs", type=click.IntRange(min=1), default=40, show_default=True, help="How many are shown.")
 @click.option("--again", type=click.IntRange(min=0), help="How many come twice. [default: a fifth]")
@@ -22,7 +22,7 @@ from attredit.errors import UsageError
 @click.option("--split", default="test", show_default=True, metavar="NAME", help="Which images.")
 @click.option("--of", "noun", default="", metavar="NOUN", help="What they show. [default: person, of faces; subject]")
 @data_dir_option("Where the runs' data lie now, if they were moved.")
-@device_option("cpu")
+@device_option
 def command(runs: tuple[Path, ...], output: Path, again: int | None, data_dir: str | None, **given: Any) -> None:
     """Write a page on which people compare runs, without knowing which is which.
 

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @click.option(
     "--like", type=click.Path(path_type=Path), metavar="PICTURE", help="A picture whose style is taken: its glasses."
 )
-@device_option("cpu")
+@device_option
 def command(
     run: Path,
     pictures: Sequence[Path],

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @data_dir_option("Where that data set lies; or where the run's own data lie now.")
 @data_options
 @click.option("--json", "as_json", is_flag=True, help="Print evaluation.json on stdout, and nothing else.")
-@device_option("the best there is")
+@device_option
 def command(
     run: Path, dataset: str | None, data_dir: str | None, data_options: Sequence[str], as_json: bool, **how: Any
 ) -> None:

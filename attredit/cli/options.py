@@ -24,7 +24,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class UserPath(click.Path):
-    """A path, in which ~ is the user's home directory also where the shell has left it, as in ``--out=~/runs``."""
+    """A path, in which ~ is the user's home directory also where the shell has left it, as in ``--output=~/runs``."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -51,10 +51,9 @@ run_argument = click.argument("run", type=RunPath(), metavar="RUN")
 """``RUN``: see `attredit.runs.named`."""
 
 
-def device_option(default: str) -> Callable[[Function], Function]:
-    """``--device``, with what the command uses when it is not given."""
-    text = f"Where to compute: cpu, cuda or mps. [default: {default}]"
-    return click.option("--device", metavar="NAME", help=text)
+device_option = click.option(
+    "--device", metavar="NAME", help="Where to compute: cpu, cuda or mps. [default: the best there is]"
+)
 
 
 changes_option = click.option(
@@ -100,9 +99,9 @@ def crop_option(default: str | None) -> Callable[[Function], Function]:
     return click.option("--crop", type=click.Choice(["none", "centre", "celeba", "box"]), default=default, help=text)
 
 
-def output_option(text: str) -> Callable[[Function], Function]:
+def output_option(text: str, metavar: str = "PATH", **how: Any) -> Callable[[Function], Function]:
     """``-o``, with what the command says of it."""
-    return click.option("-o", "--output", type=PLACE, metavar="PATH", help=text)
+    return click.option("-o", "--output", type=PLACE, metavar=metavar, help=text, **how)
 
 
 def given_box(text: str | None, pictures: int) -> Box | Frame | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from attredit.cli.console import say
-from attredit.cli.options import PLACE
+from attredit.cli.options import output_option
 from attredit.plugin.registry import installed
 from attredit.scaffold import KINDS, Distribution, checked_name
 
@@ -16,14 +16,14 @@ from attredit.scaffold import KINDS, Distribution, checked_name
 @click.command
 @click.argument("name")
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What the plugin shall bring.")
-@click.option("--dir", "directory", type=PLACE, metavar="DIR", help="[default: attredit-NAME]")
-def command(name: str, kind: str, directory: Path | None) -> None:
+@output_option("Where to write it. [default: attredit-NAME]", "DIR")
+def command(name: str, kind: str, output: Path | None) -> None:
     """Begin a plugin: write a distribution with an example that works, tests, a README and a CI file.
 
     NAME is what attredit will call the plugin, such as my-method. Nothing that exists is written over.
     """
     new = Distribution(checked_name(name, installed()), kind)
-    target = directory or Path(new.title)
+    target = output or Path(new.title)
     new.write(target)
     say(f"Plugin {name}: {target}", bold=True)
     for path in sorted(new.files):

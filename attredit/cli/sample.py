@@ -18,7 +18,7 @@ from attredit.cli.options import changes_of, changes_option, device_option, outp
 @changes_option
 @output_option("File to write. [default: samples.png]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same images.")
-@device_option("cpu")
+@device_option
 def command(run: Path, number: int, changes: Sequence[str], output: Path | None, seed: int, device: str | None) -> None:
     """Draw new images from the model, in a grid; attributes that are not set are drawn evenly.
 

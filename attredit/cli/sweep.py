@@ -30,7 +30,7 @@ _VALUES = "-0.5,0,0.25,0.5,0.75,1,1.5"
     help=f"Left to right. [default: {_VALUES}; of a categorical attribute all that it has]",
 )
 @box_option
-@device_option("cpu")
+@device_option
 def command(
     run: Path,
     pictures: Sequence[Path],

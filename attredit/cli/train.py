@@ -88,7 +88,7 @@ _PANELS = {
     "--resume", metavar="RUN", help="Continue this run, with no more than --steps, --data-dir, --device, --log."
 )
 @click.option("--run-dir", metavar="DIR", help="Where to write. [default: runs/METHOD-DATASET-ATTRIBUTES]")
-@device_option("the best there is")
+@device_option
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Arithmetic. [default: fp32]")
 @click.option("--log-every", type=click.IntRange(min=1), help="Steps between two lines of metrics. [default: 50]")
 @click.option("--save-every", type=click.IntRange(min=1), help="Steps between two checkpoints. [default: 500]")

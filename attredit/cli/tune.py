@@ -11,7 +11,7 @@ from typing import Any
 import rich_click as click
 
 from attredit.cli.console import note, out, progress, say
-from attredit.cli.options import PLACE, plugin_words
+from attredit.cli.options import output_option, plugin_words
 from attredit.cli.tables import table
 from attredit.cli.train import command as train_command, request_of
 
@@ -24,10 +24,8 @@ _OWN = ("method", "resume", "run_dir")
 @click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="How many in all.")
 @click.option("--metric", default="composite_edit_success", show_default=True, help="A figure of `attredit evaluate`.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Measure on so many validation images.")
-@click.option(
-    "--out", "place", type=PLACE, metavar="DIR", help="Where to write, or to go on. [default: runs/tune-METHOD]"
-)
-def command(over: Any, trials: int, metric: str, limit: int | None, place: Path | None, **given: Any) -> None:
+@output_option("Where to write, or to go on. [default: runs/tune-METHOD]", "DIR")
+def command(over: Any, trials: int, metric: str, limit: int | None, output: Path | None, **given: Any) -> None:
     """Search values of a recipe's keys: train, measure on the validation split, and try what looks better.
 
     All else is given as to `attredit train`. Stopped, the same command goes on.
@@ -38,7 +36,7 @@ def command(over: Any, trials: int, metric: str, limit: int | None, place: Path 
     from attredit.request import Request
 
     request, spaces = Request.of(request_fields), tune.spaces_of(over)
-    directory = place or Path("runs") / f"tune-{request.method_name}"
+    directory = output or Path("runs") / f"tune-{request.method_name}"
     study = tune.opened(request, spaces, metric, limit, directory)
 
     def tell(number: int, values: Any) -> dict[str, Any]:

@@ -102,9 +102,9 @@ class Distribution:
         """
         target = directory.absolute()
         if target.exists() or target.is_symlink():
-            raise UsageError(f"{directory} exists already.", "Name another place with --dir, or remove it.")
+            raise UsageError(f"{directory} exists already.", "Name another place with -o, or remove it.")
         if not target.parent.is_dir():
-            raise UsageError(f"There is no directory {directory.parent}.", "Make it, or name another place with --dir.")
+            raise UsageError(f"There is no directory {directory.parent}.", "Make it, or name another place with -o.")
         files = self.files
         with explained(directory), tempfile.TemporaryDirectory(prefix=".attredit-", dir=target.parent) as place:
             # One level down: the temporary directory itself is its owner's alone.

@@ -78,7 +78,7 @@ def works(images: Path) -> dict[str, Work]:
              "--save-every", "4", "--log-every", "3", "--run-dir", "run", "--device", "cpu", *_words("--set", _SET),
              *_words("--data-option", [f"{name}={count}" for name, count in _FEW.items()])]  # fmt: skip
     prepare = ["datasets", "prepare", f"folder:{images}", "--image-size", "48", "--workers", "1"]
-    benchmark = ["benchmark", "suite.toml", "--out", "out", "--device", "cpu"]
+    benchmark = ["benchmark", "suite.toml", "-o", "out", "--device", "cpu"]
     resume = ["train", "--resume", "run", "--device", "cpu"]
     runs = ["run/*.safetensors", "run/config.json"]
     cells = ["out/cells/*/run/*.safetensors", "out/cells/*/run/evaluation.json"]
@@ -104,7 +104,7 @@ def _begun(run: Path) -> bool:
 def small_benchmark(out: Path) -> None:
     """Carry out a benchmark of one cell of a few steps in a fork of this process."""
     out.parent.joinpath("suite.toml").write_text(SUITE.format(steps=4))
-    command = ["benchmark", "suite.toml", "--out", out.name, "--device", "cpu", "--methods", "naive-cvaegan"]
+    command = ["benchmark", "suite.toml", "-o", out.name, "--device", "cpu", "--methods", "naive-cvaegan"]
     _finish(out.parent, command)
 
 

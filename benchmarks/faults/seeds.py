@@ -192,7 +192,7 @@ def _suites(folder: Path, run: Path) -> Kind:
         text = built.read_text("utf-8").replace('name = "synthfaces/synthfaces"', 'name = "folder:nothing"')
         (place / built.name).write_text(text)
         files.append(built.name)
-    return Kind("suites", 8, place, files, [["benchmark", "{file}", "--out", "out", "--dataset", "folder:nothing"]])
+    return Kind("suites", 8, place, files, [["benchmark", "{file}", "-o", "out", "--dataset", "folder:nothing"]])
 
 
 def _votes(folder: Path, run: Path) -> Kind:

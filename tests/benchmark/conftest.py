@@ -56,7 +56,7 @@ def command() -> Callable[..., list[str]]:
     """What is typed for a benchmark."""
 
     def make(suite: Path, out: Path, *more: str) -> list[str]:
-        return ["benchmark", str(suite), "--out", str(out), "--device", "cpu", *more]
+        return ["benchmark", str(suite), "-o", str(out), "--device", "cpu", *more]
 
     return make
 

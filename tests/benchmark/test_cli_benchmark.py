@@ -35,7 +35,7 @@ from attredit.cli.watch_cells import CellWatcher, spoken
 def test_impossible_requests_are_refused_in_one_line_and_leave_nothing(
     attredit: Any, tmp_path: Path, arguments: list[str], names: str
 ) -> None:
-    result = attredit("benchmark", *arguments, "--out", tmp_path / "out")
+    result = attredit("benchmark", *arguments, "-o", tmp_path / "out")
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
     assert all(name in result.stderr for name in names.split()), result.stderr
@@ -60,16 +60,16 @@ def test_built_in_suites_are_listed_with_what_they_are_for(attredit: Any) -> Non
 
 def test_a_run_is_no_place_for_a_benchmark(attredit: Any, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    result = attredit("benchmark", "--methods", "ifcvaegan", "--out", tmp_path)
+    result = attredit("benchmark", "--methods", "ifcvaegan", "-o", tmp_path)
     assert result.exit_code == 1
-    assert re.search(rf"{tmp_path}\b.*--out", result.stderr)
+    assert re.search(rf"{tmp_path}\b.*-o", result.stderr)
 
 
 def test_a_file_is_no_place_for_a_benchmark(attredit: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    result = attredit("benchmark", "--methods", "ifcvaegan", "--out", tmp_path / "file")
+    result = attredit("benchmark", "--methods", "ifcvaegan", "-o", tmp_path / "file")
     assert result.exit_code == 1
-    assert re.search(rf"{tmp_path / 'file'}\b.*--out", result.stderr)
+    assert re.search(rf"{tmp_path / 'file'}\b.*-o", result.stderr)
 
 
 def test_on_a_terminal_there_are_bars_with_rate_and_time_left(

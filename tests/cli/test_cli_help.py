@@ -59,6 +59,15 @@ def test_help_lists_every_command_and_each_has_its_file(attredit: Any) -> None:
         assert importlib.import_module(f"attredit.cli.{name}").command.help
 
 
+def test_one_thing_is_asked_for_by_one_option_and_has_one_default() -> None:
+    asked = [option for name in SUMMARIES for option in importlib.import_module(f"attredit.cli.{name}").command.params]
+    flags = {flag for option in asked for flag in option.opts}
+    assert {"--device", "--output", "-o"} <= flags
+    assert not {"--out", "--dir", "--gpu"} & flags
+    assert len({option.help for option in asked if "--device" in option.opts}) == 1
+    assert all("-o" in option.opts for option in asked if "--output" in option.opts)
+
+
 def test_module_can_be_run() -> None:
     done = subprocess.run([sys.executable, "-m", "attredit", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("attredit, version ")

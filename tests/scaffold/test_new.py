@@ -143,7 +143,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     before = contents(tmp_path)
     for place in ("folder", "file", "link"):
-        with pytest.raises(UsageError, match=rf"{place} exists already\. Name another place with --dir"):
+        with pytest.raises(UsageError, match=rf"{place} exists already\. Name another place with -o"):
             Distribution("mine", "term").write(tmp_path / place)
     with pytest.raises(UsageError, match=r"There is no directory .*missing\."):
         Distribution("mine", "term").write(tmp_path / "missing" / "new")
@@ -221,7 +221,7 @@ def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
         (["My", "--kind", "term"], "A plugin cannot be called 'My'."),
         (["my", "--kind", "factoriser"], "'factoriser' is not one of 'factorizer', 'method'"),
         (["my"], "Missing option '--kind'"),
-        (["my", "--kind", "term", "--dir", "."], ". exists already."),
+        (["my", "--kind", "term", "-o", "."], ". exists already."),
     ):
         done = command(tmp_path, "plugins", "new", *arguments)
         assert done.returncode == 2
