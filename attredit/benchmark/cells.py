@@ -32,8 +32,11 @@ from attredit.version import __version__
 # To be raised when cells are carried out differently by this package, which the digest of the source leaves out.
 VERSION = 1
 
-# They show what is there, look after plugins or carry cells out, and decide nothing of what is measured.
-_LEFT_OUT = ("benchmark", "blind", "cli", "inspection", "report", "scaffold", "testing")
+# They show what is there, take it elsewhere, look after plugins or carry cells out, and decide nothing of what is
+# measured.
+_LEFT_OUT = (
+    "app", "benchmark", "blind", "cli", "export", "html.py", "inspection", "report", "scaffold", "testing", "tune.py",
+)  # fmt: skip
 
 
 AnEntry = TypeVar("AnEntry", bound=CollectionEntry)
