@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     )
     from attredit.evaluation.metric import Metric as Metric
     from attredit.evaluation.result import Evaluation as Evaluation
+    from attredit.export.onnx import export_onnx as export_onnx
+    from attredit.export.push import push as push
     from attredit.launch import evaluate as evaluate, resume as resume, train as train
     from attredit.networks import (
         Code as Code,
@@ -69,6 +71,8 @@ __getattr__, __all__ = lazily(
         "errors": "AttrEditError DataError DivergenceError PluginError RunError Unchanged UsageError",
         "evaluation.metric": "Metric",
         "evaluation.result": "Evaluation",
+        "export.onnx": "export_onnx",
+        "export.push": "push",
         "launch": "evaluate resume train",
         "networks": "Code Compositor Decoder Discriminator Encoder Verdict",
         "plugin.hookspecs": "hookimpl",

@@ -30,7 +30,7 @@ from attredit.files import unused
 from attredit.framing.fit import STEPS, fit, knows
 from attredit.framing.network import FrameNetwork
 from attredit.plugin.registry import Registry, installed
-from attredit.progress import Progress
+from attredit.progress import Progress, StagedProgress, silent
 from attredit.recipe import Recipe, components_of, resolve
 from attredit.request import Request
 from attredit.runs.config import DataFacts, Origin, RunConfig
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
     from torch import Tensor
 
+    from attredit.evaluation.elsewhere import Elsewhere
+    from attredit.evaluation.identity import IdentitySettings
+    from attredit.evaluation.judge_training import JudgeSettings
     from attredit.evaluation.result import Evaluation
 
 # Networks that begin with images see this many of them.
@@ -219,22 +222,65 @@ def resume(
     return _finish(trainer, observers)
 
 
-def evaluate(run_dir: str | Path, **how: Any) -> Evaluation:
-    """Measure a run, as `attredit evaluate` does: its figures are written beside it, and into its model card.
+def evaluate(
+    run_dir: str | Path,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    full: bool = False,
+    device: str | None = None,
+    progress: StagedProgress | None = None,
+    data_dir: str | Path | None = None,
+    elsewhere: Elsewhere | None = None,
+    judge: JudgeSettings | None = None,
+    identity: IdentitySettings | None = None,
+) -> Evaluation:
+    """Measure a run on images that it was not trained on, as `attredit evaluate` does.
+
+    Its figures are written beside it, to evaluation.json and evaluation.safetensors, and into its model card. Those of
+    another collection than the run's own are kept beside these, in evaluation-LABEL.json and .safetensors.
 
     Args:
-        run_dir: What `train` returned.
-        **how: Of `attredit.evaluation.evaluate`: split, limit, full, device, progress, data_dir, elsewhere.
+        run_dir: What `attredit train` wrote.
+        split: Which of the data set's splits.
+        limit: Use only so many of its images, evenly spread.
+        full: Measure also what takes further networks: identity, with one that is trained once for a data set of drawn
+            images, and on photos of faces if a recognition network is on this machine; FID and KID, if Inception is;
+            LPIPS, if VGG is; and what is left of images after ten edits.
+        device: "cpu", "cuda" or "mps"; the best there is when None.
+        progress: Told of (stage, done, total); stages may take turns. In a notebook, a bar when None.
+        data_dir: Where the run's own data lie now, if they were moved; with another collection, too, whose judges they
+            train.
+        elsewhere: Another collection to measure on, each of its images in the frame that the run finds in it. Judge
+            and probes are those of the run's own data.
+        judge: How the judge is trained, where not as always; figures of another judge compare with no others.
+        identity: The same of the network that tells identities apart.
+
+    Returns:
+        What was written.
 
     Raises:
-        UsageError, DataError, RunError, PluginError: see there.
+        DataError: the data are not where they should be, or another collection lacks what the run edits.
+        RunError: the run cannot be read, its data changed, or the judge in the cache or Inception's file is damaged.
+        UsageError: an unknown split or device, or a limit below 1.
+        PluginError: a part's plugin is missing.
     """
-    from attredit.evaluation.run import evaluate as measured
+    from attredit.evaluation.run import evaluation_of
     from attredit.report.card import write_card
 
-    if how.get("progress") is None and in_notebook():
-        how["progress"] = Bar()
-    found, run = measured(run_dir, **how), RunDirectory(directory_of(run_dir))
+    found = evaluation_of(
+        run_dir,
+        split=split,
+        limit=limit,
+        full=full,
+        device=device,
+        progress=progress or (Bar() if in_notebook() else silent),
+        data_dir=data_dir,
+        elsewhere=elsewhere,
+        judge=judge,
+        identity=identity,
+    )
+    run = RunDirectory(directory_of(run_dir))
     write_card(run, run.config())
     return found
 

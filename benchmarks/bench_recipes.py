@@ -15,8 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from attredit.evaluation import evaluate
-from attredit.launch import train
+from attredit.launch import evaluate, train
 from attredit.request import Request
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory

@@ -46,8 +46,6 @@ def steps(images: Tensor) -> float:
 
 
 def main(folder: Path) -> None:
-    from attredit.evaluation import evaluate
-
     attredit.use_plugin(__file__)
     request = attredit.Request(
         attributes=["Smiling"],
@@ -58,7 +56,7 @@ def main(folder: Path) -> None:
         data_options={"train": 96, "valid": 16, "test": 32},
     )
     run = attredit.train(request)
-    figures = evaluate(run).metrics
+    figures = attredit.evaluate(run).metrics
     print(f"sharpness {figures['sharpness'].value:.3f} beside mse {figures['mse'].value:.4f}")
     print(f"All figures are in {run / 'evaluation.json'}.")
 

@@ -143,7 +143,7 @@ def _cell(task: Task, home: Path) -> int:
 
 def _measured(task: Task, cell: Cell, home: Path) -> Result:
     from attredit.benchmark.machine import machine, peak_gpu_memory, peak_memory
-    from attredit.evaluation import evaluate
+    from attredit.launch import evaluate
 
     _use_plugins(task)
     clock, run = Clock(home), RunDirectory(home / "run")

@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from attredit.evaluation.data import EvaluationData as EvaluationData
     from attredit.evaluation.judge import Judge as Judge
     from attredit.evaluation.result import Evaluation as Evaluation
-    from attredit.evaluation.run import evaluate as evaluate
     from attredit.evaluation.statistics import Estimate as Estimate
 
 __getattr__, __all__ = lazily(
     __name__,
-    {"data": "EvaluationData", "judge": "Judge", "result": "Evaluation", "run": "evaluate", "statistics": "Estimate"},
+    {"data": "EvaluationData", "judge": "Judge", "result": "Evaluation", "statistics": "Estimate"},
 )
 
 

@@ -22,7 +22,7 @@ from attredit.evaluation.axes import effects
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.elsewhere import Elsewhere, Opened, labelled_as, opened
 from attredit.evaluation.framed import framed, frames_found
-from attredit.evaluation.identity import NOT_ASKED, Identity, identity_of
+from attredit.evaluation.identity import NOT_ASKED, Identity, IdentitySettings, identity_of
 from attredit.evaluation.inception import NOT_ASKED as NO_INCEPTION, inception_of
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.judge_training import JudgeSettings
@@ -37,7 +37,7 @@ from attredit.evaluation.values import Values, write_values
 from attredit.files import read_tensors
 from attredit.framing.network import FrameNetwork
 from attredit.plugin.registry import installed
-from attredit.progress import StagedProgress, silent
+from attredit.progress import StagedProgress
 from attredit.runs.config import RunConfig
 from attredit.runs.data import moved, own_collection
 from attredit.runs.directory import RunDirectory
@@ -47,48 +47,22 @@ _MOVED = "Say where they lie now: attredit train --resume {} --data-dir PATH."
 """Of a run's own data, where --data-dir says where another collection lies."""
 
 
-def evaluate(
+def evaluation_of(
     run_dir: str | Path,
     *,
-    split: str = "test",
-    limit: int | None = None,
-    full: bool = False,
-    device: str | None = None,
-    progress: StagedProgress | None = None,
-    data_dir: str | Path | None = None,
-    elsewhere: Elsewhere | None = None,
-    judge: JudgeSettings | None = None,
+    split: str,
+    limit: int | None,
+    full: bool,
+    device: str | None,
+    progress: StagedProgress,
+    data_dir: str | Path | None,
+    elsewhere: Elsewhere | None,
+    judge: JudgeSettings | None,
+    identity: IdentitySettings | None,
 ) -> Evaluation:
-    """Measure a run on images that it was not trained on; write evaluation.json and evaluation.safetensors beside it.
-
-    Figures of another collection than the run's own are kept beside these, in evaluation-LABEL.json and .safetensors.
-
-    Args:
-        run_dir: What `attredit train` wrote.
-        split: Which of the data set's splits.
-        limit: Use only so many of its images, evenly spread.
-        full: Measure also what takes further networks: identity, with one that is trained once for a data set of drawn
-            images, and on photos of faces if a recognition network is on this machine; FID and KID, if Inception is;
-            LPIPS, if VGG is; and what is left of images after ten edits.
-        device: "cpu", "cuda" or "mps"; the best there is when None.
-        progress: Told of (stage, done, total); stages may take turns.
-        data_dir: Where the run's own data lie now, if they were moved; with another collection, too, whose judges they
-            train.
-        elsewhere: Another collection to measure on, each of its images in the frame that the run finds in it. Judge
-            and probes are those of the run's own data.
-        judge: How the judge is trained, where not as always; figures of another judge compare with no others.
-
-    Returns:
-        What was written.
-
-    Raises:
-        DataError: the data are not where they should be, or another collection lacks what the run edits.
-        RunError: the run cannot be read, its data changed, or the judge in the cache or Inception's file is damaged.
-        UsageError: an unknown split or device, or a limit below 1.
-        PluginError: a part's plugin is missing.
-    """
+    """Measure a run, and write evaluation.json and evaluation.safetensors beside it; see `attredit.evaluate`."""
     run, registry, where = RunDirectory(directory_of(run_dir)), installed(), device_of(device)
-    config, tell = run.config(), progress or silent
+    config = run.config()
     editor = load(run.path, str(where))
     config = moved(registry, config, data_dir)
     run.check_plugins(registry, config, ("data set",))
@@ -99,9 +73,9 @@ def evaluate(
             raise
         raise DataError(f"{error.message} Judges and probes are trained on them.", _MOVED.format(run.path)) from error
     on = Opened(own) if elsewhere is None else opened(registry, elsewhere, config.schema_, config.geometry)
-    data = _data(own, on.collection, editor.frame, split, limit, full, where, tell, judge)
-    found = measure(editor, data, tell)
-    figures = plugin_metrics(registry.components("metric"), editor, data, tell, found)
+    data = _data(own, on.collection, editor.frame, split, limit, full, where, progress, judge, identity)
+    found = measure(editor, data, progress)
+    figures = plugin_metrics(registry.components("metric"), editor, data, progress, found)
     evaluation = _assembled(run, config, on, data, found, figures)
     write_values(run, evaluation, Values(data.rows, {**found.table.figures, **found.cells.figures}))
     evaluation.write(run)
@@ -118,6 +92,7 @@ def _data(
     device: torch.device,
     tell: StagedProgress,
     settings: JudgeSettings | None,
+    identity: IdentitySettings | None,
 ) -> EvaluationData:
     """Stores of both splits, the judge, and further networks if they are asked for and can be."""
     on.require_split(split)
@@ -128,7 +103,7 @@ def _data(
     indices = spread(len(store), limit)
     judge = judge_of(train, cache=cache_dir(), device=device, settings=settings, progress=partial(tell, "judge"))
     further: dict[str, tuple[Any, str]] = {
-        "identity": identity_for(own.source, train, device, tell) if full else (None, NOT_ASKED),
+        "identity": identity_for(own.source, train, device, tell, identity) if full else (None, NOT_ASKED),
         "inception": inception_of(device) if full else (None, NO_INCEPTION),
         "lpips": lpips_of(device) if full else (None, NO_LPIPS),
     }
@@ -141,16 +116,20 @@ def _data(
 
 
 def identity_for(
-    source: DataSource, train: Store, device: torch.device, tell: StagedProgress
+    source: DataSource,
+    train: Store,
+    device: torch.device,
+    tell: StagedProgress,
+    settings: IdentitySettings | None = None,
 ) -> tuple[Identity | None, str]:
     """What tells faces apart; or None, and why."""
     drawn = isinstance(source, CounterfactualSource)
     persons = None if drawn else persons_of(source, "train")
     if not drawn and persons is None:
         return recognition_of(device) if getattr(source, "of_faces", False) else (None, NOT_OF_FACES)
-    progress = partial(tell, "identity")
+    how: dict[str, Any] = {"settings": settings, "device": device, "progress": partial(tell, "identity")}
     try:
-        return identity_of(train, source, persons, cache=cache_dir(), device=device, progress=progress), ""
+        return identity_of(train, source, persons, cache=cache_dir(), **how), ""
     except DataError as error:  # too few images; all else can be measured
         return None, str(error)
 

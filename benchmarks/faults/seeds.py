@@ -111,8 +111,7 @@ def _turned() -> Image.Exif:
 def _run(folder: Path) -> Path:
     from kills import JUDGE
 
-    from attredit.evaluation import evaluate
-    from attredit.launch import train
+    from attredit.launch import evaluate, train
     from attredit.request import Request
 
     os.environ["ATTREDIT_CACHE"] = str(folder / "run-cache")

@@ -45,6 +45,8 @@ def test_a_result_says_what_was_done_on_what(whole: tuple[Path, Any]) -> None:
         assert (config.recipe.hash, config.request.seed) == (result.cell.recipe, result.cell.seed)
         assert set(result.figures[""].attributes) == {"Smiling"}
         assert {"mse", "edit_success", "leakage_mean"} <= set(result.figures[""].metrics)
+        card = (directory.run(result.key) / "README.md").read_text()
+        assert "squared error of the reconstruction" in card
     first, second = directory.record().results
     assert first.facts is not None
     assert second.facts is not None

@@ -12,8 +12,7 @@ import torch
 from attredit import load
 from attredit.devices import accelerator_for, device_of
 from attredit.errors import UsageError
-from attredit.evaluation import evaluate
-from attredit.launch import resume, train
+from attredit.launch import evaluate, resume, train
 from attredit.request import Request
 
 COMMANDS = ["train", "resume", "edit", "sweep", "sample", "evaluate"]

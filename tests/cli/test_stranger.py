@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attredit import load
+from attredit import evaluate, load
 from attredit.errors import UsageError
-from attredit.evaluation import evaluate
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.plugin import registry
 

@@ -14,9 +14,8 @@ from attredit.benchmark.cells import cells_of
 from attredit.benchmark.choose import chosen
 from attredit.benchmark.suite import read_suite
 from attredit.errors import PluginError, UsageError
-from attredit.evaluation import evaluate
 from attredit.evaluation.judge_training import JudgeSettings
-from attredit.launch import resume, train, trainer_of
+from attredit.launch import evaluate, resume, train, trainer_of
 from attredit.plugin.registry import Registry, installed, using_plugins
 from attredit.recipe import presets_of, resolve
 from attredit.runs.directory import RunDirectory

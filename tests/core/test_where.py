@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 
 import attredit
-import attredit.evaluation
 from attredit.benchmark.suite import read_suite
 from attredit.cli.console import is_main_process
 from attredit.data import cache_dir
@@ -31,9 +30,7 @@ from attredit.launch import run_name, train, trainer_of
 from attredit.request import CollectionRequest, Request
 from attredit.runs.directory import RunDirectory
 
-evaluate = functools.partial(
-    attredit.evaluation.evaluate, limit=8, device="cpu", judge=JudgeSettings(width=4, epochs=1, steps=5)
-)
+evaluate = functools.partial(attredit.evaluate, limit=8, device="cpu", judge=JudgeSettings(width=4, epochs=1, steps=5))
 ROOT = Path(__file__).parents[2]
 # A part of what modules have on POSIX systems alone; whoever uses it looks first whether it is there.
 POSIX = {

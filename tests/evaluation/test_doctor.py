@@ -13,12 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from attredit.cli.group import cli
-from attredit.evaluation import evaluate
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.result import Evaluation, JudgeFacts, Movement
 from attredit.evaluation.statistics import Estimate
 from attredit.files import read_metadata
-from attredit.launch import train
+from attredit.launch import evaluate, train
 from attredit.plugin.registry import installed
 from attredit.recipe import parse_overrides, resolve
 from attredit.report.doctor import Finding, diagnose

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import attredit.evaluation
+import attredit
 from attredit.attributes import Attribute, AttributeSchema
 from attredit.errors import DataError, DataWarning, RunError, UsageError
 from attredit.evaluation import Evaluation
@@ -27,7 +27,7 @@ from attredit.report.card import write_card
 from attredit.report.write import write_report
 from attredit.runs.directory import RunDirectory
 
-evaluate = functools.partial(attredit.evaluation.evaluate, judge=JudgeSettings(width=4, epochs=1, steps=20))
+evaluate = functools.partial(attredit.evaluate, judge=JudgeSettings(width=4, epochs=1, steps=20))
 
 
 def collection(folder: Path, *columns: str, count: int = 120, seed: int = 0) -> Path:

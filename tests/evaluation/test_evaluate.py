@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-import attredit.evaluation
+import attredit
 from attredit.errors import RunError, UsageError
 from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge, identity as identifying
 from attredit.evaluation.identity import IdentitySettings
@@ -19,11 +19,11 @@ from attredit.evaluation.table import Table
 from attredit.evaluation.values import read_values
 from attredit.launch import resume, train
 from attredit.plugin.registry import Component
-from attredit.report.card import write_card
 from attredit.report.doctor import diagnose
 from attredit.runs.directory import RunDirectory
 
-evaluate = functools.partial(attredit.evaluation.evaluate, judge=JudgeSettings(width=4, epochs=1, steps=20))
+QUICK = IdentitySettings(faces=64, steps=3, batch_size=16, trunk=JudgeSettings(width=4))
+evaluate = functools.partial(attredit.evaluate, judge=JudgeSettings(width=4, epochs=1, steps=20))
 
 
 @pytest.fixture
@@ -33,7 +33,6 @@ def run(request_for):
 
 def test_figures_of_a_model_that_was_trained_further_are_nobodys(run):
     evaluate(run.path, limit=20, device="cpu")
-    write_card(run, run.config())
     figures, unseen = "squared error of the reconstruction", "was not evaluated as it is now"
     assert figures in (run.path / "README.md").read_text()
     assert not any(unseen in sentence for sentence in diagnose(run).unseen)
@@ -152,10 +151,9 @@ def test_values_of_another_evaluation_are_refused(run):
 
 def test_full(run, tmp_path, monkeypatch):
     monkeypatch.setenv("ATTREDIT_CACHE", str(tmp_path / "cache"))  # where no other test has left an identity like ours
-    quick = functools.partial(IdentitySettings, faces=64, steps=3, batch_size=16, trunk=JudgeSettings(width=4))
-    monkeypatch.setattr(identifying, "IdentitySettings", quick)
     told = []
-    found = evaluate(run.path, limit=20, device="cpu", full=True, progress=lambda *what: told.append(what))
+    how = {"full": True, "identity": QUICK, "device": "cpu", "progress": lambda *what: told.append(what)}
+    found = evaluate(run.path, limit=20, **how)
     assert set(identifying.NAMES) <= set(found.metrics)
     assert found.metrics["identity"].n == 40
     assert found.metrics["identity_other"].n == 19
@@ -164,15 +162,13 @@ def test_full(run, tmp_path, monkeypatch):
     assert "VGG" in found.not_measured["lpips"]
     assert not set(identifying.NAMES) & set(found.not_measured)
     assert ("identity", 7, 7) in told
-    again = evaluate(run.path, limit=20, device="cpu", full=True, progress=lambda *what: told.append(what))
+    again = evaluate(run.path, limit=20, **how)
     assert again == found
     assert told.count(("identity", 7, 7)) == 1  # the second time it came from the cache
 
 
-def test_one_image(run, monkeypatch):
-    quick = functools.partial(IdentitySettings, faces=64, steps=3, batch_size=16, trunk=JudgeSettings(width=4))
-    monkeypatch.setattr(identifying, "IdentitySettings", quick)
-    found = evaluate(run.path, limit=1, device="cpu", full=True)
+def test_one_image(run):
+    found = evaluate(run.path, limit=1, device="cpu", full=True, identity=QUICK)
     assert found.metrics["identity"].n == 2
     assert (found.metrics["mse"].low, found.metrics["mse"].n) == (None, 1)
     assert found.not_measured["identity_other"] == "The 1 evaluated images are too few."

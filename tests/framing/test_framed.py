@@ -20,7 +20,7 @@ from attredit.evaluation.framed import framed, frames_found
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.framing.network import FrameNetwork
 from attredit.framing.search import Found, find
-from attredit.launch import train
+from attredit.launch import evaluate, train
 from attredit.plugin.registry import Registry
 from attredit.request import CollectionRequest
 
@@ -90,7 +90,7 @@ def test_a_run_is_measured_where_it_finds_its_subject(
     run = train(tiny_request(run_dir=str(tmp_path / "run"), steps=2))
     plain = load(run, "cpu")
     monkeypatch.setattr(evaluating, "load", lambda *_: Editor(plain.config, plain.model, network))
-    measured = partial(evaluating.evaluate, run, device="cpu", judge=JudgeSettings(width=4, epochs=1, steps=8))
+    measured = partial(evaluate, run, device="cpu", judge=JudgeSettings(width=4, epochs=1, steps=8))
     own = measured(limit=8)
     with pytest.warns(DataWarning, match="no frame is found"):
         found = measured(elsewhere=Elsewhere(f"folder:{pictures}"))

@@ -15,9 +15,8 @@ from attredit import load
 from attredit.attributes import MISSING
 from attredit.data import Geometry, prepare, require_nothing_left_out
 from attredit.errors import DataError
-from attredit.evaluation import evaluate
 from attredit.evaluation.judge_training import JudgeSettings
-from attredit.launch import train, trainer_of
+from attredit.launch import evaluate, train, trainer_of
 from attredit.request import Request
 from attredit.runs.directory import RunDirectory
 from attredit_collections.folder import Folder

@@ -13,10 +13,9 @@ from one_step import METHODS, narrow
 
 from attredit import load
 from attredit.errors import UsageError
-from attredit.evaluation import evaluate
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.files import read_tensors
-from attredit.launch import resume, train
+from attredit.launch import evaluate, resume, train
 from attredit.runs.directory import RunDirectory
 from attredit.training.observer import Observer
 
