@@ -27,7 +27,7 @@ _TEMPLATE = """
 """
 
 
-def shown(
+def html_of(
     title: str,
     facts: Mapping[str, Any],
     rows: Sequence[Sequence[Any]] = (),

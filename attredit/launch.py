@@ -27,14 +27,14 @@ from attredit.devices import accelerator_for, seeded
 from attredit.editing.model import Model
 from attredit.errors import RunError, UsageError
 from attredit.files import unused
-from attredit.framing.fit import STEPS, fit, knows
+from attredit.framing.fit import STEPS, fit_frame, knows
 from attredit.framing.network import FrameNetwork
 from attredit.plugin.registry import Registry, installed
 from attredit.progress import Progress, StagedProgress, silent
 from attredit.recipe import Recipe, components_of, resolve
 from attredit.request import Request
 from attredit.runs.config import DataFacts, Origin, RunConfig
-from attredit.runs.data import RESTORE, moved, training_collection
+from attredit.runs.data import RESTORE, relocated, training_collection
 from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
 from attredit.training.notebook import Bar, NotebookBar, in_notebook
@@ -194,7 +194,7 @@ def resume(
         PluginError: a part's plugin is missing.
     """
     registry, run = installed(), RunDirectory(directory_of(run_dir))
-    config = moved(registry, run.config(), data_dir)
+    config = relocated(registry, run.config(), data_dir)
     run.check_plugins(registry, config)
     if log is not None:
         config = config.model_copy(update={"request": config.request.model_copy(update={"log": tuple(log)})})
@@ -299,7 +299,7 @@ def _frame(request: Request, store: Store, steps: int, accelerator: Accelerator)
     enough = min(STEPS, round(steps * FRAME_STEPS))
     if request.frame == "none" or enough < FRAME_LEAST:
         return None
-    network = fit(store, request.seed, enough)
+    network = fit_frame(store, request.seed, enough)
     agree(network, accelerator)
     return network if knows(network, store, request.seed) else None
 

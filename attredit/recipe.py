@@ -225,7 +225,7 @@ class Recipe(Document):
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from attredit.html import shown
+        from attredit.html import html_of
 
         parts = {f"part {name}": " ".join([part.use, json.dumps(part.options)]) for name, part in self.parts.items()}
         plain = self.model_dump(mode="json", exclude_defaults=True, exclude={"parts", "players", "extends", "without"})
@@ -234,7 +234,7 @@ class Recipe(Document):
             for key, term in player.terms.items():
                 weight = term.weight.model_dump() if isinstance(term.weight, Schedule) else term.weight
                 rows.append((name, key, str(weight), ", ".join(term.only or player.trains)))
-        return shown(f"Recipe {self.hash}", {**plain, **parts}, rows)
+        return html_of(f"Recipe {self.hash}", {**plain, **parts}, rows)
 
     @property
     def hash(self) -> str:

@@ -52,7 +52,7 @@ def spaces_of(over: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def opened(request: Request, spaces: Mapping[str, Any], metric: str, limit: int | None, directory: Path) -> Any:
+def study_of(request: Request, spaces: Mapping[str, Any], metric: str, limit: int | None, directory: Path) -> Any:
     """The optuna study of a directory, begun or gone on with.
 
     Args:

@@ -53,13 +53,13 @@ def quick_judges(cache: Path) -> Iterator[None]:
     """Judges of which a test asks nothing learn for seconds, and other processes find them in the cache."""
     from attredit.evaluation import judge
 
-    fit, usual = judge.fit, judge.JudgeSettings()
+    fit, usual = judge.fit_judges, judge.JudgeSettings()
 
     def quick(schema: Any, store: Any, settings: Any, *rest: Any) -> Any:
         return fit(schema, store, replace(settings, epochs=1, steps=40) if settings == usual else settings, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "fit", quick)
+        patch.setattr(judge, "fit_judges", quick)
         yield
 
 

@@ -270,9 +270,9 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     monkeypatch.setattr(launch, "train", lambda request, **more: train(shortened(request), **more))
     monkeypatch.setattr(launch, "resume", lambda run, *, steps=None, **more: resume(run, steps=steps and 4, **more))
 
-    search, opened = tune.search, tune.opened
+    search, study_of = tune.search, tune.study_of
     # Judges that learn for seconds agree on few images.
-    monkeypatch.setattr(tune, "opened", lambda request, spaces, _, *more: opened(request, spaces, "mse", *more))
+    monkeypatch.setattr(tune, "study_of", lambda request, spaces, _, *more: study_of(request, spaces, "mse", *more))
     monkeypatch.setattr(tune, "train", launch.train)
     monkeypatch.setattr(tune, "search", lambda s, r, spaces, trials, *more: search(s, r, spaces, min(trials, 2), *more))
     monkeypatch.setattr(runner, "run", carried_out)

@@ -108,14 +108,14 @@ def test_a_search_goes_on_where_it_was_stopped_and_prints_how_to_train_the_best(
 
 def test_a_training_that_was_under_way_is_continued(measuring: Any, tiny_request: Any, tmp_path: Path) -> None:
     request, spaces, resumed = tiny_request(), tune.spaces_of([f"{KL}=0.05,0.2"]), []
-    study = tune.opened(request, spaces, "mse", None, tmp_path)
+    study = tune.study_of(request, spaces, "mse", None, tmp_path)
     trial = study.ask(spaces)
     run = tune.run_of(tmp_path, trial.number)
     tune.train(SimpleNamespace(run_dir=run, overrides=trial.params))
     (run / "training.safetensors").touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tune, "resume", lambda path, **_: resumed.append(path))
-        tune.search(tune.opened(request, spaces, "mse", None, tmp_path), request, spaces, 1, tmp_path)
+        tune.search(tune.study_of(request, spaces, "mse", None, tmp_path), request, spaces, 1, tmp_path)
     assert resumed == [run]
     assert measuring == [("trial-0", "valid")]
 

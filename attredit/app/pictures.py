@@ -13,7 +13,7 @@ from PIL import Image
 
 from attredit.data.frames import Frame
 from attredit.data.pixels import as_pil, colours_of
-from attredit.editing.images import explained, profile_of
+from attredit.editing.images import opening, profile_of
 from attredit.errors import DataError
 
 ROOM = 2**30
@@ -123,7 +123,7 @@ class Album:
 
 
 def _read(data: bytes, name: str) -> np.ndarray:
-    with explained(name, "Take an image file that opens elsewhere."):
+    with opening(name, "Take an image file that opens elsewhere."):
         colours = colours_of(data)
     if colours.alpha is None:
         return colours.pixels

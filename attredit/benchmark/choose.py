@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from attredit.benchmark.suite import MethodEntry, Suite, checked
+from attredit.benchmark.suite import MethodEntry, Suite, validated
 from attredit.errors import UsageError, nearest
 from attredit.plugin.registry import bare
 
@@ -47,7 +47,7 @@ def chosen(
         _put(data["datasets"], place)
     if seeds is not None:
         data["seeds"] = _seeds(seeds)
-    return checked(data, f"suite {suite.name} as asked for")
+    return validated(data, f"suite {suite.name} as asked for")
 
 
 def _methods(suite: Suite, asked: Sequence[str]) -> list[MethodEntry]:

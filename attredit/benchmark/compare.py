@@ -106,7 +106,7 @@ class Comparison:
     on: str = ""
 
 
-def compare(directory: BenchmarkDirectory) -> list[Comparison]:
+def comparisons_of(directory: BenchmarkDirectory) -> list[Comparison]:
     """The comparisons of the suite that was started last, of the cells that are finished by now.
 
     Raises:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attredit.benchmark import plots, tables
-from attredit.benchmark.compare import Comparison, compare
+from attredit.benchmark.compare import Comparison, comparisons_of
 from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.errors import AttrEditError
 from attredit.files import write_text
@@ -42,7 +42,7 @@ class _Shown:
     edits: dict[str, dict[str, EditedFaces]]
 
 
-def write_page(directory: BenchmarkDirectory) -> Path:
+def write_benchmark_page(directory: BenchmarkDirectory) -> Path:
     """Write report.html of what is finished by now.
 
     Raises:
@@ -51,7 +51,7 @@ def write_page(directory: BenchmarkDirectory) -> Path:
     text = rendered(
         "benchmark/page.html.jinja",
         plan=directory.read(),
-        comparisons=[_shown(directory, comparison) for comparison in compare(directory)],
+        comparisons=[_shown(directory, comparison) for comparison in comparisons_of(directory)],
         tables=tables,
         each=_FACES,
     )

@@ -167,6 +167,11 @@ class Budget(Document):
             raise ValueError(f"give exactly one of steps, images and seconds, not {' and '.join(given) or 'none'}")
         return self
 
+    def in_steps(self, batch_size: int) -> int:
+        """Steps of that many images; of a budget that is not of seconds."""
+        assert self.seconds is None
+        return self.steps or max(1, round((self.images or 0) / batch_size))
+
     def __str__(self) -> str:
         if self.seconds is not None:
             return f"{self.seconds:,g} seconds"
@@ -287,10 +292,10 @@ def parse_suite(text: str, where: str, name: str) -> Suite:
         raise UsageError(f"{where} is no TOML: {error}.") from None
     if "name" in data:
         raise UsageError(f"{where} has a name.", "A suite is called as its file is.")
-    return checked({**data, "name": name}, where)
+    return validated({**data, "name": name}, where)
 
 
-def checked(data: Mapping[str, Any], where: str) -> Suite:
+def validated(data: Mapping[str, Any], where: str) -> Suite:
     """A suite from plain data.
 
     Raises:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from attredit.benchmark.compare import Comparison, Row, Value, compare
+from attredit.benchmark.compare import Comparison, Row, Value, comparisons_of
 from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.files import write_text
 from attredit.report.figures import ARROWS, Unit, meaning
@@ -65,10 +65,10 @@ def write_tables(directory: BenchmarkDirectory) -> tuple[list[Comparison], list[
     Raises:
         RunError: the benchmark cannot be read, or a file cannot be written.
     """
-    found, plan = compare(directory), directory.read()
+    found, plan = comparisons_of(directory), directory.read()
     texts = {
-        "table.md": markdown(plan.suite, plan.summary, found),
-        "table.tex": latex(found),
+        "table.md": as_markdown(plan.suite, plan.summary, found),
+        "table.tex": as_latex(found),
         "table.csv": as_csv(found),
     }
     for name, text in texts.items():
@@ -116,7 +116,7 @@ def facts(comparison: Comparison) -> list[str]:
             *comparison.notes]  # fmt: skip
 
 
-def markdown(suite: str, summary: str, comparisons: Sequence[Comparison]) -> str:
+def as_markdown(suite: str, summary: str, comparisons: Sequence[Comparison]) -> str:
     """All comparisons, as table.md."""
     lines = [f"# {suite}", "", *([summary, ""] if summary else []), LEGEND, ""]
     for comparison in comparisons:
@@ -132,7 +132,7 @@ def markdown(suite: str, summary: str, comparisons: Sequence[Comparison]) -> str
     return "\n".join(lines)
 
 
-def latex(comparisons: Sequence[Comparison]) -> str:
+def as_latex(comparisons: Sequence[Comparison]) -> str:
     """All comparisons, as table.tex: tabulars for a document that uses booktabs."""
     lines = [f"% {LEGEND.replace('%', 'per cent')}", "% \\usepackage{booktabs}"]
     for comparison in comparisons:

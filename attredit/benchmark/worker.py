@@ -25,7 +25,6 @@ from attredit.benchmark.cells import Cell, elsewhere_of
 from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.progress import Clock
 from attredit.benchmark.results import Facts, Figures, Result
-from attredit.benchmark.suite import Budget
 from attredit.data.workers import cores
 from attredit.documents import Document
 from attredit.errors import AttrEditError, RunError, Terminated, in_one_line
@@ -200,7 +199,7 @@ def _train(cell: Cell, run: RunDirectory, device: str | None, clock: Clock) -> i
         clock("timing steps", 0, 1)
         steps = steps_within(trainer, cell.budget.seconds)
     else:
-        steps = steps_of(cell.budget, trainer.config.batch_size)
+        steps = cell.budget.in_steps(trainer.config.batch_size)
     del trainer
     log_every, save_every = min(50, -(-steps // 20)), min(500, -(-steps // 10))
     request = request.model_copy(update={"steps": steps, "log_every": log_every, "save_every": save_every})
@@ -260,7 +259,7 @@ def _guess(cell: Cell, home: Path, device: str | None) -> float:
     if cell.budget.seconds is not None:
         return cell.budget.seconds
     trainer = _tried(cell, home / "nowhere", device)
-    return seconds_for(trainer, steps_of(cell.budget, trainer.config.batch_size))
+    return seconds_for(trainer, cell.budget.in_steps(trainer.config.batch_size))
 
 
 def _prepare_data(cell: Cell, device: str | None, clock: Clock) -> None:
@@ -282,12 +281,6 @@ def _prepare_data(cell: Cell, device: str | None, clock: Clock) -> None:
     judge_of(train, cache=cache_dir(), device=where, progress=partial(clock, "judge"))
     if plan.full and isinstance(collection.source, CounterfactualSource):
         identity_for(collection.source, train, where, clock)
-
-
-def steps_of(budget: Budget, batch_size: int) -> int:
-    """Steps of a budget that is not of seconds."""
-    assert budget.seconds is None
-    return budget.steps or max(1, round((budget.images or 0) / batch_size))
 
 
 def _end_with_parent() -> None:

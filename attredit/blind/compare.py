@@ -20,7 +20,7 @@ from attredit.editing.editor import Editor, load
 from attredit.errors import RunError, UsageError, nearest
 from attredit.plugin.registry import installed
 from attredit.report.faces import arrays_of
-from attredit.runs.data import moved, own_collection
+from attredit.runs.data import own_collection, relocated
 from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
 
@@ -70,7 +70,7 @@ class BlindComparison:
     edits: Sequence[Mapping[Drawn, NDArray[np.uint8]]] = field(default_factory=tuple)
 
 
-def compare(
+def comparison_of(
     runs: Sequence[str | os.PathLike[str]],
     asked: Asked,
     *,
@@ -134,7 +134,7 @@ def _images(
                 "Compare runs of the same data set, size and crop.",
             )
     registry = installed()
-    config = moved(registry, first, data_dir)
+    config = relocated(registry, first, data_dir)
     collection = own_collection(registry, directories[0], config)
     return collection.source, collection.store(split)
 

@@ -16,16 +16,16 @@ from attredit.report.document import rendered
 from attredit.report.grid import Pixels, picture
 
 
-def write_page(comparison: BlindComparison, path: Path) -> None:
+def write_comparison(comparison: BlindComparison, path: Path) -> None:
     """Write the page.
 
     Raises:
         RunError: it cannot be written.
     """
-    write_text(path, page(comparison))
+    write_text(path, comparison_page(comparison))
 
 
-def page(comparison: BlindComparison) -> str:
+def comparison_page(comparison: BlindComparison) -> str:
     """The page. Which run is which is in it for the file of votes alone, written so that nobody reads it by chance."""
     album = _Album()
     shown = [

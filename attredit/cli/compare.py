@@ -31,12 +31,12 @@ def command(runs: tuple[Path, ...], output: Path, again: int | None, data_dir: s
     """
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{output} does not end like a page.", "Name a file that ends in .html.")
-    from attredit.blind.compare import Asked, compare
-    from attredit.blind.page import write_page
+    from attredit.blind.compare import Asked, comparison_of
+    from attredit.blind.page import write_comparison
 
     device = given.pop("device")
     asked = Asked(again=given["pairs"] // 5 if again is None else again, **given)
-    comparison = compare(runs, asked, data_dir=data_dir, device=device)
-    write_page(comparison, output)
+    comparison = comparison_of(runs, asked, data_dir=data_dir, device=device)
+    write_comparison(comparison, output)
     say(f"Wrote {output}: {len(comparison.pairs)} pairs, {asked.pairs} of them different ones.")
     say("Give it to people; it needs no other file. Count what they save: attredit votes FILE...")

@@ -21,7 +21,7 @@ def print_comparisons(path: Path) -> None:
         RunError: the benchmark cannot be read, or a file cannot be written.
     """
     from attredit.benchmark.directory import BenchmarkDirectory
-    from attredit.benchmark.page import write_page
+    from attredit.benchmark.page import write_benchmark_page
     from attredit.benchmark.tables import LEGEND, facts, grids, write_tables
 
     directory = BenchmarkDirectory(path)
@@ -36,7 +36,7 @@ def print_comparisons(path: Path) -> None:
             say(line, fg="red" if line.startswith("Failed") else None, dim=not line.startswith("Failed"))
         say()
     say(LEGEND, dim=True)
-    for file in (*files, write_page(directory)):
+    for file in (*files, write_benchmark_page(directory)):
         say(f"Wrote {file}")
 
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from attredit.cli.console import out, progress, say
 from attredit.cli.options import PLACE, output_option
-from attredit.cli.sources import dataset_options, prepared, request_of, typed
+from attredit.cli.sources import collection_request, dataset_options, prepared, typed
 from attredit.cli.tables import table
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def command(
 
     All splits are prepared first, as training would do; see `attredit datasets prepare`.
     """
-    request = request_of(name, given)
+    request = collection_request(name, given)
     stores = prepared(request, attributes=attributes)
     from attredit.inspection import inspect
 
@@ -56,11 +56,11 @@ def command(
         inspection = inspect(name, stores, attributes, report)
     if output is not None:
         from attredit.files import write_text
-        from attredit.inspection.page import page
+        from attredit.inspection.page import inspection_page
 
         words = "".join(f" --attr {shlex.quote(attribute)}" for attribute in attributes)
         line = f"attredit datasets inspect {typed(request)}{words} -o {shlex.quote(str(output))}"
-        write_text(output, page(inspection, line))
+        write_text(output, inspection_page(inspection, line))
     found = None if sheet is None else _doubted(inspection, sheet)
     if as_json:
         say(json.dumps(inspection.to_json(), indent=2))

@@ -8,7 +8,7 @@ import rich_click as click
 from rich.filesize import decimal
 
 from attredit.cli.console import out, say
-from attredit.cli.sources import dataset_options, prepared, request_of, typed
+from attredit.cli.sources import collection_request, dataset_options, prepared, typed
 from attredit.cli.tables import table
 
 
@@ -21,7 +21,7 @@ def command(name: str, workers: int | None, **given: Any) -> None:
     Training does the same when it needs to. Do it before, where the data are at hand. Stopped and started again, it
     goes on.
     """
-    request = request_of(name, given)
+    request = collection_request(name, given)
     stores = prepared(request, workers)
 
     numbers = ("Images", "Broken", "Size")

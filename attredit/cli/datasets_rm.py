@@ -26,10 +26,10 @@ def command(names: tuple[str, ...], limit: str | None, yes: bool) -> None:
         raise UsageError("Nothing says what to remove, or two things do.", "Give names, or --to SIZE.")
     most = None if limit is None else size_of(limit)
     from attredit.cli.datasets_ls import show
-    from attredit.data.stores import chosen, least_used, remove, stored_splits
+    from attredit.data.stores import least_used, named_stores, remove, stored_splits
 
     everything = stored_splits()
-    going = chosen(everything, names) if most is None else least_used(everything, most)
+    going = named_stores(everything, names) if most is None else least_used(everything, most)
     if not going:
         say("Nothing to remove.")
         return

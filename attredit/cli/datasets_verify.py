@@ -18,11 +18,11 @@ def command(names: tuple[str, ...]) -> None:
     NAME is a data set, or a fingerprint that `attredit datasets ls` shows, or its beginning; without one, all are read.
     Exit code 1 when something is damaged.
     """
-    from attredit.data.stores import chosen, stored_splits, verify
+    from attredit.data.stores import named_stores, stored_splits, verify
 
     # What is unfinished is checked when its making goes on.
     everything = [store for store in stored_splits() if not store.unfinished]
-    stores = chosen(everything, names) if names else everything
+    stores = named_stores(everything, names) if names else everything
     damaged = []
     with progress("bytes") as report:
         for store in stores:

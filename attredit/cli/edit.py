@@ -72,7 +72,7 @@ def command(
 
     Example: attredit edit RUN photo.png --set Smiling=1 -o smiling.png
     """
-    from attredit.cli.outputs import plan, require_all_done
+    from attredit.cli.outputs import require_all_done, targets_of
     from attredit.editing.editor import load
     from attredit.runs.directory import RunDirectory
 
@@ -83,7 +83,7 @@ def command(
     schema.asked({**changes_of(given), **wanted})  # errors before anything is loaded or written
     if every and how["styles"]:
         raise UsageError("--styles shows one subject in several styles, and --all edits several.", "Leave one out.")
-    pairs = plan(pictures, output)
+    pairs = targets_of(pictures, output)
     around = given_box(box, len(pairs))
     editor = load(run, device)
     if every and how["mode"] != "composite":

@@ -114,13 +114,13 @@ def given_box(text: str | None, pictures: int) -> Box | Frame | None:
     Raises:
         UsageError: it is no box, or there are several pictures.
     """
-    from attredit.editing.frames import checked
+    from attredit.editing.frames import box_or_frame
 
     if text is None:
         return None
     if pictures != 1:
         raise UsageError(f"--box is of one picture, and there are {pictures}.", "Give them one by one.")
-    return checked(text)
+    return box_or_frame(text)
 
 
 def boxes_in(editor: Editor, picture: Path, given: Box | Frame | None, every: bool = False) -> list[Found]:

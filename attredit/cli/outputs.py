@@ -11,7 +11,7 @@ from attredit.errors import AttrEditError, DataError, UsageError
 from attredit.files import unused
 
 
-def plan(inputs: Sequence[Path], output: Path | None) -> list[tuple[Path, Path]]:
+def targets_of(inputs: Sequence[Path], output: Path | None) -> list[tuple[Path, Path]]:
     """What is read, and where each result goes.
 
     One file goes to `output`; several, or folders, go into it under their own names. Without `output`, ``photo.png``

@@ -49,7 +49,7 @@ def dataset_options(function: Function) -> Function:
     return function
 
 
-def request_of(name: str, given: Mapping[str, Any]) -> CollectionRequest:
+def collection_request(name: str, given: Mapping[str, Any]) -> CollectionRequest:
     """What `dataset_options` gave.
 
     Raises:

@@ -37,7 +37,7 @@ def command(over: Any, trials: int, metric: str, limit: int | None, output: Path
 
     request, spaces = Request.of(request_fields), tune.spaces_of(over)
     directory = output or Path("runs") / f"tune-{request.method_name}"
-    study = tune.opened(request, spaces, metric, limit, directory)
+    study = tune.study_of(request, spaces, metric, limit, directory)
 
     def tell(number: int, values: Any) -> dict[str, Any]:
         note(

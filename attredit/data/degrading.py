@@ -106,7 +106,7 @@ def degraded(images: Tensor) -> Iterator[Tensor]:
         yield damaged(images, Damage(unit * blur, zoom, unit * right, unit * down, *rest), pattern)
 
 
-def augmented(images: Tensor, settings: DamageLimits, generator: torch.Generator) -> Tensor:
+def randomly_damaged(images: Tensor, settings: DamageLimits, generator: torch.Generator) -> Tensor:
     """Images that were moved, blurred, lit otherwise, made noisier, compressed and partly hidden, each in its own way.
 
     Args:

@@ -67,7 +67,7 @@ def write_whole(file: Path, pieces: Iterable[bytes | memoryview]) -> None:
     into_place(aside, file)
 
 
-def opened(file: Path) -> np.memmap[Any, Any]:
+def memory_mapped(file: Path) -> np.memmap[Any, Any]:
     """A file as an array, memory-mapped.
 
     Raises:
@@ -94,7 +94,7 @@ class Images:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, files: Sequence[Path], rows: np.ndarray) -> None:
-        arrays = [opened(file) for file in files]
+        arrays = [memory_mapped(file) for file in files]
         self._files, self._rows, self._each = files, rows, len(arrays[0])
         self.shape: tuple[int, ...] = (len(rows), *arrays[0].shape[1:])
         self.places = sum(map(len, arrays))

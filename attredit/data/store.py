@@ -24,7 +24,7 @@ from attredit.data.decoding import reading, writing
 from attredit.data.geometry import Geometry
 from attredit.data.left_out import BrokenImage, read_broken, tell_broken
 from attredit.data.making import BROKEN, FORMAT, LABELS, META, Making, locked, part_of
-from attredit.data.shards import Images, opened
+from attredit.data.shards import Images, memory_mapped
 from attredit.errors import AttrEditError, DataError, RunError
 from attredit.files import expanded, from_json
 from attredit.progress import Progress
@@ -201,7 +201,7 @@ def read_store(path: Path, fingerprint: str) -> Store | None:
     try:
         meta = from_json((path / META).read_text("utf-8"))
         geometry, schema = Geometry(**meta["geometry"]), AttributeSchema.from_json(meta["schema"])
-        broken, labels = read_broken(path / BROKEN), opened(path / LABELS)
+        broken, labels = read_broken(path / BROKEN), memory_mapped(path / LABELS)
         kept = np.delete(np.arange(len(labels)), [image.row for image in broken])
         recorded = sorted(meta["checksums"])
         images = Images([path / name for name in recorded if name not in (LABELS, BROKEN)], kept)

@@ -87,7 +87,7 @@ def _stored(path: Path, name: re.Match[str]) -> StoredSplit | None:
         return None
 
 
-def chosen(stores: Sequence[StoredSplit], names: Iterable[str]) -> list[StoredSplit]:
+def named_stores(stores: Sequence[StoredSplit], names: Iterable[str]) -> list[StoredSplit]:
     """Those of some names: a data set's, or a fingerprint or its beginning of 6 digits or more.
 
     Raises:

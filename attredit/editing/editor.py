@@ -24,7 +24,7 @@ from attredit.errors import Unchanged, UsageError
 from attredit.files import below, load_into, read_tensors
 from attredit.framing.network import FrameNetwork
 from attredit.framing.search import Found
-from attredit.html import beside, png_of, shown
+from attredit.html import beside, html_of, png_of
 from attredit.networks import Code, NetworkSizes, build_parts
 from attredit.plugin.registry import installed
 from attredit.rows import noise
@@ -285,7 +285,7 @@ class Editor:
             **{attribute.name: ", ".join(attribute.values) for attribute in self.schema},
         }
         drawn = {} if config.recipe.prior is None else {"Drawn from the prior": png_of(beside(self.sample(_SHOWN)))}
-        return shown("Editor", facts, pictures=drawn)
+        return html_of("Editor", facts, pictures=drawn)
 
     # --- how it is done ---------------------------------------------------------------------------------------------
 

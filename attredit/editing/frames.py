@@ -44,14 +44,14 @@ def placed(
         boxes = [boxes]
     if not hasattr(boxes, "__len__") or len(boxes) != len(pictures):
         raise UsageError(f"One box for each of {len(pictures)} images is needed.", "Give a list of as many.")
-    given = [None if box is None else checked(box) for box in boxes]
+    given = [None if box is None else box_or_frame(box) for box in boxes]
     return [
         replace(picture, found=_placed(picture, box, geometry, network, i))
         for i, (picture, box) in enumerate(zip(pictures, given, strict=True))
     ]
 
 
-def checked(box: Any) -> Box | Frame:
+def box_or_frame(box: Any) -> Box | Frame:
     """Four numbers, or a text of four with commas, as a box; a frame, or what was found, as a frame.
 
     Raises:

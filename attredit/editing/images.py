@@ -117,12 +117,12 @@ def as_dtype(pixels: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def _from_file(path: Path, white: float | None) -> Picture:
-    with explained(str(path), "Give an image file that opens elsewhere."):
+    with opening(str(path), "Give an image file that opens elsewhere."):
         return _picture(path, white, str(path))
 
 
 @contextmanager
-def explained(name: str, hint: str) -> Iterator[None]:
+def opening(name: str, hint: str) -> Iterator[None]:
     """Makes a sentence of whatever decoders raise of a picture that is broken, or none.
 
     Raises:

@@ -20,7 +20,7 @@ from attredit.editing.editor import Editor
 from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, squared_error
-from attredit.evaluation.off_target import TRUE, note
+from attredit.evaluation.off_target import TRUE, note_movements
 from attredit.evaluation.table import Table
 from attredit.evaluation.truths import Truths, truths_of
 from attredit.progress import Progress
@@ -104,15 +104,17 @@ class Counterfactuals:
                 blended = model.composite(seen.images[part], edits.before[part], drawn)
                 judged = self._data.judge.look(first)
                 scores = {
-                    "counterfactual_mse": nearest(edits.decoded[part], truths),
+                    "counterfactual_mse": nearest_truth(edits.decoded[part], truths),
                     "counterfactual_floor": squared_error(drawn, first),
-                    "copy_mse": nearest(seen.images[part], truths),
-                    "composite_counterfactual_mse": nearest(edits.composite[part], truths),
+                    "copy_mse": nearest_truth(seen.images[part], truths),
+                    "composite_counterfactual_mse": nearest_truth(edits.composite[part], truths),
                     "composite_counterfactual_floor": squared_error(blended, first),
                 }
                 for name, values in scores.items():
                     table.put(name + way.suffix, attribute.name, rows, values)
-                note(TRUE, self._data.schema, attribute, rows, edits.asked[which], seen.judged[which], judged, cells)
+                note_movements(
+                    TRUE, self._data.schema, attribute, rows, edits.asked[which], seen.judged[which], judged, cells
+                )
                 if (identity := self._data.identity) is not None:
                     identity.score_truths(
                         seen.images[part], first, attribute, rows, f"identity_true{way.suffix}", table
@@ -142,7 +144,7 @@ def _names(way: Direction) -> tuple[str, ...]:
     return tuple(name + way.suffix for name in _ERRORS) + (() if way.suffix else _PERCEPTUAL)
 
 
-def nearest(images: Tensor, truths: Tensor) -> Tensor:
+def nearest_truth(images: Tensor, truths: Tensor) -> Tensor:
     """(B,) squared errors of images (B, C, H, W) against the nearest of their truths (B, S, C, H, W)."""
     errors = [squared_error(images, truths[:, style]) for style in range(truths.shape[1])]
     return torch.stack(errors).amin(0)

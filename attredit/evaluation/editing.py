@@ -149,7 +149,7 @@ def edit_scores(editor: Editor, data: EvaluationData, seen: Seen, attribute: Att
         "composite_edit_success": (composite, edits.judged_composite),
     }
     for name, (hits, judged) in success.items():
-        for suffix, chosen in directions(attribute, shares.truth):
+        for suffix, chosen in rows_by_direction(attribute, shares.truth):
             shares.note(name + suffix, hits, shares.counted & chosen)
         shares.note_judges(name, judged, edits.asked)
     others = [i for i in range(len(data.schema)) if i != column]
@@ -188,7 +188,7 @@ def taken(code: Code, rows: Tensor) -> Code:
     return code._replace(skips=tuple(skip[rows] for skip in code.skips), **own)
 
 
-def directions(attribute: Attribute, truth: Tensor) -> Iterator[tuple[str, Tensor]]:
+def rows_by_direction(attribute: Attribute, truth: Tensor) -> Iterator[tuple[str, Tensor]]:
     """Suffixes of figures, and which of B images each is of, by labels (B,): all, and of a binary one `_off`, `_on`."""
     yield "", torch.ones_like(truth, dtype=torch.bool)
     if attribute.binary:

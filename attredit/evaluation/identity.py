@@ -22,7 +22,7 @@ from torch import Tensor
 
 from attredit.attributes import Attribute
 from attredit.data import Store
-from attredit.data.degrading import DamageLimits, augmented
+from attredit.data.degrading import DamageLimits, randomly_damaged
 from attredit.data.source import CounterfactualSource, DataSource
 from attredit.data.subset import as_images, spread
 from attredit.devices import seeded
@@ -30,7 +30,7 @@ from attredit.errors import DataError
 from attredit.evaluation.cached import hash_of, kept
 from attredit.evaluation.judge_networks import StridedNetwork, reduced
 from attredit.evaluation.judge_training import JudgeSettings, descend, seen_size
-from attredit.evaluation.persons import Persons, groups_of, photographs
+from attredit.evaluation.persons import Persons, photographs, rows_by_person
 from attredit.evaluation.table import Table
 from attredit.progress import Progress, silent
 
@@ -159,12 +159,12 @@ def identity_of(
     if persons is None:
         drawing = cast(CounterfactualSource, source)
     else:
-        groups = groups_of(store, source, persons, settings.batch_size)
+        groups = rows_by_person(store, source, persons, settings.batch_size)
         facts["persons"] = hashlib.sha256(json.dumps([group.tolist() for group in groups]).encode()).hexdigest()
 
     def trained() -> StridedNetwork:
         if persons is None:
-            return fit(store, drawing, settings, device, progress)
+            return fit_identity(store, drawing, settings, device, progress)
         return learn(store, settings, device, photographs(store, groups, settings.batch_size), progress)
 
     facts["settings"] = dataclasses.asdict(settings)
@@ -173,20 +173,20 @@ def identity_of(
         "identity",
         facts,
         trained=trained,
-        untrained=lambda: untrained(store, settings),
+        untrained=lambda: untrained_identity(store, settings),
         device=device,
     )
     return Identity(network, hash_of(facts))
 
 
-def untrained(store: Store, settings: IdentitySettings) -> StridedNetwork:
+def untrained_identity(store: Store, settings: IdentitySettings) -> StridedNetwork:
     """The network before training: the first judge's, with an embedding for logits."""
     with seeded(_SEED):
         size = seen_size(store, settings.trunk)
         return StridedNetwork(store.images.shape[3], size, settings.dim, settings.trunk.width)
 
 
-def fit(
+def fit_identity(
     store: Store,
     source: CounterfactualSource,
     settings: IdentitySettings,
@@ -233,12 +233,12 @@ def learn(
         progress: Told of (steps done, steps in all).
     """
     size, generator = settings.batch_size, torch.Generator().manual_seed(_SEED)
-    network = untrained(store, settings)
+    network = untrained_identity(store, settings)
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
 
     def loss(step: int) -> Tensor:
         views = pairs().to(device)
-        views = augmented(reduced(views, network.size), settings.trunk.augmentation, generator)
+        views = randomly_damaged(reduced(views, network.size), settings.trunk.augmentation, generator)
         found = F.normalize(network(views.contiguous(memory_format=torch.channels_last)), dim=1)
         cosines = found[:size] @ found[size:].T / settings.temperature
         places = torch.arange(size, device=device)

@@ -22,7 +22,7 @@ from attredit.data import Store
 from attredit.data.degrading import degraded
 from attredit.evaluation.cached import hash_of, kept
 from attredit.evaluation.judge_networks import JudgePair
-from attredit.evaluation.judge_training import VERSION, JudgeSettings, fit, untrained
+from attredit.evaluation.judge_training import VERSION, JudgeSettings, fit_judges, untrained_judges
 from attredit.progress import Progress, silent
 
 # Whoever is so sure is sure enough, however rare a value is; and what either judge gives less than this is denied.
@@ -185,8 +185,8 @@ def judge_of(
         cache / "judges",
         "judge",
         _facts(store, settings),
-        trained=lambda: fit(store.schema, store, settings, device, progress),
-        untrained=lambda: untrained(store.schema, store, settings),
+        trained=lambda: fit_judges(store.schema, store, settings, device, progress),
+        untrained=lambda: untrained_judges(store.schema, store, settings),
         device=device,
     )
     return Judge(network, store.schema, judge_hash(store, settings), device, usual_shares(store))

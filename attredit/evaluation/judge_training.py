@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
 from attredit.data import Store
-from attredit.data.degrading import DamageLimits, augmented
+from attredit.data.degrading import DamageLimits, randomly_damaged
 from attredit.devices import repeatable, seeded
 from attredit.errors import DataError
 from attredit.evaluation.hints import Hints
@@ -53,7 +53,7 @@ class JudgeSettings:
     hints: float = 0.5
 
 
-def fit(
+def fit_judges(
     schema: AttributeSchema,
     store: Store,
     settings: JudgeSettings,
@@ -80,7 +80,7 @@ def fit(
             f"Two judges cannot be trained on {len(store)} images.",
             f"Use a data set with {_FEWEST} training images or more.",
         )
-    pair = untrained(schema, store, settings)
+    pair = untrained_judges(schema, store, settings)
     pair.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     order = np.random.default_rng(settings.seed)
     split = halves(schema, np.asarray(store.labels), settings.seed)
@@ -117,7 +117,9 @@ def _fit_one(
     def loss(step: int) -> Tensor:
         images = reduced(store.batch(plan[step]).to(device).float() / 255.0, size)
         images = hints.laid(images, labels[torch.from_numpy(plan[step])], settings.hints, generator)
-        images = augmented(images, settings.augmentation, generator).contiguous(memory_format=torch.channels_last)
+        images = randomly_damaged(images, settings.augmentation, generator).contiguous(
+            memory_format=torch.channels_last
+        )
         return schema.loss(network(images), targets[torch.from_numpy(plan[step])].to(device))
 
     descend(network, settings.lr, len(plan), loss, progress)
@@ -177,7 +179,7 @@ def descend(
     network.eval().requires_grad_(False)
 
 
-def untrained(schema: AttributeSchema, store: Store, settings: JudgeSettings) -> JudgePair:
+def untrained_judges(schema: AttributeSchema, store: Store, settings: JudgeSettings) -> JudgePair:
     """Both judges before training, always with the same first weights. The caller's random state is as before."""
     with seeded(settings.seed):
         return JudgePair(store.images.shape[3], seen_size(store, settings), schema.width, settings.width)

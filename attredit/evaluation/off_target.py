@@ -20,10 +20,10 @@ MOVED, TRUE = "off_target_matrix", "off_target_true"
 
 def off_target(schema: AttributeSchema, seen: Seen, attribute: Attribute, edits: Edits, table: Table) -> None:
     """Note what a chunk's edits of one attribute do to all others."""
-    note(MOVED, schema, attribute, seen.rows, edits.asked, seen.judged_rec, edits.judged, table)
+    note_movements(MOVED, schema, attribute, seen.rows, edits.asked, seen.judged_rec, edits.judged, table)
 
 
-def note(
+def note_movements(
     kind: str,
     schema: AttributeSchema,
     attribute: Attribute,

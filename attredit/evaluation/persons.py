@@ -35,7 +35,7 @@ def persons_of(source: DataSource, split: str) -> Persons | None:
     return [None if person is None else str(person) for person in found]
 
 
-def groups_of(store: Store, source: DataSource, persons: Persons, fewest: int) -> list[np.ndarray]:
+def rows_by_person(store: Store, source: DataSource, persons: Persons, fewest: int) -> list[np.ndarray]:
     """Rows of a training split of every person who has two images or more there, and none in another split.
 
     Args:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from attredit.attributes import Attribute
 from attredit.editing.editor import Editor
-from attredit.evaluation.editing import Edits, Seen, directions, taken, unchanged
+from attredit.evaluation.editing import Edits, Seen, rows_by_direction, taken, unchanged
 from attredit.evaluation.table import Table
 
 
@@ -33,7 +33,7 @@ def reading_scores(editor: Editor, seen: Seen, attribute: Attribute, edits: Edit
         rows = seen.rows[chosen.cpu().numpy()]
         table.put(recall_metric(attribute, value), attribute.name, rows, predicted[chosen] == value, share=True)
     same = unchanged(edits.composite, seen.images)
-    for suffix, chosen in directions(attribute, truth):
+    for suffix, chosen in rows_by_direction(attribute, truth):
         table.put(f"unchanged{suffix}", attribute.name, seen.rows[chosen.cpu().numpy()], same[chosen], share=True)
     table.put("needless_change", attribute.name, seen.rows, _needless(editor, seen, attribute, truth))
 

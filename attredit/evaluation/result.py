@@ -103,13 +103,13 @@ class Evaluation(Document):
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from attredit.html import shown
+        from attredit.html import html_of
 
         facts = {"data": f"{self.data['name']}, {self.images:,} images of split {self.split}", **self.run}
         columns = {"all": self.metrics, **(self.attributes if len(self.attributes) > 1 else {})}
         names = dict.fromkeys(name for figures in columns.values() for name in figures)
         rows = [[name, *(_written(figures.get(name)) for figures in columns.values())] for name in names]
-        return shown("Evaluation", facts, [["", *columns], *rows])
+        return html_of("Evaluation", facts, [["", *columns], *rows])
 
     def to_json(self) -> dict[str, Any]:
         """The content of evaluation.json."""

@@ -39,7 +39,7 @@ from attredit.framing.network import FrameNetwork
 from attredit.plugin.registry import installed
 from attredit.progress import StagedProgress
 from attredit.runs.config import RunConfig
-from attredit.runs.data import moved, own_collection
+from attredit.runs.data import own_collection, relocated
 from attredit.runs.directory import RunDirectory
 from attredit.runs.named import directory_of
 
@@ -64,7 +64,7 @@ def evaluation_of(
     run, registry, where = RunDirectory(directory_of(run_dir)), installed(), device_of(device)
     config = run.config()
     editor = load(run.path, str(where))
-    config = moved(registry, config, data_dir)
+    config = relocated(registry, config, data_dir)
     run.check_plugins(registry, config, ("data set",))
     try:
         own = own_collection(registry, run, config)

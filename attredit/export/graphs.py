@@ -15,7 +15,7 @@ from attredit.editing.composite import change_of, edit_mask, fitted
 from attredit.editing.editor import Editor
 from attredit.editing.model import Model, sampled
 from attredit.framing.network import SIZE, FrameNetwork, move_of
-from attredit.framing.search import moved
+from attredit.framing.search import after_moves
 from attredit.networks import Code
 from attredit.rows import noise
 
@@ -102,7 +102,7 @@ class _Frame(nn.Module):
         moves = move_of(votes).view(2, -1, 4) * torch.tensor([[1.0] * 4, [-1.0, 1.0, 1.0, -1.0]])[:, None]
         inside = votes.inside.sigmoid().mean((1, 2)).view(2, -1)[0]
         sureness = self.network.sureness(votes).view(2, -1).mean(0)
-        return moved(frames, moves[0]), inside, moved(frames, moves.mean(0)), sureness
+        return after_moves(frames, moves[0]), inside, after_moves(frames, moves.mean(0)), sureness
 
 
 def _crops(picture: Tensor, frames: Tensor) -> Tensor:

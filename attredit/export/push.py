@@ -11,7 +11,7 @@ from attredit.files import read_tensors
 from attredit.report.card import card_of
 from attredit.runs.config import RunConfig
 from attredit.runs.directory import RunDirectory
-from attredit.runs.hub import FILES, explained, place_of
+from attredit.runs.hub import FILES, place_of, reaching
 from attredit.runs.named import directory_of
 
 
@@ -45,7 +45,7 @@ def push(run_dir: str | os.PathLike[str], name: str, *, private: bool = False) -
     files: dict[str, str | bytes] = {str(path.relative_to(run.path)): str(path) for path in _files(run)}
     adds = [CommitOperationAdd(path, content) for path, content in {**files, "README.md": card.encode()}.items()]
     api = HfApi()
-    with explained(place):
+    with reaching(place):
         url = api.create_repo(place.repository, private=private or None, exist_ok=True)
         api.create_commit(place.repository, adds, commit_message=f"attredit push {run.path.name}")
     return str(url)

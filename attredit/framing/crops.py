@@ -89,7 +89,7 @@ class Crops:
         """Images (B, C, H, W), mirrored or not, as crops see them of which `moves` (B, 4) are true."""
         count = len(images)
         images = torch.where(dice.chosen(0.5, count), images.flip(3), images)
-        wanted = shown(moves, SIZE)
+        wanted = places_shown(moves, SIZE)
         first, last = (sign * (1.0 - _insets(count, dice)) for sign in (-1.0, 1.0))
         kept = wanted.clamp(first, last)
         mirrored = torch.where(dice.chosen(0.3, count), (2 * kept - wanted).clamp(first, last), kept)
@@ -105,7 +105,7 @@ class Crops:
         return _part(self._bank, count, math.pi, (-1.5, 0.0), dice)
 
 
-def shown(moves: Tensor, size: int) -> Tensor:
+def places_shown(moves: Tensor, size: int) -> Tensor:
     """(B, size, size, 2) which places of the true frame crops show of which `moves` (B, 4) are true."""
     places = (torch.arange(size) + 0.5) * 2.0 / size - 1.0
     shift, (scale, angle) = moves[:, :2], moves[:, 2:].unbind(1)

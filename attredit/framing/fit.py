@@ -10,7 +10,7 @@ from torch import Tensor
 from attredit.data.store import Store
 from attredit.data.subset import some_images
 from attredit.devices import seeded
-from attredit.framing.crops import Crops, Dice, shown
+from attredit.framing.crops import Crops, Dice, places_shown
 from attredit.framing.network import CELLS, FrameNetwork, Votes, evidence, move_of
 
 STEPS, BATCH = 1200, 32
@@ -30,7 +30,7 @@ _CLOSE = 0.4
 _JUDGED, _UNSURE = 512, 0.15
 
 
-def fit(store: Store, seed: int, steps: int = STEPS) -> FrameNetwork:
+def fit_frame(store: Store, seed: int, steps: int = STEPS) -> FrameNetwork:
     """A network that knows the frame of a store's images.
 
     Args:
@@ -76,7 +76,7 @@ def _loss(votes: Votes, moves: Tensor) -> Tensor:
     """
     count = len(moves)
     near = Votes(*(said[:count] for said in votes))
-    known = shown(moves, CELLS)
+    known = places_shown(moves, CELLS)
     within = known.abs().amax(3) < 1.0
     error = (near.places - known).abs().sum(3)
     inside = F.pad(within.float(), [0, 0, 0, 0, 0, len(votes.inside) - count])

@@ -80,7 +80,7 @@ def _odds(sureness: float) -> float:
 def _led(levels: list[_Level], network: FrameNetwork, frames: Tensor) -> list[Found]:
     """Where frames (N, 4) lead to, the surest first."""
     for _ in range(_TIMES):
-        frames = moved(frames, _said(levels, frames, network)[0])
+        frames = after_moves(frames, _said(levels, frames, network)[0])
     _, sureness = _said(levels, frames, network)
     return [_found(frames[i], sureness[i]) for i in _apart(frames, sureness)]
 
@@ -132,7 +132,7 @@ def _everywhere(levels: list[_Level], network: FrameNetwork) -> tuple[Tensor, Te
         x, y = (((torch.arange(n) * _STRIDE) + SIZE / 2 - _PAD) / scale for n in (columns, rows))
         squares = torch.zeros(rows, columns, 4)
         squares[..., 0], squares[..., 1], squares[..., 2] = x, y[:, None], SIZE / scale
-        frames.append(moved(squares.reshape(-1, 4), move_of(votes)))
+        frames.append(after_moves(squares.reshape(-1, 4), move_of(votes)))
         scores.append(votes.inside.sigmoid().mean((1, 2)))
     return torch.cat(frames), torch.cat(scores)
 
@@ -157,7 +157,7 @@ def _crop(levels: list[_Level], frame: Tensor) -> Tensor:
     return F.grid_sample(image, grid, "bilinear", "border", align_corners=False)[0]
 
 
-def moved(frames: Tensor, moves: Tensor) -> Tensor:
+def after_moves(frames: Tensor, moves: Tensor) -> Tensor:
     """Frames (N, 4), their angles in radians, after moves (N, 4) within them."""
     x, y, side, angle = frames.unbind(1)
     across, down, scale, turn = moves.unbind(1)

@@ -12,7 +12,7 @@ import numpy as np
 from attredit.attributes import BINARY, Attribute, AttributeSchema
 from attredit.data import BrokenImage, Store
 from attredit.inspection.duplicates import MOST_BITS, MOST_DIFFERENCE, Duplicates, find_duplicates
-from attredit.inspection.statistics import Counts, associations, count
+from attredit.inspection.statistics import Counts, associations, counts_of
 from attredit.progress import StagedProgress, silent
 
 RARE = 0.02
@@ -136,7 +136,7 @@ def inspect(
     whole = next(iter(stores.values())).schema
     schema = whole.select(tuple(attributes) or whole.names)
     labels = {split: store.label_columns(schema.names) for split, store in stores.items()}
-    counts = {split: count(schema, own) for split, own in labels.items()}
+    counts = {split: counts_of(schema, own) for split, own in labels.items()}
     duplicates = find_duplicates(stores, partial(progress, "looking for duplicates"))
     conflicts = duplicates.conflicts(np.concatenate(list(labels.values())))
     return Inspection(

@@ -22,7 +22,7 @@ _DARK, _LIGHT = "#1c2126", "#ffffff"
 _MOST_FIGURES = 14
 
 
-def page(inspection: Inspection, command: str) -> str:
+def inspection_page(inspection: Inspection, command: str) -> str:
     """The whole page.
 
     Args:

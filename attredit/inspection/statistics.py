@@ -46,7 +46,7 @@ class Counts:
         return slice(start, start + len(self.schema.attributes[place].values))
 
 
-def count(schema: AttributeSchema, labels: np.ndarray) -> Counts:
+def counts_of(schema: AttributeSchema, labels: np.ndarray) -> Counts:
     """Count values and pairs of values, all at once.
 
     Args:

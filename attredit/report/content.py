@@ -50,10 +50,10 @@ def gather(run: RunDirectory, commands: tuple[str, ...], data_dir: str | os.Path
     """
     from attredit.editing.editor import load
     from attredit.plugin.registry import installed
-    from attredit.runs.data import moved, own_collection
+    from attredit.runs.data import own_collection, relocated
 
     registry = installed()
-    config = moved(registry, run.config(), data_dir)
+    config = relocated(registry, run.config(), data_dir)
     editor = load(run.path)
     collection = own_collection(registry, run, config)
     split = next(name for name in _SPLITS if name in collection.splits)

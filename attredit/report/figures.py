@@ -220,7 +220,7 @@ def moved_most(matrix: Mapping[str, Mapping[str, Movement]], count: int = 3) -> 
     return found
 
 
-def effects(edited: str, cells: Mapping[str, Effect]) -> list[tuple[str, bool, Effect]]:
+def effects_row(edited: str, cells: Mapping[str, Effect]) -> list[tuple[str, bool, Effect]]:
     """A row of the effectiveness matrix: names, whether they are of the edited attribute, which comes first, and F1."""
     row = [(name, name.split("=")[0] == edited, effect) for name, effect in cells.items()]
     return sorted(row, key=lambda cell: not cell[1])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from attredit.report.lettering import length, line_height, write
+from attredit.report.lettering import length, line_height, write_line
 
 Pixels = NDArray[np.uint8]
 
@@ -55,7 +55,7 @@ def grid(rows: Sequence[Sequence[Pixels]], *, columns: Sequence[str] = (), cell:
     for x, lines in enumerate(headings):
         for y, line in enumerate(reversed(lines)):
             middle = (left + x * step + side / 2, top - _GAP - y * line_height(size))
-            write(draw, middle, line, INK, size, anchor="md")
+            write_line(draw, middle, line, INK, size, anchor="md")
     for y, row in enumerate(rows):
         for x, pixels in enumerate(row):
             canvas.paste(picture(pixels, side), (left + x * step, top + y * step))

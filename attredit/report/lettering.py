@@ -46,7 +46,7 @@ class Typeface(NamedTuple):
 _OWN = Typeface("", frozenset(range(128)))
 
 
-def write(
+def write_line(
     draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, colour: str, size: int, anchor: str = "la"
 ) -> None:
     """Write one line.

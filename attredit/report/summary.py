@@ -10,7 +10,7 @@ from attredit.report.curves import panel
 from attredit.report.faces import MISS, EditedFaces
 from attredit.report.figures import rows
 from attredit.report.grid import INK, MUTED, PAPER, grid, picture
-from attredit.report.lettering import write
+from attredit.report.lettering import write_line
 
 _MARGIN = 28
 _PANEL = 500
@@ -62,12 +62,12 @@ def summary(content: Content) -> Image.Image:
 def _title(draw: ImageDraw.ImageDraw, content: Content) -> None:
     config = content.config
     names = ", ".join(config.schema_.names).replace("_", " ")
-    write(draw, (_MARGIN, 26), f"{config.request.method_name} on {config.request.dataset_name}: {names}", INK, 26)
+    write_line(draw, (_MARGIN, 26), f"{config.request.method_name} on {config.request.dataset_name}: {names}", INK, 26)
     line = (
         f"{config.image_size}x{config.image_size} pixels, {config.data.images:,} training images, {config.steps:,} "
         f"steps of {config.batch_size}, preset {config.request.preset}; images of the {content.split} split"
     )
-    write(draw, (_MARGIN, 62), line, MUTED, 15)
+    write_line(draw, (_MARGIN, 62), line, MUTED, 15)
 
 
 def _grid(edits: EditedFaces, count: int) -> Image.Image:
@@ -79,17 +79,17 @@ def _grid(edits: EditedFaces, count: int) -> Image.Image:
 def _figures(draw: ImageDraw.ImageDraw, content: Content, x: int, y: int) -> int:
     """A short table; returns where it ends."""
     if content.evaluation is None:
-        write(draw, (x, y), "Not evaluated: attredit evaluate adds figures.", MUTED, 15)
+        write_line(draw, (x, y), "Not evaluated: attredit evaluate adds figures.", MUTED, 15)
         return y + 2 * _LINE
-    write(draw, (x, y), f"{content.evaluation.images:,} {content.evaluation.split} images", INK, 16)
-    write(draw, (x + _PANEL - 130, y + 2), "value", MUTED, 13, anchor="ra")
-    write(draw, (x + _PANEL, y + 2), "95 % interval", MUTED, 13, anchor="ra")
+    write_line(draw, (x, y), f"{content.evaluation.images:,} {content.evaluation.split} images", INK, 16)
+    write_line(draw, (x + _PANEL - 130, y + 2), "value", MUTED, 13, anchor="ra")
+    write_line(draw, (x + _PANEL, y + 2), "95 % interval", MUTED, 13, anchor="ra")
     y += _LINE
     for row in rows({k: v for k, v in content.evaluation.metrics.items() if k in _FIGURES}):
         draw.line([(x, y), (x + _PANEL, y)], _RULE)
-        write(draw, (x, y + 5), row.label, INK, 14)
-        write(draw, (x + _PANEL - 130, y + 5), row.value, INK, 14, anchor="ra")
-        write(draw, (x + _PANEL, y + 6), row.interval, MUTED, 12, anchor="ra")
+        write_line(draw, (x, y + 5), row.label, INK, 14)
+        write_line(draw, (x + _PANEL - 130, y + 5), row.value, INK, 14, anchor="ra")
+        write_line(draw, (x + _PANEL, y + 6), row.interval, MUTED, 12, anchor="ra")
         y += _LINE
     return y + _LINE
 
@@ -117,5 +117,5 @@ def _sweep(canvas: Image.Image, draw: ImageDraw.ImageDraw, edits: EditedFaces, x
 
 
 def _heading(draw: ImageDraw.ImageDraw, text: str, x: int, y: int) -> None:
-    write(draw, (x, y), text, INK, 16)
+    write_line(draw, (x, y), text, INK, 16)
     draw.line([(x, y + 24), (x + _PANEL, y + 24)], _RULE)

@@ -43,12 +43,12 @@ def write_report(
     content = gather(run, tuple(command_lines), data_dir)
     target = Path(out_dir) if out_dir is not None else run.path
     html, picture = target / "report.html", target / "report.png"
-    write_text(html, page(content))
+    write_text(html, report_page(content))
     write_bytes(picture, png_of(summary(content)))
     return html, picture
 
 
-def page(content: Content) -> str:
+def report_page(content: Content) -> str:
     """report.html: one page with everything in it, for light and dark screens, wide and narrow."""
     *most, last = (name.replace("_", " ") for name in content.config.schema_.names)
     return rendered(

@@ -17,7 +17,7 @@ RESTORE = "Restore them, say with --data-dir where they lie now, or train anew."
 """What to do about data that are others than a run was trained on."""
 
 
-def moved(registry: Registry, config: RunConfig, data_dir: str | os.PathLike[str] | None) -> RunConfig:
+def relocated(registry: Registry, config: RunConfig, data_dir: str | os.PathLike[str] | None) -> RunConfig:
     """The same run, whose data lie somewhere else now; as it is, if that is not said."""
     if data_dir is None:
         return config

@@ -46,7 +46,7 @@ class RunDirectory:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from attredit.html import shown
+        from attredit.html import html_of
 
         config, lines = self.config(), self.metrics()
         facts = {
@@ -58,7 +58,7 @@ class RunDirectory:
         }
         rows = [("loss at the last step", "")] + [(k, f"{v:.4g}") for k, v in (lines or [{}])[-1].items() if "/" in k]
         pictures = {path.stem: path.read_bytes() for path in sorted(self.samples.glob("step-*.png"))[-1:]}
-        return shown(f"Run {self.path}", facts, rows if lines else (), pictures)
+        return html_of(f"Run {self.path}", facts, rows if lines else (), pictures)
 
     def require_free(self) -> None:
         """Make sure that it holds no run.

@@ -68,7 +68,7 @@ def fetched(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     place = place_of(name)
-    with explained(place):
+    with reaching(place):
         # One by one: of several at once, huggingface_hub takes the connection away from the others when one fails.
         found = snapshot_download(place.repository, revision=place.revision, allow_patterns=list(FILES), max_workers=1)
     return Path(found)
@@ -95,7 +95,7 @@ def cached() -> dict[str, Path]:
 
 
 @contextlib.contextmanager
-def explained(place: Address) -> Iterator[None]:
+def reaching(place: Address) -> Iterator[None]:
     """Make a sentence of whatever goes wrong between here and the hub."""
     from huggingface_hub import constants, errors
 

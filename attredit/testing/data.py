@@ -24,7 +24,7 @@ from attredit.testing.workshop import Subject, python
 _SPLITS = ("train", "valid", "test")
 
 
-def source_of(subject: Subject) -> DataSource:
+def small_source(subject: Subject) -> DataSource:
     """The data set, at the first image size that it takes.
 
     Raises:
@@ -54,7 +54,7 @@ def _request(subject: Subject, size: int) -> CollectionRequest:
 
 def contents(subject: Subject) -> str:
     """Schema, splits, columns, labels and images."""
-    source = source_of(subject)
+    source = small_source(subject)
     _expect(isinstance(source.schema, AttributeSchema), "an AttributeSchema", type(source.schema).__name__)
     _expect(source.channels in (1, 3), "1 or 3 channels", repr(source.channels))
     known = set(source.splits) <= set(_SPLITS) and "train" in source.splits
@@ -74,7 +74,7 @@ def contents(subject: Subject) -> str:
 
 def fingerprints(subject: Subject) -> str:
     """The same of another instance, and in another process with another hash seed."""
-    (first, size), second = _sized_source(subject), source_of(subject)
+    (first, size), second = _sized_source(subject), small_source(subject)
     found = {split: first.fingerprint(split) for split in first.splits}
     for split, digest in found.items():
         _expect(isinstance(digest, str) and digest != "", f"text for split {split}", repr(digest))
@@ -89,7 +89,7 @@ def fingerprints(subject: Subject) -> str:
 
 def counterfactuals(subject: Subject) -> str:
     """Shape and dtype; and that nothing changes where nothing is asked for."""
-    source = source_of(subject)
+    source = small_source(subject)
     if not isinstance(source, CounterfactualSource):
         raise Skipped("it draws none")
     split = source.splits[-1]
@@ -129,7 +129,7 @@ def _transfers(source: DataSource) -> None:
 
 def workers(subject: Subject) -> str:
     """Rows decoded in two worker processes are those decoded here."""
-    source = Few(source_of(subject))
+    source = Few(small_source(subject))
     geometry = Geometry(make.SIZES[0], source.channels)
     rows = len(source.open("train"))
     here, there = (_job(subject, source, geometry, rows, name) for name in ("here", "there"))

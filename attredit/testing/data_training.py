@@ -12,7 +12,7 @@ from attredit.request import Request
 from attredit.runs.config import DataFacts, RunConfig
 from attredit.runs.directory import RunDirectory
 from attredit.testing import make
-from attredit.testing.data import source_of
+from attredit.testing.data import small_source
 from attredit.testing.few import Few
 from attredit.testing.report import Broken, Skipped
 from attredit.testing.workshop import Subject
@@ -24,10 +24,10 @@ _BATCH = 8
 
 def trains(subject: Subject) -> str:
     """A few steps of every registered method on it."""
-    source = Few(source_of(subject))
+    source = Few(small_source(subject))
     worked: list[str] = []
     refused: list[str] = []
-    for method, preset, recipe in make.recipes(subject):
+    for method, preset, recipe in make.every_recipe(subject):
         if preset == "default":
             try:
                 trainer = make.at_first_size(partial(_trainer, subject, source, method.id, recipe))

@@ -103,7 +103,7 @@ def hosts(subject: Subject) -> list[Host]:
     if it.kind == "method":
         return [Host(it.id)]
     presets: dict[str, dict[str, Recipe]] = {}
-    for method, preset, recipe in make.recipes(subject):
+    for method, preset, recipe in make.every_recipe(subject):
         presets.setdefault(method.id, {})[preset] = recipe
     inside = _with_term if it.kind == "term" else _with_part
     found = [host for method, known in presets.items() for host in inside(subject, method, known)]

@@ -17,7 +17,7 @@ from attredit.launch import train
 from attredit.request import Request
 
 
-def run(file: Path) -> None:
+def train_request(file: Path) -> None:
     """Train one request; what goes wrong is also written beside it."""
     try:
         train(Request.model_validate_json(file.read_text("utf-8")))
@@ -31,4 +31,4 @@ def run(file: Path) -> None:
 
 if __name__ == "__main__":
     for argument in sys.argv[1:]:
-        run(Path(argument))
+        train_request(Path(argument))

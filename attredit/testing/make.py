@@ -111,7 +111,7 @@ def take_steps(trainer: Trainer, count: int, whose: str) -> None:
             raise Broken(f"terms of {whose} that are finite", f"{', '.join(endless)} at step {step}")
 
 
-def recipes(subject: Subject) -> list[tuple[Component, str, Recipe]]:
+def every_recipe(subject: Subject) -> list[tuple[Component, str, Recipe]]:
     """Every registered method's presets, the default first; not those that need a plugin that is not loaded."""
     return subject.place.once("recipes", lambda: list(_recipes(subject.registry)))
 
@@ -121,7 +121,7 @@ def options_of(subject: Subject, component: Component) -> dict[str, Any]:
     parameters = inspect.signature(component.load()).parameters.values()
     offered = set(geometry().offered)
     needed = {p.name for p in parameters if p.default is p.empty and p.kind is p.KEYWORD_ONLY} - offered
-    for _, _, recipe in recipes(subject) if needed else ():
+    for _, _, recipe in every_recipe(subject) if needed else ():
         for name, part in recipe.parts.items():
             if subject.registry.find(recipe.kind_of(name), part.use) == component and needed <= set(part.options):
                 return dict(part.options)

@@ -62,7 +62,7 @@ def _evaluation(subject: Subject) -> tuple[Editor, EvaluationData, set[str]]:
 
 def _run(subject: Subject) -> str:
     refused = ""
-    for method, preset, _ in make.recipes(subject):
+    for method, preset, _ in make.every_recipe(subject):
         if preset == "default":
             try:
                 return str(whole_run(replace(subject, component=method)))

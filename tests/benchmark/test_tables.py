@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from made import cell_of, directory_of, figure, finish, result_of
 
-from attredit.benchmark.compare import Parts, best_of, compare
+from attredit.benchmark.compare import Parts, best_of, comparisons_of
 from attredit.benchmark.directory import BenchmarkDirectory
 from attredit.benchmark.suite import CollectionEntry, DatasetEntry, read_suite
-from attredit.benchmark.tables import as_csv, facts, grids, latex, markdown, number, write_tables
+from attredit.benchmark.tables import as_csv, as_latex, as_markdown, facts, grids, number, write_tables
 from attredit.errors import RunError
 from attredit.evaluation.statistics import Estimate
 from attredit.evaluation.table import Figure
@@ -44,7 +44,7 @@ def made(tmp_path: Path) -> BenchmarkDirectory:
 
 
 def test_figures_are_means_over_seeds_and_n_counts_every_verdict(made: BenchmarkDirectory) -> None:
-    (comparison,) = compare(made)
+    (comparison,) = comparisons_of(made)
     naive, ours = comparison.rows
     assert naive.values["mse"].estimate.value == pytest.approx(0.3125)
     assert ours.values["mse"].estimate.value == pytest.approx(0.3125 + 1 / 64)
@@ -56,7 +56,7 @@ def test_figures_are_means_over_seeds_and_n_counts_every_verdict(made: Benchmark
 
 
 def test_the_best_is_marked_by_paired_differences_though_intervals_overlap(made: BenchmarkDirectory) -> None:
-    (comparison,) = compare(made)
+    (comparison,) = comparisons_of(made)
     naive, ours = comparison.rows
     first, second = naive.values["mse"].estimate, ours.values["mse"].estimate
     assert first.high is not None
@@ -101,7 +101,7 @@ def test_seeds_that_saw_other_images_have_an_interval_and_are_compared_where_bot
         # A frame is found in four of five images, in others by the second seed.
         own = (0, 1, 2, 3) if cell.seed == 0 else (0, 2, 3, 4)
         finish(directory, cell, figures(0.25 if cell.label == "ours" else 0.0), rows=own)
-    [comparison] = compare(directory)
+    [comparison] = comparisons_of(directory)
     naive, ours = (row.values["mse"] for row in comparison.rows)
     assert naive.estimate.value == pytest.approx(0.3125)
     assert naive.estimate.low is not None
@@ -141,7 +141,7 @@ def test_several_attributes_are_averaged_and_several_sets_are_several_tables(tmp
     nothing = Figure(False, 7, {"Smiling": np.array([[0.5], [0], [0], [0.0]]), "Male": np.full((4, 1), np.nan)})
     finish(directory, pair, {"edit_success": both, "off_target": nothing})
     finish(directory, alone, figures())
-    first, second = compare(directory)
+    first, second = comparisons_of(directory)
     assert [c.title for c in (first, second)] == ["quadrants: Smiling, Male", "quadrants: Smiling"]
     assert first.rows[0].values["edit_success"].estimate.value == pytest.approx((3 / 4 + 1 / 3) / 2)
     assert first.rows[0].values["off_target"].estimate.value == pytest.approx(0.125)  # of the one that says something
@@ -153,7 +153,7 @@ def test_failures_and_what_is_missing_are_said(tmp_path: Path) -> None:
     finish(directory, cells[0], figures())
     finish(directory, cells[1], figures(), judge="another")
     directory.append(result_of(cells[3], error="Term kl is nan at step 3."))
-    (comparison,) = compare(directory)
+    (comparison,) = comparisons_of(directory)
     said = "\n".join(facts(comparison))
     assert "Failed: ours, seed 0: Term kl is nan at step 3." in said
     assert "Not finished yet: 3 of 6 cells." in said
@@ -166,7 +166,7 @@ def test_failures_and_what_is_missing_are_said(tmp_path: Path) -> None:
 
 def test_without_the_runs_there_are_means_without_intervals_and_a_note(made: BenchmarkDirectory) -> None:
     shutil.rmtree(made.run("ours-1"))
-    (comparison,) = compare(made)
+    (comparison,) = comparisons_of(made)
     naive, ours = comparison.rows
     assert ours.values["mse"].estimate.value == pytest.approx(0.3125 + 1 / 64)
     assert ours.values["mse"].estimate.low is None
@@ -178,7 +178,7 @@ def test_without_the_runs_there_are_means_without_intervals_and_a_note(made: Ben
 def test_an_evaluation_that_is_not_the_recorded_one_is_not_used(made: BenchmarkDirectory) -> None:
     shutil.rmtree(made.run("ours-1"))
     shutil.copytree(made.run("naive-1"), made.run("ours-1"))
-    (comparison,) = compare(made)
+    (comparison,) = comparisons_of(made)
     assert any("evaluated again in another way" in note for note in comparison.notes)
     assert comparison.rows[1].values["mse"].estimate.low is None
 
@@ -189,7 +189,7 @@ def test_what_is_not_made_of_single_images_has_a_mean_and_a_single_seeds_own_int
     for cell, value in zip(cells, (2.0, 4.0, 1.0), strict=True):
         own = {"fid_judge": Estimate(value, value - 0.5, value + 0.5, 4)}
         finish(directory, cell, figures() | {"off_target_matrix/Male": figure([0.5, 0, 0, 0])}, own=own)
-    (comparison,) = compare(directory)
+    (comparison,) = comparisons_of(directory)
     naive, ours = comparison.rows
     assert naive.values["fid_judge"].estimate == Estimate(3.0, None, None, 8)
     assert ours.values["fid_judge"].estimate == Estimate(1.0, 0.5, 1.5, 4)
@@ -201,7 +201,7 @@ def test_markdown_latex_and_csv(made: BenchmarkDirectory) -> None:
     comparisons, files = write_tables(made)
     assert [file.name for file in files] == ["table.md", "table.tex", "table.csv"]
     text = (made.path / "table.md").read_text()
-    assert text == markdown("made", "Made by hand.", comparisons)
+    assert text == as_markdown("made", "Made by hand.", comparisons)
     assert "## quadrants: Smiling\n\n| method | mse\N{NO-BREAK SPACE}↓ | edit_success\N{NO-BREAK SPACE}↑ |" in text
     assert "| naive | **.31250** * (" in text
     assert "| ours | .32812 (" in text
@@ -210,7 +210,7 @@ def test_markdown_latex_and_csv(made: BenchmarkDirectory) -> None:
     assert "| naive | 2 | 100 | 3.0 | 1,000 | 5 |" in text
     assert "- Budget 100 steps each; 16x16 pixels; seeds 0, 1. Measured on 4 images of the test split by judge" in text
     assert "- Machine: abacus, 2 cores, 1 threads a cell, torch 2, attredit 0." in text
-    tex = latex(comparisons)
+    tex = as_latex(comparisons)
     assert "\\begin{tabular}{lrrr}\n\\toprule\nmethod & mse~$\\downarrow$ & edit\\_success~$\\uparrow$ &" in tex
     assert "naive & \\textbf{.31250} {\\scriptsize (" in tex
     assert all(line.startswith("%") for line in tex.split("\\begin")[0].splitlines())
@@ -227,8 +227,8 @@ def test_labels_do_not_break_tables(tmp_path: Path) -> None:
     directory = directory_of(tmp_path, [cell])
     finish(directory, cell, figures())
     comparisons, _ = write_tables(directory)
-    assert "50 \\% \\{a\\_b\\} \\& c | d & .31250" in latex(comparisons)
-    assert "| 50 % {a_b} & c \\| d | .31250" in markdown("made", "", comparisons)
+    assert "50 \\% \\{a\\_b\\} \\& c | d & .31250" in as_latex(comparisons)
+    assert "| 50 % {a_b} & c \\| d | .31250" in as_markdown("made", "", comparisons)
 
 
 def test_report_tells_a_benchmark_from_a_run(made: BenchmarkDirectory, attredit: Any, tmp_path: Path) -> None:
@@ -247,12 +247,12 @@ def test_report_tells_a_benchmark_from_a_run(made: BenchmarkDirectory, attredit:
 
 def test_damaged_plans_and_places_that_hold_something_else(made: BenchmarkDirectory, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is no benchmark"):
-        compare(BenchmarkDirectory(tmp_path))
+        comparisons_of(BenchmarkDirectory(tmp_path))
     no_cells = made.read().model_dump_json(exclude={"cells"})[:-1] + ', "cells": []}'
     for content in ("{", no_cells):
         made.plan_file.write_text(content)
         with pytest.raises(RunError, match="damaged or of another version"):
-            compare(made)
+            comparisons_of(made)
     run = RunDirectory(tmp_path / "run")
     run.path.mkdir()
     run.config_file.write_text("{}")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from chromium import Chromium
 
-from attredit.blind.compare import Asked, BlindComparison, compare
-from attredit.blind.page import write_page
+from attredit.blind.compare import Asked, BlindComparison, comparison_of
+from attredit.blind.page import write_comparison
 from attredit.launch import train
 
 
@@ -27,13 +27,13 @@ def runs(tiny_request: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Pa
 
 @pytest.fixture(scope="session")
 def compared(runs: list[Path]) -> BlindComparison:
-    return compare(runs, Asked(pairs=6, again=2, seed=3))
+    return comparison_of(runs, Asked(pairs=6, again=2, seed=3))
 
 
 @pytest.fixture(scope="session")
 def page(compared: BlindComparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "blind.html"
-    write_page(compared, path)
+    write_comparison(compared, path)
     return path
 
 

@@ -15,8 +15,8 @@ import pytest
 from chromium import Chromium
 from PIL import Image
 
-from attredit.blind.compare import Asked, BlindComparison, compare, names_of
-from attredit.blind.page import page as page_of
+from attredit.blind.compare import Asked, BlindComparison, comparison_of, names_of
+from attredit.blind.page import comparison_page
 from attredit.blind.votes import count, read_ballot
 from attredit.errors import RunError, UsageError
 from attredit.launch import train
@@ -47,9 +47,9 @@ def test_both_edit_what_the_pair_says_and_the_page_shows_it(compared: BlindCompa
 
 
 def test_the_same_seed_gives_the_same_page_and_another_one_another(runs: list[Path], compared: BlindComparison) -> None:
-    again = page_of(compare(runs, Asked(pairs=6, again=2, seed=3)))
-    assert again == page_of(compared)
-    assert page_of(compare(runs, Asked(pairs=6, again=2, seed=4))) != again
+    again = comparison_page(comparison_of(runs, Asked(pairs=6, again=2, seed=3)))
+    assert again == comparison_page(compared)
+    assert comparison_page(comparison_of(runs, Asked(pairs=6, again=2, seed=4))) != again
 
 
 def test_nothing_that_can_be_read_names_a_run(page: Path) -> None:
@@ -60,7 +60,9 @@ def test_nothing_that_can_be_read_names_a_run(page: Path) -> None:
 
 
 def test_a_noun_may_be_said_and_is_only_text(runs: list[Path]) -> None:
-    found = page_of(compare(runs, Asked(attributes=["Smiling"], pairs=2, again=0, noun="</script><b>shoe")))
+    found = comparison_page(
+        comparison_of(runs, Asked(attributes=["Smiling"], pairs=2, again=0, noun="</script><b>shoe"))
+    )
     assert "<b>shoe" not in found
     assert "&lt;/script&gt;&lt;b&gt;shoe" in found
 
@@ -68,14 +70,14 @@ def test_a_noun_may_be_said_and_is_only_text(runs: list[Path]) -> None:
 def test_what_cannot_be_compared_is_refused(runs: list[Path], tiny_request: Any, tmp_path: Path) -> None:
     for wrong in (runs[:1], [runs[0], runs[0]], [*runs, runs[1]]):
         with pytest.raises(UsageError, match="two runs or more, each named once"):
-            compare(wrong, Asked())
+            comparison_of(wrong, Asked())
     with pytest.raises(UsageError, match=r"Not all of the runs edit Smilin\. Did you mean Smiling\?"):
-        compare(runs, Asked(attributes=["Smilin"]))
+        comparison_of(runs, Asked(attributes=["Smilin"]))
     with pytest.raises(UsageError, match="has no split 'tset'"):
-        compare(runs, Asked(split="tset"))
+        comparison_of(runs, Asked(split="tset"))
     other = train(tiny_request(run_dir=str(tmp_path / "other"), steps=1, data_options={"train": 40, "test": 8}))
     with pytest.raises(RunError, match="were trained on different data"):
-        compare([runs[0], other], Asked())
+        comparison_of([runs[0], other], Asked())
 
 
 def test_runs_are_called_as_briefly_as_tells_them_apart() -> None:
@@ -165,7 +167,7 @@ def test_votes_of_another_page_are_not_taken_for_this_one(
     shutil.copy(page, tmp_path / "blind.html")
     browser.open(tmp_path / "blind.html")
     browser.press("ArrowLeft")
-    (tmp_path / "blind.html").write_text(page_of(compare(runs, Asked(pairs=4, again=0, seed=5))))
+    (tmp_path / "blind.html").write_text(comparison_page(comparison_of(runs, Asked(pairs=4, again=0, seed=5))))
     browser.open(tmp_path / "blind.html")
     assert browser.run("document.getElementById('status').textContent") == "1 of 4"
 

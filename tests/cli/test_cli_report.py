@@ -21,7 +21,7 @@ from attredit.plugin.registry import installed
 from attredit.report.card import write_card
 from attredit.report.curves import curve, series_of
 from attredit.report.faces import EDIT, MISS, TRUTH, edits_of, pick
-from attredit.report.figures import effects, headline, markdown, missing, moved_most, rows
+from attredit.report.figures import effects_row, headline, markdown, missing, moved_most, rows
 from attredit.report.grid import cell_size, grid, wrapped
 from attredit.report.write import write_report
 from attredit.request import Request
@@ -126,7 +126,7 @@ def test_the_matrix_of_effects_has_the_edited_attribute_first() -> None:
         return Effect(None if decoded is None else figure(decoded), figure(0.5))
 
     cells = {"Young": cell(None), "Hair=black": cell(0.75), "Hair=red": cell(0.25)}
-    assert effects("Hair", cells) == [
+    assert effects_row("Hair", cells) == [
         ("Hair=black", True, cell(0.75)),
         ("Hair=red", True, cell(0.25)),
         ("Young", False, cell(None)),

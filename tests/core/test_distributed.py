@@ -45,7 +45,7 @@ from pathlib import Path
 from attredit.errors import AttrEditError
 from attredit.launch import resume, train
 from attredit.request import Request
-from attredit.testing.launched import run
+from attredit.testing.launched import train_request
 from attredit.training.trainer import Trainer
 
 def say(*words):
@@ -70,7 +70,7 @@ def checked(running, *rest):
     say("checked")
 Trainer.run = checked
 for file in files:
-    run(Path(file))
+    train_request(Path(file))
 
 unlike, faces = f"{place}/unlike", {"train": 96 - 8 * rank, "valid": 16, "test": 32}
 more = {"attributes": ["Smiling"], "image_size": 32, "steps": 1, "batch_size": 8, "device": "cpu"}

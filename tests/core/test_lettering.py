@@ -14,7 +14,7 @@ from attredit.errors import DataWarning
 from attredit.inspection.page import matrix_svg
 from attredit.report import lettering
 from attredit.report.grid import grid
-from attredit.report.lettering import length, write
+from attredit.report.lettering import length, write_line
 
 NAMES = [
     "Lächeln",
@@ -37,7 +37,7 @@ NOTHING = "\U0010fffe"
 
 def drawn(text: str) -> np.ndarray:
     image = Image.new("L", (400, 40), "white")
-    write(ImageDraw.Draw(image), (5, 5), text, "black", 20)
+    write_line(ImageDraw.Draw(image), (5, 5), text, "black", 20)
     return np.asarray(image)
 
 
@@ -77,7 +77,7 @@ def test_scripts_beside_each_other_stand_on_one_line() -> None:
     both = "眼镜 ابتسامة"
     assert length(both, 20) == pytest.approx(length("眼镜 ", 20) + length("ابتسامة", 20))
     right = Image.new("L", (400, 40), "white")
-    write(ImageDraw.Draw(right), (300, 5), both, "black", 20, anchor="ra")
+    write_line(ImageDraw.Draw(right), (300, 5), both, "black", 20, anchor="ra")
     columns = np.flatnonzero((np.asarray(right) < 200).any(0))
     assert 290 < columns[-1] <= 301
     assert 300 - length(both, 20) - 2 < columns[0] < 300 - 0.9 * length(both, 20)

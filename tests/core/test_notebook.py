@@ -15,7 +15,7 @@ from PIL import Image
 
 import attredit
 from attredit import DataError, UsageError
-from attredit.html import shown
+from attredit.html import html_of
 from attredit.launch import train
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "first_steps.ipynb"
@@ -26,7 +26,7 @@ def run(tiny_request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(tiny_request(steps=2, run_dir=str(tmp_path_factory.mktemp("shown") / "run")))
 
 
-def html_of(result: object) -> str:
+def notebook(result: object) -> str:
     """What a notebook asks of it."""
     from IPython.core.formatters import HTMLFormatter
 
@@ -39,24 +39,24 @@ def pictures(html: str) -> list[Image.Image]:
 
 
 def test_what_is_shown_is_escaped_and_small() -> None:
-    html = shown("<b>", {"<i>": "&"}, [("<u>",), ("a<b",)], {'"': b"png"})
+    html = html_of("<b>", {"<i>": "&"}, [("<u>",), ("a<b",)], {'"': b"png"})
     assert not set(re.findall(r"<(\w+)", html)) & {"b", "i", "u"}
     for text in ("&lt;b&gt;", "&lt;i&gt;", "&amp;", "&lt;u&gt;", "a&lt;b", "&#34;"):
         assert text in html
-    assert shown("title", {}).count("<") == 4
+    assert html_of("title", {}).count("<") == 4
 
 
 def test_editor_run_and_recipe_show_themselves(run: Path) -> None:
     editor = attredit.load(run)
-    html = html_of(editor)
+    html = notebook(editor)
     assert "Smiling" in html
     [row] = pictures(html)
     assert row.size == (6 * 32, 32)
-    html = html_of(attredit.RunDirectory(run))
+    html = notebook(attredit.RunDirectory(run))
     assert "2 of 2" in html
     assert "rec" in html
     assert len(pictures(html)) == 1
-    html = html_of(editor.config.recipe)
+    html = notebook(editor.config.recipe)
     assert "latent_dim" in html
     assert re.search(r"<td>autoencoder</td>\s*<td>kl</td>", html)
 
@@ -69,7 +69,7 @@ def test_an_evaluation_shows_its_figures_with_intervals() -> None:
         "attributes": {"A": {"edit_success": figure}, "B": {}}, "off_target_matrix": {}, "not_measured": {},
         "data": {"name": "synthfaces", "fingerprint": ""}, "run": {"step": 2}, "versions": {},
     })  # fmt: skip
-    html = html_of(evaluation)
+    html = notebook(evaluation)
     assert re.search(r"<td>edit_success</td>\s*<td>0.25 \(0.2 to 0.3\)</td>", html)
     assert re.search(r"<td>mse</td>\s*<td>0.25</td>\s*<td></td>", html)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from attredit.data.degrading import DamageLimits, augmented, compressed, degraded, gaussian_rows, hidden
+from attredit.data.degrading import DamageLimits, compressed, degraded, gaussian_rows, hidden, randomly_damaged
 
 NOTHING = DamageLimits(blur=0, noise=0, light=0, contrast=0, shift=0, zoom=0, coarseness=0, hole=0)
 
@@ -18,13 +18,13 @@ def images_of(n=8, channels=3, size=32):
 
 def test_augmentation_stays_in_range_and_is_what_the_generator_says():
     images = images_of()
-    first, second = (augmented(images, DamageLimits(), torch.Generator().manual_seed(1)) for _ in range(2))
+    first, second = (randomly_damaged(images, DamageLimits(), torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(first, second)
     assert first.shape == images.shape
     assert first.min() >= 0
     assert first.max() <= 1
     assert (first.mean((1, 2, 3)) - images.mean((1, 2, 3))).abs().max() < 0.3
-    assert torch.allclose(augmented(images, NOTHING, torch.Generator()), images, atol=0.02)
+    assert torch.allclose(randomly_damaged(images, NOTHING, torch.Generator()), images, atol=0.02)
 
 
 @pytest.mark.parametrize("size", [16, 30, 64])

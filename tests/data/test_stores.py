@@ -12,7 +12,7 @@ import pytest
 from number_images import SIZE, Numbers
 
 from attredit.data import Geometry, Store, prepare
-from attredit.data.stores import chosen, least_used, remove, stored_splits, verify
+from attredit.data.stores import least_used, named_stores, remove, stored_splits, verify
 from attredit.errors import RunError, UsageError
 
 Left = Callable[[], list[str]]
@@ -79,13 +79,13 @@ def test_a_cache_that_cannot_be_written_can_be_used(monkeypatch: pytest.MonkeyPa
 def test_names_and_fingerprints_choose() -> None:
     a, b, other = made("a"), made("b"), made(name="others")
     everything = stored_splits()
-    assert {s.path for s in chosen(everything, ["numbers"])} == {a.path, b.path}
-    assert [s.path for s in chosen(everything, [b.fingerprint[:6], b.fingerprint])] == [b.path]
-    assert {s.path for s in chosen(everything, ["others", a.fingerprint])} == {other.path, a.path}
+    assert {s.path for s in named_stores(everything, ["numbers"])} == {a.path, b.path}
+    assert [s.path for s in named_stores(everything, [b.fingerprint[:6], b.fingerprint])] == [b.path]
+    assert {s.path for s in named_stores(everything, ["others", a.fingerprint])} == {other.path, a.path}
     with pytest.raises(UsageError, match=r"No prepared data are called 'number'\. Did you mean numbers\?"):
-        chosen(everything, ["number"])
+        named_stores(everything, ["number"])
     with pytest.raises(UsageError, match="No prepared data"):
-        chosen(everything, [b.fingerprint[:5]])
+        named_stores(everything, [b.fingerprint[:5]])
 
 
 def test_the_least_recently_used_go_until_the_rest_fits(left: Left) -> None:

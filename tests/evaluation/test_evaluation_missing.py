@@ -177,7 +177,7 @@ def test_a_judge_learns_from_the_labels_that_there_are():
     known = np.random.default_rng(1).random(labels.shape) < 0.4
     store = q.store_of(np.where(known, labels, MISSING).astype(np.int16), images=q.draw(labels))
     settings = JudgeSettings(width=8, steps=120, batch_size=32)
-    network = judge_training.fit(q.BINARY, store, settings, torch.device("cpu"), silent_steps)
+    network = judge_training.fit_judges(q.BINARY, store, settings, torch.device("cpu"), silent_steps)
     images = torch.from_numpy(q.draw(labels)).permute(0, 3, 1, 2).float() / 255
     for logits in network(images):
         read = q.BINARY.decode(logits.sigmoid())

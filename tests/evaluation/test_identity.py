@@ -85,7 +85,7 @@ def test_it_is_trained_once_and_repeatably(tmp_path, monkeypatch):
     )
     assert torch.equal(a.embed(images), b.embed(images))
     assert torch.equal(state, torch.get_rng_state())
-    monkeypatch.setattr(identifying, "fit", None)
+    monkeypatch.setattr(identifying, "fit_identity", None)
     again = identity_of(source.store(), source, cache=tmp_path / "a", device=CPU, settings=settings)
     assert torch.equal(a.embed(images), again.embed(images))
     home = tmp_path / "a" / "identities" / a.hash

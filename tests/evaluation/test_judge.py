@@ -32,7 +32,7 @@ def no_training(monkeypatch):
     def fail(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(judging, "fit", fail)
+    monkeypatch.setattr(judging, "fit_judges", fail)
 
 
 def test_it_learns_binary_and_categorical_attributes(tmp_path):
@@ -51,7 +51,7 @@ def test_it_learns_binary_and_categorical_attributes(tmp_path):
 def test_it_is_trained_once(tmp_path, monkeypatch):
     store, seen = noisy_store(100), torch.rand(5, 1, q.SIZE, q.SIZE)
     first = judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
-    monkeypatch.setattr(judging, "fit", None)
+    monkeypatch.setattr(judging, "fit_judges", None)
     second = judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
     assert torch.equal(first.logits(seen), second.logits(seen))
     assert sorted(p.name for p in (tmp_path / "judges" / first.hash).iterdir()) == ["judge.safetensors"]
@@ -74,13 +74,13 @@ def test_its_hash_is_of_data_and_settings():
 
 
 def test_two_evaluations_train_it_once(tmp_path, monkeypatch):
-    calls, right = [], judging.fit
+    calls, right = [], judging.fit_judges
 
     def slow(*given):
         calls.append(1)
         return right(*given)
 
-    monkeypatch.setattr(judging, "fit", slow)
+    monkeypatch.setattr(judging, "fit_judges", slow)
     store = noisy_store(100)
     run = [
         threading.Thread(target=judge_of, args=(store,), kwargs={"cache": tmp_path, "device": CPU, "settings": QUICK})
@@ -105,7 +105,7 @@ def test_a_damaged_judge_is_named_and_not_used(tmp_path, no_training, monkeypatc
     store = noisy_store(50)
     network = JudgePair(1, q.SIZE, 4, QUICK.width)
     with monkeypatch.context() as patch:
-        patch.setattr(judging, "fit", lambda *_: network)
+        patch.setattr(judging, "fit_judges", lambda *_: network)
         judge = judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
     file = tmp_path / "judges" / judge.hash / "judge.safetensors"
     spoil(file)
@@ -120,10 +120,10 @@ def test_training_that_is_stopped_leaves_no_judge(tmp_path, monkeypatch):
 
     store = noisy_store(50)
     with monkeypatch.context() as patch:
-        patch.setattr(judging, "fit", stop)
+        patch.setattr(judging, "fit_judges", stop)
         with pytest.raises(KeyboardInterrupt):
             judge_of(store, cache=tmp_path, device=CPU, settings=QUICK)
-    monkeypatch.setattr(judging, "fit", lambda *_: JudgePair(1, q.SIZE, 4, QUICK.width))
+    monkeypatch.setattr(judging, "fit_judges", lambda *_: JudgePair(1, q.SIZE, 4, QUICK.width))
     assert judge_of(store, cache=tmp_path, device=CPU, settings=QUICK).hash == judge_hash(store, QUICK)
 
 

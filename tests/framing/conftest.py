@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from attredit.attributes import AttributeSchema
 from attredit.data import Frame, Geometry, Store
 from attredit.evaluation.cached import kept
-from attredit.framing.fit import fit
+from attredit.framing.fit import fit_frame
 from attredit.framing.network import FrameNetwork
 
 
@@ -42,7 +42,7 @@ def network(store: Store, cache: Path) -> FrameNetwork:
         cache / "frames",
         "frame",
         {"store": "drawn", "steps": 240},
-        trained=lambda: fit(store, seed=0, steps=240),
+        trained=lambda: fit_frame(store, seed=0, steps=240),
         untrained=lambda: FrameNetwork(store.geometry.channels),
         device=torch.device("cpu"),
     )

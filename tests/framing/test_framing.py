@@ -11,10 +11,10 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from attredit.data import Frame, Geometry, Store
-from attredit.framing.crops import Crops, Dice, shown
-from attredit.framing.fit import fit
+from attredit.framing.crops import Crops, Dice, places_shown
+from attredit.framing.fit import fit_frame
 from attredit.framing.network import CELLS, SIZE, FrameNetwork, Votes, middles, move_of
-from attredit.framing.search import SURE, find, moved
+from attredit.framing.search import SURE, after_moves, find
 
 Scene = Callable[[int], tuple[Image.Image, Frame]]
 MOVES = st.tuples(*[st.floats(-0.6, 0.6)] * 2, st.floats(-0.5, 0.5), st.floats(-0.75, 0.75))
@@ -24,13 +24,13 @@ MOVES = st.tuples(*[st.floats(-0.6, 0.6)] * 2, st.floats(-0.5, 0.5), st.floats(-
 @given(MOVES)
 def test_votes_that_agree_give_their_move(move: tuple[float, ...]) -> None:
     wanted = torch.tensor([move])
-    votes = Votes(shown(wanted, CELLS), torch.zeros(1, CELLS, CELLS), torch.zeros(1, CELLS, CELLS))
+    votes = Votes(places_shown(wanted, CELLS), torch.zeros(1, CELLS, CELLS), torch.zeros(1, CELLS, CELLS))
     torch.testing.assert_close(move_of(votes), wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_places_that_know_nothing_have_no_say() -> None:
     wanted = torch.tensor([[0.2, -0.1, 0.3, 0.4]])
-    places, spread = shown(wanted, CELLS), torch.zeros(1, CELLS, CELLS)
+    places, spread = places_shown(wanted, CELLS), torch.zeros(1, CELLS, CELLS)
     places[:, 5:], spread[:, 5:] = 9.0, 8.0
     got = move_of(Votes(places, spread, torch.zeros(1, CELLS, CELLS)))
     torch.testing.assert_close(got, wanted, atol=1e-3, rtol=1e-3)
@@ -42,9 +42,9 @@ def test_moves_lead_to_the_frame_whose_places_are_shown(
     x: float, y: float, side: float, angle: float, move: tuple[float, ...]
 ) -> None:
     wanted = torch.tensor([move])
-    ends = moved(torch.tensor([[x, y, side, angle]]), wanted)[0].tolist()
+    ends = after_moves(torch.tensor([[x, y, side, angle]]), wanted)[0].tolist()
     true = Frame(*ends[:3], math.degrees(ends[3]))
-    here, seen = Frame(x, y, side, math.degrees(angle)), shown(wanted, CELLS)[0]
+    here, seen = Frame(x, y, side, math.degrees(angle)), places_shown(wanted, CELLS)[0]
     u, v = true.seen(*here.place(middles(seen.device)[..., 0], middles(seen.device)[..., 1]))
     torch.testing.assert_close(torch.stack([u, v], 2), seen, atol=2e-3, rtol=1e-3)
 
@@ -65,7 +65,7 @@ def test_what_is_shown_in_training_is_a_function_of_seed_and_step(store: Store) 
 
 def test_same_seed_same_network(store: Store) -> None:
     before = torch.get_rng_state()
-    one, same, other = (fit(store, seed, steps=2).state_dict() for seed in (1, 1, 2))
+    one, same, other = (fit_frame(store, seed, steps=2).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert any(not torch.equal(one[name], other[name]) for name in one)
     assert torch.equal(before, torch.get_rng_state())

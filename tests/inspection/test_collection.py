@@ -15,7 +15,7 @@ from PIL import Image
 from attredit.attributes import Attribute, AttributeSchema
 from attredit.errors import UsageError
 from attredit.inspection import Inspection, inspect, warnings_of
-from attredit.inspection.page import page
+from attredit.inspection.page import inspection_page
 
 SCHEMA = AttributeSchema((Attribute("Hat"), Attribute("Coat<b>"), Attribute("Hair", ("black", "brown", "blond"))))
 
@@ -77,7 +77,7 @@ def test_nothing_is_warned_of_where_nothing_is_wrong(store_of: Any) -> None:
     }
     inspection = inspect("fine", stores)
     assert warnings_of(inspection) == []
-    assert '<p class="fine">None.</p>' in page(inspection, "")
+    assert '<p class="fine">None.</p>' in inspection_page(inspection, "")
 
 
 @pytest.mark.parametrize("n, warned", [(23, True), (24, False)])
@@ -127,7 +127,7 @@ def test_some_attributes_only(store_of: Any) -> None:
 
 
 def test_the_page_shows_it_all_and_needs_no_other_file(bad: Inspection) -> None:
-    text = page(bad, "attredit datasets inspect mine")
+    text = inspection_page(bad, "attredit datasets inspect mine")
     assert "<b>0.56 %</b> 1<" in text
     assert "Coat&lt;b&gt;" in text
     assert "Coat<b>" not in text
@@ -146,7 +146,7 @@ def test_a_browser_shows_every_picture(bad: Inspection, tmp_path: Path) -> None:
       const wide = document.documentElement.scrollWidth > innerWidth;
       document.title = [document.images.length, missing, wide].join(";");
     });</script>"""
-    text = page(bad, "").replace(' loading="lazy"', "").replace("</body>", f"{probe}</body>")
+    text = inspection_page(bad, "").replace(' loading="lazy"', "").replace("</body>", f"{probe}</body>")
     (tmp_path / "page.html").write_text(text)
     words = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     shown = ["--window-size=1200,3000", f"--screenshot={tmp_path / 'page.png'}", "--dump-dom"]

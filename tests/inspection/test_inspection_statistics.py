@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attredit.attributes import Attribute, AttributeSchema
-from attredit.inspection.statistics import association, associations, count
+from attredit.inspection.statistics import association, associations, counts_of
 
 A, B, HAIR = Attribute("A"), Attribute("B"), Attribute("Hair", ("black", "brown", "blond"))
 
@@ -16,7 +16,7 @@ A, B, HAIR = Attribute("A"), Attribute("B"), Attribute("Hair", ("black", "brown"
 def of_table(table: list[list[int]], first: Attribute, second: Attribute) -> float:
     """The association of labels that give this contingency table."""
     rows = [(i, j) for i, row in enumerate(table) for j, n in enumerate(row) for _ in range(n)]
-    return association(count(AttributeSchema((first, second)), np.array(rows)), first, second)
+    return association(counts_of(AttributeSchema((first, second)), np.array(rows)), first, second)
 
 
 def test_phi_has_a_sign() -> None:
@@ -30,7 +30,7 @@ def test_phi_has_a_sign() -> None:
 
 def test_phi_is_pearsons_correlation() -> None:
     labels = np.random.default_rng(0).integers(0, 2, (500, 2)) | np.random.default_rng(1).integers(0, 2, (500, 1))
-    found = association(count(AttributeSchema((A, B)), labels), A, B)
+    found = association(counts_of(AttributeSchema((A, B)), labels), A, B)
     assert found == pytest.approx(np.corrcoef(labels.T)[0, 1])
 
 
@@ -50,7 +50,7 @@ def test_one_value_only_has_no_correlation() -> None:
 
 def test_counts_leave_out_what_is_missing() -> None:
     schema = AttributeSchema((A, HAIR))
-    counts = count(schema, np.array([[0, 0], [1, 2], [1, -1], [-1, 2], [1, 2]]))
+    counts = counts_of(schema, np.array([[0, 0], [1, 2], [1, -1], [-1, 2], [1, 2]]))
     assert counts.images == 5
     assert counts.of("A").tolist() == [1, 3]
     assert counts.of("Hair").tolist() == [1, 0, 3]
@@ -60,12 +60,12 @@ def test_counts_leave_out_what_is_missing() -> None:
 
 def test_many_rows_are_counted_in_parts() -> None:
     labels = np.tile([[0, 1], [1, 1], [1, 0]], (50_000, 1))
-    assert count(AttributeSchema((A, B)), labels).table("A", "B").tolist() == [[0, 50_000], [50_000, 50_000]]
+    assert counts_of(AttributeSchema((A, B)), labels).table("A", "B").tolist() == [[0, 50_000], [50_000, 50_000]]
 
 
 def test_the_matrix_is_symmetric_and_in_the_order_of_the_schema() -> None:
     schema = AttributeSchema((A, HAIR, B))
-    counts = count(schema, np.array([[0, 0, 1], [0, 0, 1], [1, 1, 0], [1, 2, 1]]))
+    counts = counts_of(schema, np.array([[0, 0, 1], [0, 0, 1], [1, 1, 0], [1, 2, 1]]))
     matrix = associations(counts)
     np.testing.assert_array_equal(matrix, matrix.T)
     np.testing.assert_array_equal(np.diag(matrix), 1)
