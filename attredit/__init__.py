@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Unchanged as Unchanged,
         UsageError as UsageError,
     )
+    from attredit.evaluation.data import EvaluationData as EvaluationData
     from attredit.evaluation.metric import Metric as Metric
     from attredit.evaluation.result import Evaluation as Evaluation
     from attredit.export.onnx import export_onnx as export_onnx
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
         Encoder as Encoder,
         Verdict as Verdict,
     )
-    from attredit.plugin.hookspecs import hookimpl as hookimpl
+    from attredit.plugin.hookspecs import Register as Register, hookimpl as hookimpl
     from attredit.plugin.registry import Registry as Registry, use_plugin as use_plugin
     from attredit.recipe import (
         Optimizer as Optimizer,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from attredit.report.compare import compare as compare
     from attredit.report.doctor import diagnose as diagnose
     from attredit.request import Request as Request
+    from attredit.rows import Slice as Slice
     from attredit.runs.directory import RunDirectory as RunDirectory
     from attredit.training.objectives import Factorizer as Factorizer
     from attredit.training.observer import Observer as Observer
@@ -69,18 +71,20 @@ __getattr__, __all__ = lazily(
         "editing.editor": "Editor load",
         "editing.model": "Model",
         "errors": "AttrEditError DataError DivergenceError PluginError RunError Unchanged UsageError",
+        "evaluation.data": "EvaluationData",
         "evaluation.metric": "Metric",
         "evaluation.result": "Evaluation",
         "export.onnx": "export_onnx",
         "export.push": "push",
         "launch": "evaluate resume train",
         "networks": "Code Compositor Decoder Discriminator Encoder Verdict",
-        "plugin.hookspecs": "hookimpl",
+        "plugin.hookspecs": "Register hookimpl",
         "plugin.registry": "Registry use_plugin",
         "recipe": "Optimizer Part Player Recipe Schedule Term",
         "report.compare": "compare",
         "report.doctor": "diagnose",
         "request": "Request",
+        "rows": "Slice",
         "runs.directory": "RunDirectory",
         "training.objectives": "Factorizer",
         "training.observer": "Observer",

@@ -23,7 +23,7 @@ from attredit import AttributeSchema, DataError, hookimpl
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from attredit.plugin.hookspecs import Register
+    from attredit import Register
 
 attredit_api = 1
 

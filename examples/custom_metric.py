@@ -19,9 +19,7 @@ from attredit import hookimpl
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from attredit import Editor
-    from attredit.evaluation import EvaluationData
-    from attredit.plugin.hookspecs import Register
+    from attredit import Editor, EvaluationData, Register
 
 attredit_api = 1
 

@@ -21,8 +21,7 @@ from attredit import hookimpl
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from attredit import BatchView
-    from attredit.plugin.hookspecs import Register
+    from attredit import BatchView, Register
 
 attredit_api = 1
 

@@ -10,7 +10,7 @@ from attredit.data import cache_dir
 from attredit.devices import device_of
 from attredit.editing.editor import Editor, load
 from attredit.errors import UsageError
-from attredit.evaluation import EvaluationData
+from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.judge import judge_of
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import Measured, measure, plugin_metrics

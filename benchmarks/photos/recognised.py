@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from attredit import Editor
-    from attredit.evaluation import EvaluationData
-    from attredit.plugin.hookspecs import Register
+    from attredit import Editor, EvaluationData, Register
 
 attredit_api = 1
 SIDE = 256  # what finds faces wants them at least 80 pixels wide

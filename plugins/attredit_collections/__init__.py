@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attredit import hookimpl
 
 if TYPE_CHECKING:
-    from attredit.plugin.hookspecs import Register
+    from attredit import Register
 
 attredit_api = 1
 

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 import attredit
+from attredit import Evaluation
 from attredit.attributes import Attribute, AttributeSchema
 from attredit.errors import DataError, DataWarning, RunError, UsageError
-from attredit.evaluation import Evaluation
 from attredit.evaluation.elsewhere import Elsewhere, require_attributes
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.result import file_of

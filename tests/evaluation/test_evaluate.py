@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import attredit
+from attredit import Evaluation, EvaluationData
 from attredit.errors import RunError, UsageError
-from attredit.evaluation import Estimate, Evaluation, EvaluationData, Judge, identity as identifying
+from attredit.evaluation import identity as identifying
 from attredit.evaluation.identity import IdentitySettings
+from attredit.evaluation.judge import Judge
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import Measured, plugin_metrics
-from attredit.evaluation.statistics import over_seeds
+from attredit.evaluation.statistics import Estimate, over_seeds
 from attredit.evaluation.table import Table
 from attredit.evaluation.values import read_values
 from attredit.launch import resume, train
