@@ -207,7 +207,7 @@ def test_each_data_set_is_told_where_it_lies_by_name(tmp_path: Path) -> None:
     both = suite(ELSEWHERE.replace("EVALUATE_ON", '["sprites", { name = "folder", label = "loose" }]'))
     (entry,) = chosen(both, data_dir=["loose=/a=b", "/faces"]).datasets
     assert (entry.data_dir, [other.data_dir for other in entry.evaluate_on]) == ("/faces", [None, "/a=b"])
-    with pytest.raises(UsageError, match=r"lose=/x is of no data set of the suite\. Did you mean loose\?"):
+    with pytest.raises(UsageError, match=r"lose=/x\b.* loose\?"):
         chosen(both, data_dir=["lose=/x"])
     named = chosen(read_suite("confounded"), data_dir=["independent=/x"])
     assert [entry.data_dir for entry in named.datasets] == ["/x", None]

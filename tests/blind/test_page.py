@@ -71,7 +71,7 @@ def test_what_cannot_be_compared_is_refused(runs: list[Path], tiny_request: Any,
     for wrong in (runs[:1], [runs[0], runs[0]], [*runs, runs[1]]):
         with pytest.raises(UsageError, match="two runs or more, each named once"):
             comparison_of(wrong, Asked())
-    with pytest.raises(UsageError, match=r"Not all of the runs edit Smilin\. Did you mean Smiling\?"):
+    with pytest.raises(UsageError, match=r"Smilin\. .* Smiling\?"):
         comparison_of(runs, Asked(attributes=["Smilin"]))
     with pytest.raises(UsageError, match="has no split 'tset'"):
         comparison_of(runs, Asked(split="tset"))

@@ -245,8 +245,8 @@ def test_strict_makes_errors_of_them(command: str, attredit: Any, stores: Path, 
     refused = attredit("datasets", command, f"folder:{partly_broken}", "--image-size", 16, "--strict")
     assert refused.exit_code == 2
     line = refused.stderr.splitlines()[-1]
-    assert line.startswith("Error: 1 of 10 images of split train of folder cannot be used: ")
-    assert line.endswith("Replace or remove them, or do without --strict.")
+    assert re.match(r"Error: 1 of 10 images .*train of folder\b", line)
+    assert "--strict" in line
 
 
 def test_strict_is_typed_again_in_what_to_do_next(attredit: Any, stores: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def test_a_broken_file_is_shown_with_its_traceback(attredit: Any, here: Path) ->
     strict = {"ATTREDIT_STRICT_PLUGINS": "0"}
     refused = attredit("methods", "--plugin", "my_method.py", **strict)
     assert refused.exit_code == 1
-    assert "my_method.py is broken: OSError: boom. See: attredit plugins show my_method --traceback" in refused.stderr
+    assert re.search(r"my_method\.py\b.* OSError: boom\..* attredit plugins show my_method --traceback", refused.stderr)
     shown = attredit("plugins", "show", "my_method", "--plugin", "my_method.py", **strict)
     assert shown.exit_code == 0
     assert "state  broken: OSError: boom" in shown.stdout
@@ -188,4 +189,4 @@ def test_what_is_left_out_is_said(attredit: Any) -> None:
     assert shown.exit_code == 2
     assert "because ATTREDIT_LOAD_PLUGINS leaves them out: celeba, collections, csvae, cvae-gan," in shown.stderr
     assert wrong.exit_code == 2
-    assert "names an unknown plugin 'network'. Did you mean networks?" in wrong.stderr
+    assert re.search(r"'network'.* networks\?", wrong.stderr)

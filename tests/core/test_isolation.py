@@ -321,5 +321,5 @@ def test_whatever_a_component_raises_on_import_is_named(tmp_path: Path, monkeypa
     (tmp_path / "failing_target.py").write_text("1 / 0\n")
     registry = Registry()
     registry.add(EntryPoint("whole", "whole_hooks", "attredit"))
-    with pytest.raises(PluginError, match="term whole/fine cannot be loaded: ZeroDivisionError: division by zero"):
+    with pytest.raises(PluginError, match=r"term whole/fine\b.* ZeroDivisionError"):
         registry.load("term", "fine")

@@ -99,7 +99,7 @@ def test_without_a_box_other_crops_are_as_ever(editor: Editor) -> None:
 
 def test_a_run_of_boxes_without_a_frame_asks_for_one(boxed: Editor, tmp_path: Path) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "noise.png")
-    with pytest.raises(UsageError, match=r"No box is given for .*noise\.png, .* Give its box: --box LEFT,TOP,"):
+    with pytest.raises(UsageError, match=r"noise\.png\b.* --box LEFT,TOP,"):
         boxed.edit(tmp_path / "noise.png", Smiling=1)
     with pytest.raises(UsageError, match=r"No box is given for image 1,"):
         boxed.predict([PIXELS, PIXELS], box=[BOX, None])
@@ -136,7 +136,7 @@ def test_as_many_boxes_as_images(editor: Editor, box: Any) -> None:
 
 
 def test_a_box_outside_is_refused(editor: Editor) -> None:
-    with pytest.raises(DataError, match="Most of the box 75,20,20,16 lies outside the image of 80x60 pixels"):
+    with pytest.raises(DataError, match=r"75,20,20,16\b.* 80x60 pixels"):
         editor.edit(PIXELS, Smiling=1, box=(75, 20, 20, 16))
 
 

@@ -180,7 +180,7 @@ def test_two_files_of_one_name_are_refused(file: Path, tmp_path: Path) -> None:
     other = tmp_path / "my_method.py"
     other.write_text(TEXT)
     use_plugin(file)
-    with pytest.raises(UsageError, match=r"Two plugin files have one name: .*elsewhere.my_method\.py and .*my_method"):
+    with pytest.raises(UsageError, match=r"elsewhere.my_method\.py and .*my_method"):
         use_plugin(other)
     assert installed().find("method", "mine").distribution == str(file)
 
@@ -301,7 +301,7 @@ def test_the_process_of_a_cell_has_the_file_and_refuses_another(file: Path, tmp_
     file.write_text(TEXT)
     carry_out(tmp_path / "cell")
     refused, trained = BenchmarkDirectory(tmp_path).record().results
-    assert refused.error == f"Plugin file {file} has changed since the benchmark was started. Start it again."
+    assert re.search(rf"{re.escape(str(file))} has changed", refused.error)
     assert "nowhere" in trained.error
     assert (tmp_path / "cell" / "run" / "model.safetensors").is_file()
     origins = json.loads((tmp_path / "cell" / "run" / "config.json").read_text())["origins"]

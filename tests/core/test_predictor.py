@@ -198,7 +198,7 @@ def test_a_predictor_that_is_none(request_for: Any) -> None:
         recipe = resolve(installed(), "ifcvaegan", "default", {"predictor": name})
         with pytest.raises(UsageError, match=message):
             build(installed(), recipe, schema, channels=3, image_size=16)
-    with pytest.raises(UsageError, match="The judge should predict attributes, but has no label head"):
+    with pytest.raises(UsageError, match=r"judge\b.* label head"):
         train(request_for(overrides={"parts": {"judge": {"use": "conv"}}, "predictor": "judge"}))
 
 
@@ -267,5 +267,5 @@ def test_kl_and_match_as_sums_and_means() -> None:
     torch.testing.assert_close(match_(ours), pixels / (3 * 8 * 8))
     # This network's only features are the pixels.
     torch.testing.assert_close(match_(ours, part="classifier", layer=0, reduction="sum"), pixels)
-    with pytest.raises(UsageError, match="Part classifier has no layer 1 of features: it gives 1"):
+    with pytest.raises(UsageError, match=r"classifier\b.* layer 1\b"):
         match_(ours, part="classifier", layer=1)

@@ -159,7 +159,7 @@ def test_categorical_attributes_encode_and_score() -> None:
     assert float(schema.loss(logits, code)) == pytest.approx((0.693147 + 1.098612) / 2, rel=1e-5)
     assert schema.opposite(code)[0].tolist() == [0, 0.5, 0.5, 0]
     assert schema.wanted({"hair": "blond"}) == {1: [0.0, 1.0, 0.0]}
-    with pytest.raises(UsageError, match=r"'blnd' is no value of hair.*Did you mean blond\?"):
+    with pytest.raises(UsageError, match=r"'blnd'.* hair\b.* blond\?"):
         schema.wanted({"hair": "blnd"})
     with pytest.raises(UsageError, match="Unknown attribute 'On'"):
         schema.wanted({"On": 1})

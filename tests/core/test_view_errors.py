@@ -28,10 +28,10 @@ def view() -> BatchView:
 
 
 def test_a_part_that_the_recipe_lacks(view: BatchView) -> None:
-    with pytest.raises(UsageError, match=r"the part 'encodr', which the recipe lacks. Did you mean encoder\?"):
+    with pytest.raises(UsageError, match=r"'encodr'.* encoder\?"):
         view.part("encodr")
 
 
 def test_a_divergence_without_a_variance(view: BatchView) -> None:
-    with pytest.raises(UsageError, match="needs a log-variance, which this encoder does not give"):
+    with pytest.raises(UsageError, match="log-variance"):
         kl_(view)

@@ -107,7 +107,7 @@ def test_the_model_gets_the_square_and_repeated_edges(across: tuple[int, int, in
 def test_a_box_that_is_mostly_outside_is_refused(left: int, top: int, width: int, height: int) -> None:
     inside = [min(a + n, 50) - max(a, 0) for a, n in ((left, width), (top, height))]
     assume(2 * inside[0] < width or 2 * inside[1] < height)
-    with pytest.raises(DataError, match=rf"Most of the box {left},{top},{width},{height} lies outside .* 50x50 pixels"):
+    with pytest.raises(DataError, match=rf"{left},{top},{width},{height}\b.* 50x50 pixels"):
         Geometry(32, crop="box").frame(50, 50, Box(left, top, width, height))
 
 
@@ -125,7 +125,7 @@ def test_a_box_goes_before_the_crop_of_a_run() -> None:
     for crop in ("none", "centre", "celeba", "box"):
         assert Geometry(32, crop=crop).frame(100, 100, Box(20, 30, 10, 20)).bounds == (12, 27, 38, 53)  # type: ignore[arg-type]
     assert round(20 * MARGIN) == 26
-    with pytest.raises(DataError, match="Crop box needs a box with each image"):
+    with pytest.raises(DataError, match=r"\bbox\b"):
         Geometry(32, crop="box").frame(100, 100)
 
 

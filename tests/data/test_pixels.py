@@ -136,7 +136,7 @@ def test_what_is_hidden_is_white_and_comes_back(tmp_path: Path) -> None:
 def test_what_is_white_is_looked_at_once_for_a_data_set_and_its_other_splits(tmp_path: Path) -> None:
     filled(tmp_path, "train", [grey(500), grey(4000), grey(900)])
     filled(tmp_path, "test", [grey(500)])
-    with pytest.warns(DataWarning, match="split train of files have more than 8 bits, and 4,095 is taken for white"):
+    with pytest.warns(DataWarning, match=r"train of files\b.* 4,095\b"):
         train = made(tmp_path)
     assert train.images[0].max() == 500 // 16
     assert made(tmp_path).geometry == train.geometry  # found again, and nothing more to say
@@ -151,7 +151,7 @@ def test_what_is_white_is_looked_at_once_for_a_data_set_and_its_other_splits(tmp
 
 def test_an_image_that_makes_all_others_dark_is_said(tmp_path: Path) -> None:
     filled(tmp_path, "train", [grey(4000), grey(60000), grey(3000)])
-    with pytest.warns(DataWarning, match="65,535 is taken for white, which some .* most have no value beyond 4,095"):
+    with pytest.warns(DataWarning, match=r"65,535\b.* 4,095"):
         assert made(tmp_path).geometry.white == 65535
 
 
@@ -182,6 +182,6 @@ def test_an_image_beyond_what_was_assumed_is_left_out_counted_and_named(tmp_path
 
 def test_an_edited_picture_of_odd_bits_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(grey(3000))
-    with pytest.warns(DataWarning, match=r"a\.png has more than 8 bits, and 4,095 is taken for white"):
+    with pytest.warns(DataWarning, match=r"a\.png\b.* 4,095\b"):
         read(tmp_path / "a.png")
     read(tmp_path / "a.png", 4095)[0]

@@ -228,7 +228,7 @@ def test_leftovers_of_other_stores_are_removed_unless_in_use_or_to_be_continued(
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_broken_images_are_left_out_wherever_they_are_read(workers: int) -> None:
-    with pytest.warns(DataWarning, match=r"^2 of 600 images of split train of numbers cannot be used: row 2 "):
+    with pytest.warns(DataWarning, match=r"^2 of 600 images .*train of numbers\b.* row 2 "):
         store = prepare(Numbers(broken={555, 2}), "train", Geometry(SIZE), name="numbers", workers=workers)
     kept = np.delete(np.arange(600), [2, 555])
     np.testing.assert_array_equal(store.rows, kept)
@@ -248,7 +248,7 @@ def test_a_source_that_cannot_be_pickled_says_so() -> None:
     source = Numbers()
     source.values = (i % 2 for i in range(600))  # type: ignore[assignment]
     job = Decoding(source, "train", "numbers", Geometry(SIZE), Path("nowhere"), 1)
-    with pytest.raises(DataError, match=r"The source of numbers cannot be sent to other processes: .*generator"):
+    with pytest.raises(DataError, match=r"source of numbers\b.*generator"):
         next(decode_in_processes(job, [range(1)], 1))
 
 

@@ -139,7 +139,7 @@ def test_missing_labels_are_counted_and_never_drawn_to_be_balanced(store: Store)
     assert [seen for _, seen in balanced.values()] == pytest.approx([7 / 13, 6 / 13, 0])
     assert sorted(len(rows) for rows in groups_of(store.label_columns(["Hat", "Hair"]))) == [1, 6]
     store.labels[:, 1] = np.where(store.labels[:, 0] == MISSING, store.labels[:, 1], MISSING)
-    with pytest.raises(DataError, match="No image has a label of every attribute to balance"):
+    with pytest.raises(DataError, match="balance"):
         groups_of(store.label_columns(["Hat", "Hair"]))
 
 

@@ -149,7 +149,7 @@ def test_missing_labels_are_minus_one_in_the_store(missing: Any) -> None:
     assert made(Numbers(3, labels=[1, missing, 0])).labels.tolist() == [[1], [MISSING], [0]]
     nowhere = made(Numbers(4, labels=[missing] * 4))
     assert nowhere.labels.tolist() == [[MISSING]] * 4
-    with pytest.raises(DataError, match="Attribute odd has no example with value 0 among 4 images"):
+    with pytest.raises(DataError, match=r"odd\b.* value 0\b.* 4 images"):
         require_classes(nowhere, ["odd"])
 
 
@@ -171,9 +171,9 @@ class Rows(Numbers):
 
 
 def test_columns_are_checked() -> None:
-    with pytest.raises(DataError, match=r"There is no column odd in split train of numbers\. Its columns: image"):
+    with pytest.raises(DataError, match=r"column odd in .*train of numbers\..* image"):
         made(Rows({"image": [0, 1]}))
-    with pytest.raises(DataError, match=r"There is no column image in split train of numbers\. Its columns: odd"):
+    with pytest.raises(DataError, match=r"column image in .*train of numbers\..* odd"):
         made(Rows({"odd": [0, 1]}))
     with pytest.raises(DataError, match=r"numbers has no split 'test'\. It has train"):
         prepare(Numbers(), "test", Geometry(SIZE), name="numbers")
@@ -205,7 +205,7 @@ def test_what_is_no_image_is_named(image: Any, message: str, monkeypatch: pytest
 
 def test_every_value_needs_an_example() -> None:
     one_sided = made(Numbers(3, labels=[1, 1, 1]))
-    with pytest.raises(DataError, match=r"odd has no example with value 0 among 3 images"):
+    with pytest.raises(DataError, match=r"odd\b.* value 0\b.* 3 images"):
         require_classes(one_sided, ["odd"])
     with pytest.raises(UsageError, match="Unknown attribute 'even'"):
         require_classes(one_sided, ["even"])
@@ -216,7 +216,7 @@ def test_categorical_labels() -> None:
     source = Numbers(4, labels=[0, 1, 3, 1])
     source.schema = AttributeSchema((Attribute("odd", ("a", "b", "c", "d")),))
     numbers = made(source)
-    with pytest.raises(DataError, match="odd has no example with value c"):
+    with pytest.raises(DataError, match=r"odd\b.* value c\b"):
         require_classes(numbers, ["odd"])
 
 

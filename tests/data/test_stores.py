@@ -82,7 +82,7 @@ def test_names_and_fingerprints_choose() -> None:
     assert {s.path for s in named_stores(everything, ["numbers"])} == {a.path, b.path}
     assert [s.path for s in named_stores(everything, [b.fingerprint[:6], b.fingerprint])] == [b.path]
     assert {s.path for s in named_stores(everything, ["others", a.fingerprint])} == {other.path, a.path}
-    with pytest.raises(UsageError, match=r"No prepared data are called 'number'\. Did you mean numbers\?"):
+    with pytest.raises(UsageError, match=r"'number'\. .* numbers\?"):
         named_stores(everything, ["number"])
     with pytest.raises(UsageError, match="No prepared data"):
         named_stores(everything, [b.fingerprint[:5]])

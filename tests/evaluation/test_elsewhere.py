@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import shutil
 import warnings
 from dataclasses import replace
@@ -84,7 +85,7 @@ def test_a_collection_that_lacks_what_the_run_edits_is_refused_by_name(run: RunD
     where = Elsewhere("folder", str(collection(tmp_path / "loose", "Hat", "Male")))
     with pytest.raises(DataError) as error:
         evaluate(run.path, device="cpu", elsewhere=where)
-    assert str(error.value) == "loose lacks what the run edits: Smiling. It has Hat, Male."
+    assert re.fullmatch(r"loose\b.* Smiling\..* Hat, Male\.", str(error.value))
     assert not list(run.path.glob("evaluation*"))
 
 
@@ -92,7 +93,7 @@ def test_attributes_of_one_name_and_other_values_are_refused() -> None:
     hair = AttributeSchema((Attribute("Hair", ("fair", "dark")),))
     require_attributes(hair, hair, "loose")
     for values in (("dark", "fair"), ("0", "1")):
-        with pytest.raises(DataError, match=r"Hair are fair, dark in the run, and .* in loose"):
+        with pytest.raises(DataError, match=r"Hair\b.* fair, dark\b.* loose"):
             require_attributes(AttributeSchema((Attribute("Hair", values),)), hair, "loose")
 
 

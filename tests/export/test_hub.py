@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,7 +148,7 @@ def test_a_refusal_is_a_sentence(pushed: Hub, status: int, said: str) -> None:
 def test_a_private_run_is_seen_with_its_token_only(hub: Hub, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     push(run, NAME, private=True)
     monkeypatch.setenv("HF_TOKEN", "hf_another")
-    with pytest.raises(RunError, match=r"There is no hf:somebody/faces on the hub that you may see.*HF_TOKEN"):
+    with pytest.raises(RunError, match=r"no hf:somebody/faces\b.*HF_TOKEN"):
         attredit.load(NAME)
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     assert attredit.load(NAME).schema.names == ("Smiling",)
@@ -210,7 +211,7 @@ def test_what_cannot_be_pushed(hub: Hub, run: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "none"))
     refused = command("push", str(run), NAME)
     assert refused.exit_code == 1
-    assert "Error: hf:somebody/faces: the hub does not know who asks. Say who you are" in refused.stderr
+    assert re.search(r"^Error: hf:somebody/faces: ", refused.stderr, re.M)
     assert not hub.commits
 
 

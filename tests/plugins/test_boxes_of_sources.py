@@ -217,7 +217,7 @@ def test_bad_boxes_of_the_hub(box: list[int | None] | None, problem: str, tmp_pa
 def test_a_table_of_bad_boxes_alone_is_an_error(tmp_path: Path) -> None:
     folder = made.boxed_csv(tmp_path / "x")
     copies.damage(table_of(folder), lambda x: [x[0], *(line.rsplit(",", 1)[0] + ",0" for line in x[1:])])
-    with pytest.raises(DataError, match=r"has no image with a box\. .*of no size, left out \(12\)"):
+    with pytest.raises(DataError, match=r"box\. .*\(12\)"):
         of(folder)
 
 
@@ -232,13 +232,13 @@ def test_tables_without_boxes_or_with_two(tmp_path: Path) -> None:
         of_hub(made.hub_parquet(tmp_path / "z")).splits  # noqa: B018
     folder = made.boxed_csv(tmp_path / "two")
     copies.damage(table_of(folder), lambda x: [f"{x[0]},bbox", *(f"{line},1" for line in x[1:])])
-    with pytest.raises(DataError, match="has boxes in bbox and in x, y, width and height"):
+    with pytest.raises(DataError, match=r"bbox\b.* x, y, width and height"):
         of(folder)
 
 
 def test_a_box_is_no_attribute(tmp_path: Path) -> None:
     folder = made.boxed_csv(tmp_path / "x")
-    with pytest.raises(DataError, match=r"Column width of .* is no attribute: width of the box"):
+    with pytest.raises(DataError, match=r"Column width of .* attribute\b"):
         of(folder, columns="width")
     copies.damage(table_of(folder), lambda x: [f"{x[0]},box", *(f"{line},{i % 2}" for i, line in enumerate(x[1:]))])
     reasons = {row.column: row.reason for row in of(folder).mapping}

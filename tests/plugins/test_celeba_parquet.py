@@ -41,7 +41,7 @@ def test_wrong_parquet(options: dict[str, Any], message: str, tmp_path: Path) ->
 def test_several_copies_are_ambiguous(tmp_path: Path) -> None:
     for copy in ("one", "two"):
         parquet(tmp_path / "x", file=copy + "/{}.parquet")
-    with pytest.raises(DataError, match=r"x holds several copies: .*one, .*two\. Name one of these folders"):
+    with pytest.raises(DataError, match=r"x\b.*: .*one, .*two\."):
         CelebA(image_size=32, data_dir=tmp_path / "x")
 
 
@@ -90,7 +90,7 @@ def test_several_columns_of_images_are_ambiguous(tmp_path: Path) -> None:
 
     columns = {"left": [picture(0)], "right": [picture(1)], "Male": [True]}
     Dataset.from_dict(columns).to_parquet(tmp_path / "x" / "train.parquet")
-    with pytest.raises(DataError, match=r"Expected one column of images in split train, found 2"):
+    with pytest.raises(DataError, match=r"train\b.* 2\b"):
         CelebA(image_size=32, data_dir=tmp_path / "x").open("train")
 
 

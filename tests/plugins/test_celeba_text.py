@@ -65,7 +65,7 @@ def test_damaged_text_files(tmp_path: Path, name: str, change: Change, message: 
 def test_a_count_that_is_no_number(count: str, tmp_path: Path) -> None:
     folder = official(tmp_path / "x")
     damage(folder / ATTRIBUTES, lambda x: [count, *x[1:]])
-    with pytest.raises(DataError, match=rf"Line 1 of .*{ATTRIBUTES} is '.+'\. It must be the number of images"):
+    with pytest.raises(DataError, match=rf"Line 1 of .*{ATTRIBUTES}\b"):
         CelebA(image_size=32, data_dir=folder).schema  # noqa: B018
 
 
@@ -105,7 +105,7 @@ def test_labels_without_image_and_image_without_labels(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=f"1 {AGAINST}{IMAGES}, the first is 000002.jpg"):
         CelebA(image_size=32, data_dir=folder).open("train")
     shutil.copy(folder / IMAGES / FILES[0], folder / IMAGES / FILES[1])
-    with pytest.raises(DataError, match=rf"1 of the images of .*{IMAGES} are not in .*, the first is 000009\.jpg"):
+    with pytest.raises(DataError, match=rf"1 of .*{IMAGES}\b.* 000009\.jpg"):
         CelebA(image_size=32, data_dir=folder).open("train")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,8 @@ def test_warnings_are_shown(tmp_path: Path, attredit_command: Any) -> None:
     folder = made.bare_csv(tmp_path / "x")
     absent(folder)
     printed = attredit_command("train", "--dataset", f"folder:{folder}", exit_code=2)
-    assert "that name images that are not there, left out (2): no.png, nor.png." in printed.stderr
-    assert "No attribute to edit. Name one or more with --attr: Smiling, Hair." in printed.stderr
+    assert re.search(r"\(2\): no\.png, nor\.png\.", printed.stderr)
+    assert "--attr: Smiling, Hair." in printed.stderr
 
 
 def test_tables_of_spreadsheets(tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_images_that_cannot_be_decoded_are_left_out_and_named(tmp_path: Path) ->
     for row, harm in zip((2, 5, 7), (cut_short, page, bomb), strict=True):
         harm(folder / "train" / made.FILES[row])
     names = r"im02\.png \(.*truncated.*im05\.png \(it is no image\).*im07\.png \(Decomp"
-    with pytest.warns(DataWarning, match=rf"^3 of 8 images of split train of mess cannot be used: .*{names}"):
+    with pytest.warns(DataWarning, match=rf"^3 of 8 images .*train of mess\b.*{names}"):
         assert labels_of(of(folder)) == {row: labels for row, labels in whole.items() if row not in (2, 5, 7)}
 
 

@@ -153,5 +153,5 @@ def test_values_that_only_images_have_which_are_not_drawn(folder: Path, tmp_path
     (tmp_path / "metadata.csv").write_text("\n".join(["file_name,split,Hat,Wig", *rows]))
     run = train(request(tmp_path, attributes=("Wig",), run_dir=str(tmp_path / "run")))
     assert load(run).predict(folder / "07.png").keys() == {"Wig"}
-    with pytest.raises(DataError, match="Attribute Wig has no example with value 1 among"):
+    with pytest.raises(DataError, match=r"Wig\b.* value 1\b"):
         train(request(tmp_path, attributes=("Wig",), balance=("Hat",)))

@@ -100,5 +100,5 @@ def test_the_encoder_wants_the_opposite_and_no_term_may_ask_for_samples() -> Non
     # softplus(-l) and softplus(l) swap places; their difference is the logit itself.
     signs = 2 * view.targets - 1
     torch.testing.assert_close(factorizer.penalty(view) - factorizer.fit(view), (signs * logits).mean())
-    with pytest.raises(UsageError, match="asks for samples, but this latent has no prior"):
+    with pytest.raises(UsageError, match="no prior"):
         view.images("prior")
