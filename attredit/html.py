@@ -53,13 +53,14 @@ def png_of(image: Image) -> bytes:
 
 
 def beside(images: Sequence[Image]) -> Image:
-    """Images of one size next to each other."""
+    """Images of one size and one kind of colours next to each other."""
     from PIL import Image as PIL
 
     width, height = images[0].size
     row = PIL.new(images[0].mode, (width * len(images), height))
     for i, image in enumerate(images):
         row.paste(image, (i * width, 0))
+    row.info |= images[0].info
     return row
 
 

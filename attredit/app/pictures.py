@@ -70,13 +70,13 @@ class Dropped:
         key: Whoever knows it may see the picture.
         name: Of its file.
         pixels: As of `Framed`.
-        profile: What its colours mean, for PIL to write.
+        profile: See `Picture`.
     """
 
     key: str
     name: str
     pixels: np.ndarray
-    profile: dict[str, bytes]
+    profile: bytes | None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -222,7 +222,7 @@ def _edit(studio: Studio, asked: Mapping[str, str]) -> _Answer:
         _number(asked, "run"), picture, _frame(asked), _object(asked, "changes"), view, _styles(asked)
     )
     # What is only looked at is made quickly, what is kept small.
-    data = encoded(image, Path("edit.png"), compress_level=6 if whole else 1, **picture.profile)
+    data = encoded(image, Path("edit.png"), compress_level=6 if whole else 1, icc_profile=picture.profile)
     return _Answer("image/png", data, said)
 
 

@@ -99,7 +99,6 @@ def _edit_all(
     editor: Editor, pairs: Sequence[tuple[Path, Path]], given: Box | Frame | None, every: bool, how: dict[str, Any]
 ) -> list[AttrEditError]:
     """Edit one picture after the other: a thousand need no more memory than one, and a broken one stops none."""
-    from attredit.editing.images import profile_of
     from attredit.html import beside
     from attredit.report.encoding import write_image
 
@@ -110,7 +109,7 @@ def _edit_all(
                 edited: Any = source
                 for found in boxes_in(editor, source, given, every):
                     edited = editor.edit(edited, box=found, **how)
-                write_image(beside(edited) if how["styles"] else edited, target, **profile_of(source))
+                write_image(beside(edited) if how["styles"] else edited, target)
             except (DataError, RunError) as error:
                 failed.append(error)
             if len(pairs) > 1:

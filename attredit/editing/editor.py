@@ -326,9 +326,11 @@ class Editor:
     def _done(self, picture: Picture, mode: Mode, before: np.ndarray, after: np.ndarray, change: np.ndarray) -> Picture:
         """A picture's edit, at its own resolution; the picture itself where that changes nothing."""
         if mode == "decoded":
-            return Picture(to_bytes(after))
+            same = after.shape[-1] == picture.pixels.shape[-1]  # a profile of colours says nothing of greys
+            return Picture(to_bytes(after), profile=picture.profile if same else None)
         whole = blend(picture.seen, before, after, change, _found(picture).frame, self.model.compositor)
-        edited = Picture(as_dtype(under(picture, whole), picture.pixels), picture.alpha)
+        pixels = as_dtype(under(picture, whole), picture.pixels)
+        edited = Picture(pixels, picture.alpha, profile=picture.profile)
         return picture if np.array_equal(edited.pixels, picture.pixels) else edited
 
     def _read(self, images: Any, box: Any) -> tuple[list[Picture], bool]:

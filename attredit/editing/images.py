@@ -31,12 +31,14 @@ class Picture:
         pixels: (H, W, C) with C 1 or 3; uint8, or float32 in [0, 1] when it came so.
         alpha: (H, W) uint8, or None.
         name: Of its file; "" when it came otherwise.
+        profile: What its colours mean, as an ICC profile: without it, the same numbers would mean others.
         found: Where the model's square lies, once that is known.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     name: str = ""
+    profile: bytes | None = None
     found: Found | None = None
 
     @property
@@ -98,12 +100,14 @@ def write(pictures: Sequence[Picture], many: bool, output: Output) -> Any:
     return arrays if many else arrays[0]
 
 
-def profile_of(file: Path | bytes) -> dict[str, bytes]:
-    """A picture's colour profile, as PIL writes it: without it, the same numbers would mean other colours."""
-    with Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
-        profile = image.info.get("icc_profile")
-        # Of other modes, such as CMYK, the pixels were converted and the profile no longer describes them.
-        return {"icc_profile": profile} if profile and image.mode in ("RGB", "RGBA", "P", "L", "LA") else {}
+def profile_of(value: Any) -> bytes | None:
+    """The colour profile of a file, its bytes, or a PIL image; None where it has none, or is none of these."""
+    if isinstance(value, str | Path | bytes):
+        with Image.open(BytesIO(value) if isinstance(value, bytes) else value) as image:
+            return profile_of(image)
+    # Of other modes, such as CMYK, the pixels were converted and the profile no longer describes them.
+    kept = isinstance(value, Image.Image) and value.mode in ("RGB", "RGBA", "P", "L", "LA")
+    return value.info.get("icc_profile") if kept else None
 
 
 def as_float(pixels: np.ndarray) -> np.ndarray:
@@ -145,7 +149,7 @@ def _picture(value: Any, white: float | None, name: str = "") -> Picture:
     colours = colours_of(value, white)
     if white is None and colours.white and (said := remark([colours.white])):
         warnings.warn(f"{name or 'A picture'} has {said}.", DataWarning, stacklevel=4)
-    return Picture(colours.pixels, colours.alpha, name)
+    return Picture(colours.pixels, colours.alpha, name, profile_of(value))
 
 
 def under(picture: Picture, seen: np.ndarray) -> np.ndarray:
@@ -161,4 +165,6 @@ def _with_alpha(picture: Picture) -> Image.Image:
     if picture.alpha is not None and picture.alpha.shape == picture.pixels.shape[:2]:
         image = image.convert("RGBA") if image.mode == "RGB" else image.convert("LA")
         image.putalpha(Image.fromarray(np.ascontiguousarray(picture.alpha)))
+    if picture.profile is not None:
+        image.info["icc_profile"] = picture.profile
     return image

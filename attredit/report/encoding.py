@@ -34,7 +34,7 @@ def write_image(image: Image, path: Path, **more: Any) -> None:
 
 
 def encoded(image: Image, path: Path, **more: Any) -> bytes:
-    """An image as the bytes of a file of that name.
+    """An image as the bytes of a file of that name, with its colour profile.
 
     Raises:
         RunError: the format cannot hold it.
@@ -44,7 +44,7 @@ def encoded(image: Image, path: Path, **more: Any) -> bytes:
     kind = Images.registered_extensions().get(path.suffix.lower(), "PNG")
     buffer = BytesIO()
     try:
-        image.save(buffer, kind, **_OPTIONS.get(kind, {}), **more)
+        image.save(buffer, kind, **{"icc_profile": image.info.get("icc_profile"), **_OPTIONS.get(kind, {}), **more})
     except (OSError, ValueError) as error:
         raise RunError(f"Cannot write {path}: {error}.", "Use another format, such as .png.") from error
     return buffer.getvalue()

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from attredit import Editor, files, load
 from attredit.data import Frame
 from attredit.editing.composite import blend, change_of, edit_mask
 from attredit.errors import DataError, PluginError, RunError, UsageError
 from attredit.launch import train
+from attredit.report.encoding import write_image
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,25 @@ def editor(run: Path) -> Editor:
 
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (48, 40, 3), np.uint8)
+
+
+def test_a_colour_profile_goes_with_the_edit(editor: Editor, tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for ending in ("png", "jpg"):
+        Image.fromarray(PIXELS).save(tmp_path / f"a.{ending}", icc_profile=profile)
+        with Image.open(tmp_path / f"a.{ending}") as opened:
+            for given in (tmp_path / f"a.{ending}", opened):
+                edits = [editor.edit(given, Smiling=1, mode=mode) for mode in ("composite", "decoded")]
+                assert [edit.info.get("icc_profile") for edit in edits] == [profile, profile]
+        write_image(edits[0], tmp_path / f"b.{ending}")
+        with Image.open(tmp_path / f"b.{ending}") as opened:
+            assert opened.info["icc_profile"] == profile
+    edits[0].save(tmp_path / "c.png")
+    with Image.open(tmp_path / "c.png") as opened:
+        assert opened.info["icc_profile"] == profile
+    # What it says of colours, it does not say of other ones.
+    Image.fromarray(PIXELS).convert("CMYK").save(tmp_path / "d.jpg", icc_profile=b"of inks")
+    assert "icc_profile" not in editor.edit(tmp_path / "d.jpg", Smiling=1).info
 
 
 @pytest.mark.parametrize("mode", ["composite", "decoded"])
