@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from rich.filesize import decimal
+
 from attredit.app.pictures import Dropped, Framed
 from attredit.app.studio import Studio, View
 from attredit.data.frames import Frame
@@ -158,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
         # A browser listens only when it has sent everything.
         for begun in range(0, length, MOST):
             self.rfile.read(min(MOST, length - begun))
-        raise UsageError(f"The file is larger than {MOST // 2**20} MB.", "Take a smaller one.")
+        raise UsageError(f"The file is larger than {decimal(MOST)}.", "Take a smaller one.")
 
     def _send(self, answer: _Answer) -> None:
         if answer.status is not HTTPStatus.OK:

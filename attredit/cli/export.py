@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import rich_click as click
+from rich.filesize import decimal
 
 from attredit.cli.console import say
 from attredit.cli.options import output_option, run_argument
@@ -24,4 +25,4 @@ def command(run: Path, form: str, output: Path | None) -> None:
     from attredit.export.onnx import export_onnx
 
     for path in export_onnx(load(run, "cpu"), output or run / form):
-        say(f"Wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        say(f"Wrote {path} ({decimal(path.stat().st_size)})")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from rich.filesize import decimal
 
 from attredit.data.boxes import BOX, Box, box_of
 from attredit.data.geometry import Geometry
@@ -123,7 +124,7 @@ def writing(place: Path, needed: int = 0) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        size = f"; {needed / 1e6:,.1f} MB are needed" if needed else ""
+        size = f"; {decimal(needed)} are needed" if needed else ""
         raise Unwritable(
             f"Cannot write prepared images below {place}: {error.strerror or error}{size}.",
             "Make room, or name another place with the environment variable ATTREDIT_CACHE.",

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.filesize import decimal
 
 from attredit.data.decoding import Decoding, ShardDecoder, Unwritable, reading, whites_among, writing
 from attredit.data.geometry import Geometry
@@ -142,7 +143,7 @@ class Making(Decoding):
         part.mkdir(exist_ok=True)
         free = shutil.disk_usage(part).free + sum(file.stat().st_size for file in part.iterdir())
         if free < self.needed:
-            raise OSError(f"only {free / 1e6:,.1f} MB are free")
+            raise OSError(f"only {decimal(free)} are free")
         content = BytesIO()
         np.save(content, labels)
         write_whole(part / LABELS, [content.getbuffer()])

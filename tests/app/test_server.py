@@ -156,7 +156,7 @@ def test_only_this_page_is_answered(ask: Any, port: int) -> None:
 
 def test_a_file_that_is_too_large_is_not_kept_and_said_to_be(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MOST", 2**20)
-    assert "larger than 1 MB" in sentence_in(ask("/pictures", bytes(5 * 2**20 + 1), name="large.png"))
+    assert "larger than 1.0 MB" in sentence_in(ask("/pictures", bytes(5 * 2**20 + 1), name="large.png"))
 
 
 def test_bugs_are_said_on_the_page_and_in_the_terminal(
