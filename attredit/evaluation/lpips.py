@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from attredit.evaluation.weights import Weights
 
-NAME = "lpips"
 NOT_ASKED = "It takes VGG's features: attredit evaluate --full."
 WEIGHTS = Weights("VGG", "torchmetrics", "lpips", "https://download.pytorch.org/models/vgg16-397923af.pth")
 _CHUNK = 32
