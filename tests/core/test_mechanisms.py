@@ -197,8 +197,12 @@ def test_a_run_keeps_what_the_recipe_says_and_is_edited_with_it(registry: Regist
     assert np.asarray(own).tobytes() != np.asarray(like).tobytes()
 
 
-def test_styles_of_changed_attributes_are_another_images(registry: Registry) -> None:
+@pytest.mark.parametrize("styles", ["batch", "prior", "own"])
+def test_styles_of_changed_attributes_are_another_images_a_samples_or_their_own(
+    styles: str, registry: Registry
+) -> None:
     _, model = made(registry)
+    model.styles = styles
     view = view_of(model, count=24)
     assert view.latent().shape == (24, 7)
     assert torch.equal(view.z(), view.latent()[:, :3])
@@ -207,11 +211,12 @@ def test_styles_of_changed_attributes_are_another_images(registry: Registry) -> 
     view.logits("edited")
     changed = (view.edited_labels != view.labels).repeat_interleave(2, 1)
     z = view.latent()
+    others = {"batch": z.roll(1, 0), "prior": view.latent("prior"), "own": z}[styles]
     assert changed.any()
     assert not changed.all()
-    # A changed hat is another image's; everything else is the image's own.
+    # A changed hat is as the recipe says; everything else is the image's own.
     assert torch.equal(seen[0][:, :3], z[:, :3])
-    assert torch.equal(seen[0][:, 3:], torch.where(changed, z.roll(1, 0)[:, 3:], z[:, 3:]))
+    assert torch.equal(seen[0][:, 3:], torch.where(changed, others[:, 3:], z[:, 3:]))
 
 
 def test_an_edit_is_undone_from_its_own_image_with_the_batchs_styles(registry: Registry) -> None:

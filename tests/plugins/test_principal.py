@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from attredit.attributes import AttributeSchema
+from attredit.attributes import Attribute, AttributeSchema
 from attredit_networks.principal import PrincipalComponents, PrincipalDecoder, PrincipalEncoder
 
 
@@ -129,6 +129,20 @@ def test_the_mean_is_linear_in_the_components_and_shifted_by_what_the_label_head
     # The head learns labels, not what would suit the latent.
     code.mean.sum().backward()
     assert encoder.head.weight.grad is None
+
+
+def test_values_that_exclude_each_other_shift_the_mean_by_shares_that_sum_to_one() -> None:
+    torch.manual_seed(0)
+    schema = AttributeSchema((Attribute("Hair", ("red", "green", "blue")),))
+    encoder = PrincipalEncoder(
+        channels=3, image_size=8, latent_dim=3, attr_dim=3, schema=schema, width=2, components=5
+    ).eval()
+    images = images_of(50)
+    encoder.initialize(images)
+    told: list[Tensor] = []
+    encoder.mean.register_forward_pre_hook(lambda _, given: told.append(given[0]))
+    code = encoder(images)
+    torch.testing.assert_close((told[0][:, -3:] + 1) / 2, code.attrs.softmax(1))
 
 
 def test_attributes_change_what_the_latent_draws() -> None:
