@@ -14,6 +14,7 @@ and is removed at the end. The file is also the plugin that has the drawn data s
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import shutil
@@ -200,7 +201,7 @@ def trainer_on(images: int, options: argparse.Namespace) -> Any:
 
     use_plugin(__file__)
     request = Request(
-        method=smallest(options.image_size),
+        method=options.process,
         dataset="drawn",
         attributes=["odd"],
         data_options={"images": images},
@@ -212,9 +213,15 @@ def trainer_on(images: int, options: argparse.Namespace) -> Any:
     return trainer_of(request)
 
 
-def stepping(options: argparse.Namespace) -> None:
-    """Measure (b), in a process of its own."""
-    trainer = trainer_on(options.small, options)
+def resident() -> float:
+    """Megabytes of this process; not its largest so far, which a process inherits from the one that started it."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def training(images: int, options: argparse.Namespace) -> None:
+    """Print seconds of all steps, those of getting their batches, and the largest memory (MB) between two steps."""
+    trainer = trainer_on(images, options)
     trainer.step(0)
     getting: list[float] = []
     view = trainer.view
@@ -225,45 +232,36 @@ def stepping(options: argparse.Namespace) -> None:
         return found
 
     trainer.view = timed
-    seconds, _ = seconds_of(lambda: [trainer.step(step) for step in range(1, options.steps + 1)])
-    step, own = 1e3 * seconds / options.steps, 1e3 * sum(getting) / options.steps
-    method = trainer.config.request.method
-    each = f"{method}, batch {options.batch_size}: {own:.2f} ms of {step:.1f} ms a step get the batch"
-    print(f"(b) {each}: {own / step:.2%} (aim: less than {SHARE:.0%})", flush=True)
-
-
-def resident() -> float:
-    """Megabytes of this process; not its largest so far, which a process inherits from the one that started it."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def remembering(images: int, options: argparse.Namespace) -> None:
-    """Print the largest memory between two steps; in a process of its own, whose store is ready."""
-    trainer = trainer_on(images, options)
-    most = 0.0
-    for step in range(options.steps):
-        trainer.step(step)
+    total = most = 0.0
+    for step in range(1, options.steps + 1):
+        total += seconds_of(partial(trainer.step, step))[0]
         most = max(most, resident())
-    print(most)
+    print(json.dumps([total, sum(getting), most]))
 
 
-def growing(options: argparse.Namespace) -> None:
-    """Measure (c)."""
+def stepping(options: argparse.Namespace) -> None:
+    """Measure (b) and (c), on each store in a process of its own, in which the store is ready."""
     for images in (options.small, options.large):
         source = Drawn(image_size=options.image_size, images=images)
         prepare(source, "train", Geometry(options.image_size), name="drawn", workers=1)
-    small, large = (float(in_a_process("memory", images).splitlines()[-1]) for images in (options.small, options.large))
+    method = smallest(options.image_size)
+    seconds, getting, small = in_a_process(method, options.small)
+    step, own = 1e3 * seconds / options.steps, 1e3 * getting / options.steps
+    each = f"{method}, batch {options.batch_size}: {own:.2f} ms of {step:.1f} ms a step get the batch"
+    print(f"(b) {each}: {own / step:.2%} (aim: less than {SHARE:.0%})", flush=True)
+    *_, large = in_a_process(method, options.large)
     each = f"{small:,.0f} MB with {options.small:,} images, {large:,.0f} MB with {options.large:,}"
     print(
         f"(c) {each}: {large / small:.2f} times, {large - small:+,.0f} MB (aim: less than {GROWTH:g} more)", flush=True
     )
 
 
-def in_a_process(what: str, images: int = 0) -> str:
-    """What this script prints when it is asked for one measure, with the same options."""
-    command = [sys.executable, *sys.argv, "--process", what, "--on", str(images)]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+def in_a_process(method: str, images: int) -> list[float]:
+    """What `training` prints there."""
+    command = [sys.executable, *sys.argv, "--process", method, "--on", str(images)]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    found: list[float] = json.loads(said.splitlines()[-1])
+    return found
 
 
 def everything(options: argparse.Namespace) -> None:
@@ -272,8 +270,7 @@ def everything(options: argparse.Namespace) -> None:
         files = make_jpegs(Path(folder) / "jpegs", options.images)
         store = preparing(Path(folder) / "jpegs", files, options)
         loading(store, files, options)
-        print(in_a_process("step"), end="", flush=True)
-        growing(options)
+        stepping(options)
 
 
 def main() -> None:
@@ -286,13 +283,11 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=2_000, help="batches from the store (a)")
     parser.add_argument("--steps", type=int, default=400, help="steps that are trained (b, c)")
     parser.add_argument("--repeats", type=int, default=3, help="pairs of measurements (a, d)")
-    parser.add_argument("--process", choices=["step", "memory"], help=argparse.SUPPRESS)
+    parser.add_argument("--process", metavar="METHOD", help=argparse.SUPPRESS)
     parser.add_argument("--on", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.process == "step":
-        stepping(options)
-    elif options.process == "memory":
-        remembering(options.on, options)
+    if options.process:
+        training(options.on, options)
     else:
         everything(options)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from warm_python import Warm
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ["ATTREDIT_STRICT_PLUGINS"] = "1"
@@ -60,6 +61,16 @@ def quick_judges(cache: Path) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judge, "fit_judges", quick)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def decoded_here() -> Iterator[None]:
+    """A busy machine takes long for the first images, and would start processes for the others."""
+    from attredit.data import workers
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "WORTH_WORKERS", float("inf"))
         yield
 
 
@@ -160,6 +171,20 @@ def run_process() -> Any:
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def run_python() -> Iterator[Any]:
+    """Do what follows `python` on a command line, in a process that need not import torch; fails with its output."""
+    warm = Warm()
+
+    def run(*words: Any) -> str:
+        done = warm.run(words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    yield run
+    warm.close()
 
 
 @pytest.fixture(scope="session")

@@ -259,7 +259,6 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     from attredit import launch, tune
     from attredit.benchmark import runner
     from attredit.cli.group import cli
-    from attredit.data import workers
     from attredit.evaluation import run as evaluation
     from attredit.evaluation.identity import IdentitySettings
     from attredit.evaluation.judge_training import JudgeSettings
@@ -276,8 +275,6 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     monkeypatch.setattr(tune, "train", launch.train)
     monkeypatch.setattr(tune, "search", lambda s, r, spaces, trials, *more: search(s, r, spaces, min(trials, 2), *more))
     monkeypatch.setattr(runner, "run", carried_out)
-    # A busy machine takes long for the first images, and would start processes for the others.
-    monkeypatch.setattr(workers, "WORTH_WORKERS", float("inf"))
     # Else an exported edit has ten decoders; here four do.
     monkeypatch.setattr("attredit.editing.model._WHERE", 2)
     monkeypatch.setattr(mislabelled, "doubts", functools.partial(mislabelled.doubts, width=4, steps=2))

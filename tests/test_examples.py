@@ -46,7 +46,7 @@ def test_every_example_is_listed() -> None:
 
 
 @pytest.fixture
-def run(run_process: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def run(run_python: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run an example, and give what it prints; in this process and briefly, but for one in a process of its own."""
     monkeypatch.setenv("MPLBACKEND", "Agg")
     train = launch.train
@@ -60,7 +60,7 @@ def run(run_process: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     def script(name: str, folder: Path) -> str:
         words = [str(FOLDER / f"{name}.py"), str(folder)]
         if name == "custom_term":
-            return run_process([sys.executable, "-W", "error", *words]).stdout  # type: ignore[no-any-return]
+            return run_python("-W", "error", *words)  # type: ignore[no-any-return]
         monkeypatch.setattr(sys, "argv", words)
         monkeypatch.syspath_prepend(FOLDER)  # as Python does
         with using_plugins([]):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from warm_python import Warm
 
 from attredit.data import cache_dir
 from attredit.evaluation.judge import judge_of
@@ -31,6 +32,8 @@ INCLUDED = re.compile(r'^--8<-- "(?P<path>[^"]+)"$', re.M)
 # Fewer than 128 images are prepared without worker processes, which take seconds to start.
 SHORTER = {"400": "10", "2000": "100", "100": "20", "200": "30"}
 DATA = {"train": 100, "valid": 20, "test": 30}
+# Commands with one of these words import torch, and are forks of a process that has; the others need no second.
+HEAVY = {"pytest", "check", "train", "evaluate", "report", "benchmark", "doctor"}
 
 
 class Step(NamedTuple):
@@ -63,8 +66,15 @@ def alike(text: str) -> str:
     return " ".join(re.sub(r"\d+(\.\d+)?", "0", text).split())
 
 
+@pytest.fixture
+def warm(fresh_python: Path) -> Iterator[Warm]:
+    python = Warm(fresh_python)
+    yield python
+    python.close()
+
+
 @pytest.mark.long
-def test_the_tutorial(tmp_path: Path, fresh_python: Path) -> None:
+def test_the_tutorial(tmp_path: Path, fresh_python: Path, warm: Warm) -> None:
     environment = {
         **os.environ,
         "PATH": f"{fresh_python.parent}{os.pathsep}{os.environ['PATH']}",
@@ -89,9 +99,13 @@ def test_the_tutorial(tmp_path: Path, fresh_python: Path) -> None:
                 if command.startswith("cd "):
                     folder /= shlex.split(command)[1]
                     continue
-                done = subprocess.run(
-                    shlex.split(command), cwd=folder, env=environment, capture_output=True, text=True, timeout=900
-                )
+                words = shlex.split(command)
+                if HEAVY.isdisjoint(words):
+                    done = subprocess.run(
+                        words, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+                    )
+                else:
+                    done = warm.run(words[1:] if words[0] == "python" else ["-m", *words], folder)
                 printed = done.stdout
                 print(f"{time.perf_counter() - started:.0f} s: {command}\n{printed}{done.stderr}")
                 assert done.returncode == 0, command

@@ -124,7 +124,7 @@ def _carry_out(home: Path, command: Sequence[str]) -> NoReturn:
         os.dup2(said.fileno(), 2)
     sys.stdout = sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
     os.environ["ATTREDIT_CACHE"] = str(home / "cache")
-    Local.start = _forked  # type: ignore[method-assign]
+    Local.start = forked  # type: ignore[method-assign]
     calibration.SECONDS = 0.05
     import_module("attredit.evaluation.judge").JudgeSettings = lambda: JUDGE  # type: ignore[attr-defined]
     _leave(lambda: _typed(command))
@@ -168,7 +168,7 @@ class _Fork:
             os.waitpid(self.child, 0)
 
 
-def _forked(engine: Local, home: Path, threads: int | None) -> _Fork:
+def forked(engine: Local, home: Path, threads: int | None) -> _Fork:
     """In the place of a process that imports everything anew."""
     if child := os.fork():
         return _Fork(child)
@@ -276,7 +276,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=["training", "preparing", "benchmarking"], help="All of them are of this.")
+    parser.add_argument(
+        "--only", choices=["training", "preparing", "benchmarking"], nargs="+", help="Each of these so often."
+    )
     given = parser.parse_args()
     counts: dict[str, list[int]] = {}
     wrong = 0
@@ -294,7 +296,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         part = given.times // 5
         times = {"training": given.times - 2 * part, "preparing": part, "benchmarking": part}
-        times = {given.only: given.times} if given.only else times
+        times = dict.fromkeys(given.only, given.times) if given.only else times
         campaign(times, given.seed, Path(folder), tell)
     print("| what | kills | carried on to the end | not to the same bytes |\n|---|---|---|---|")
     for name, (kills, ends, bad) in counts.items():
