@@ -178,10 +178,10 @@ def run_python() -> Iterator[Any]:
     """Do what follows `python` on a command line, in a process that need not import torch; fails with its output."""
     warm = Warm()
 
-    def run(*words: Any) -> str:
+    def run(*words: Any) -> subprocess.CompletedProcess[str]:
         done = warm.run(words)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return done
 
     yield run
     warm.close()

@@ -29,7 +29,7 @@ PRINTED = (
 def test_what_data_cost(run_python: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     options = [str(word) for option in SMALL.items() for word in option]
-    printed = run_python("-W", "error", FOLDER / "bench_data.py", *options)
+    printed = run_python("-W", "error", FOLDER / "bench_data.py", *options).stdout
     for line, pattern in zip(printed.splitlines(), PRINTED, strict=True):
         assert re.fullmatch(re.sub(r"\bN\b", lambda _: r"[\d.,]+", pattern), line), printed
     assert list(tmp_path.glob("tmp*")) == []
@@ -41,7 +41,7 @@ def test_make_bench_runs_every_script() -> None:
 
 
 def test_people_in_a_drawn_scene_are_found_and_nothing_else_changes(run_python: Any, tmp_path: Path) -> None:
-    printed = run_python(FOLDER / "drawn_scene.py", "--folder", tmp_path)
+    printed = run_python(FOLDER / "drawn_scene.py", "--folder", tmp_path).stdout
     assert re.fullmatch(r"2 people found; \d\.\d% of the pixels changed, none outside of the frames\.\n", printed)
     drawn, kept = (Image.open(folder / "scene.png") for folder in (tmp_path, FOLDER.parent / "docs" / "images"))
     assert ImageChops.difference(drawn, kept).getextrema() == ((0, 0), (0, 0), (0, 0))
@@ -52,7 +52,7 @@ def test_a_little_of_the_campaign_of_damaged_files(run_python: Any, tmp_path: Pa
     train(tiny_request(run_dir=str(tmp_path / "run"), steps=2))
     kinds = ["images", "tables", "suites", "votes", "configurations", "models"]
     chosen = [word for kind in kinds for word in ("--kind", kind)]
-    printed = run_python(FAULTS / "fuzz.py", "--files", 60, "--seed", 1, "--run", tmp_path / "run", *chosen)
+    printed = run_python(FAULTS / "fuzz.py", "--files", 60, "--seed", 1, "--run", tmp_path / "run", *chosen).stdout
     counts = re.search(r"^\| all \| 60 \| (\d+) \| (\d+) \| 0 \| 0 \| 0 \| 0 \| 0 \|$", printed, re.M)
     assert counts, printed
     assert all(int(count) > 5 for count in counts.groups())
@@ -61,7 +61,7 @@ def test_a_little_of_the_campaign_of_damaged_files(run_python: Any, tmp_path: Pa
 @pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the campaigns fork")
 def test_a_little_of_the_campaign_of_kills(run_python: Any) -> None:
-    printed = run_python(FAULTS / "kills.py", "--times", 2, "--seed", 1, "--only", "training", "preparing")
+    printed = run_python(FAULTS / "kills.py", "--times", 2, "--seed", 1, "--only", "training", "preparing").stdout
     for what in ("training", "preparing"):
         assert re.search(rf"^\| {what} \| [2-9] \| \d \| 0 \|$", printed, re.M), printed
 

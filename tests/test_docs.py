@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,7 +85,7 @@ NOT_RUN = {
         f"pip install ./examples/{path.parent.name}": "tests/test_distributions.py does so"
         for path in sorted((ROOT / "examples").glob("*/pyproject.toml"))
     },
-    "python -m pytest": "the tests of examples, which tests/test_distributions.py runs",
+    "python -m pytest": "the tests of distributions, which tests/test_distributions.py runs",
     "attredit train --method ifcvaegan-timm --attr Smiling --set parts.encoder.options.pretrained=true": "downloads",
     "attredit train --method ifcvaegan-timm --attr Smiling --set parts.encoder.options.model=vit_tiny_patch16_224 "
     "--set parts.encoder.options.arguments.img_size=64": "images have another size here; the example tests it",
@@ -225,9 +222,14 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def shortened(request: Any) -> Any:
     """The same training in a second or less."""
-    few = FEW.get(request.dataset_name, {})
     small = {"image_size": 32, "steps": 2, "epochs": None, "batch_size": 4, "device": "cpu"}
-    return narrow(request).replaced(**small, data_options={**request.data_options, **few})
+    return few(narrow(request).replaced(**small))
+
+
+def few(request: Any) -> Any:
+    """The same images, but fewer."""
+    counts = FEW.get(request.dataset_name, {})
+    return request.replaced(data_options={**request.data_options, **counts})
 
 
 def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
@@ -254,17 +256,21 @@ def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
 
 
 @pytest.fixture
-def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
-    """The command line in this process, whose trainings are short."""
+def run(monkeypatch: pytest.MonkeyPatch, run_python: Any) -> Callable[..., str]:
+    """Run a command; attredit's in this process, where trainings are short."""
     from attredit import launch, tune
     from attredit.benchmark import runner
+    from attredit.cli import datasets_inspect
     from attredit.cli.group import cli
+    from attredit.cli.sources import prepared
     from attredit.evaluation import run as evaluation
     from attredit.evaluation.identity import IdentitySettings
     from attredit.evaluation.judge_training import JudgeSettings
     from attredit.inspection import mislabelled
     from attredit.testing import processes, runs  # noqa: F401  # else they would keep what is put in their place below
 
+    # The launcher takes a free port instead of a fixed one that another test may hold.
+    monkeypatch.setenv("PET_STANDALONE", "1")
     train, resume = launch.train, launch.resume
     monkeypatch.setattr(launch, "train", lambda request, **more: train(shortened(request), **more))
     monkeypatch.setattr(launch, "resume", lambda run, *, steps=None, **more: resume(run, steps=steps and 4, **more))
@@ -275,13 +281,16 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     monkeypatch.setattr(tune, "train", launch.train)
     monkeypatch.setattr(tune, "search", lambda s, r, spaces, trials, *more: search(s, r, spaces, min(trials, 2), *more))
     monkeypatch.setattr(runner, "run", carried_out)
-    # Else an exported edit has ten decoders; here four do.
-    monkeypatch.setattr("attredit.editing.model._WHERE", 2)
+    # Else an exported edit has ten decoders; here it has three.
+    monkeypatch.setattr("attredit.editing.model._WHERE", 1)
+    monkeypatch.setattr(datasets_inspect, "prepared", lambda request, **more: prepared(few(request), **more))
     monkeypatch.setattr(mislabelled, "doubts", functools.partial(mislabelled.doubts, width=4, steps=2))
-    few = IdentitySettings(faces=32, steps=2, batch_size=16, trunk=JudgeSettings(width=4))
-    monkeypatch.setattr(evaluation, "identity_of", functools.partial(evaluation.identity_of, settings=few))
+    quick = IdentitySettings(faces=32, steps=2, batch_size=16, trunk=JudgeSettings(width=4))
+    monkeypatch.setattr(evaluation, "identity_of", functools.partial(evaluation.identity_of, settings=quick))
 
-    def call(arguments: list[str]) -> str:
+    def call(program: str, *arguments: str) -> str:
+        if program == "python":
+            return (run_once if "torch.distributed.run" in arguments else run_module)(run_python, *arguments)
         result = CliRunner().invoke(cli, arguments, prog_name="attredit")
         assert result.exit_code == 0, result.output
         return result.stdout
@@ -289,47 +298,42 @@ def attredit(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], str]:
     return call
 
 
-def run_module(*words: str) -> str:
+def run_module(python: Any, *words: str) -> str:
     """``python ...`` in a process of its own, where nothing can shorten a training but options."""
     if "train" in words:
         words = (*words, "--image-size=32", "--steps=2", "--batch-size=4")
         words += tuple(f"--set={key}=4" for key in WIDTHS.values())
         words += tuple(f"--data-option={key}={value}" for key, value in FACES.items())
-    # Standalone: the launcher takes a free port instead of a fixed one that another test may hold.
-    environment = {**os.environ, "PET_STANDALONE": "1"}
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment, timeout=120)
-    assert done.returncode == 0, done.stderr
+    done = python(*words)
     if "--nproc_per_node" in words:
         assert (done.stdout + done.stderr).count("Run: ") == 1, "each trained a model of its own"
-    return done.stdout
+    return done.stdout  # type: ignore[no-any-return]
 
 
-def run_once(*words: str) -> str:
+def run_once(python: Any, *words: str) -> str:
     """The same of a launch, which takes seconds: by whichever process of pytest comes to one of the documents first."""
     said = cache_dir() / f"said-{hash_of({'words': words})}.txt"
     with FileLock(f"{said}.lock"):
         if not said.exists():
-            said.write_text(run_module(*words))
+            said.write_text(run_module(python, *words))
     return said.read_text()
 
 
-def run_python(block: str) -> None:
+def run_block(block: str) -> None:
     names: dict[str, Any] = {}
     exec(compile(block, "block", "exec"), names)
     for name, dtype, shape in re.findall(r"^(\w+) = .*# (\w+) (\(.*\))$", block, re.M):
         assert (str(names[name].dtype), str(names[name].shape)) == (dtype, shape)
 
 
-def run_command(command: str, attredit: Callable[[list[str]], str]) -> None:
+def run_command(command: str, run: Callable[..., str]) -> None:
     """Run one; what it is told to write must be there afterwards."""
     words = shlex.split(command)
     words, target = (words[:-2], Path(words[-1])) if ">" in words else (words, None)
-    program, *arguments = words
-    assert program in ("attredit", "python"), f"{command!r} is neither run nor listed in NOT_RUN"
+    assert words[0] in ("attredit", "python"), f"{command!r} is neither run nor listed in NOT_RUN"
     outputs = [Path(words[words.index("-o") + 1])] if "-o" in words else []
     before = {path: path.stat().st_mtime_ns for path in outputs if path.exists()}
-    run_python_with = run_once if "torch.distributed.run" in arguments else run_module
-    printed = attredit(arguments) if program == "attredit" else run_python_with(*arguments)
+    printed = run(*words)
     for path in outputs:
         assert path.stat().st_mtime_ns != before.get(path), f"{path} was not written"
         assert path.is_file() or list(path.iterdir())
@@ -338,38 +342,38 @@ def run_command(command: str, attredit: Callable[[list[str]], str]) -> None:
         assert json.loads(printed)
 
 
-def run_all(commands: list[str], attredit: Callable[[list[str]], str]) -> None:
+def run_all(commands: list[str], run: Callable[..., str]) -> None:
     for command in dict.fromkeys(commands):
         print(command)  # shown when it fails
         if command.startswith("python\n"):
-            run_python(command.removeprefix("python\n"))
+            run_block(command.removeprefix("python\n"))
         elif command not in NOT_RUN:
-            run_command(command, attredit)
+            run_command(command, run)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: p.name)
-def test_what_a_document_says_works(document: Path, place: Path, attredit: Any) -> None:
-    run_all(commands_of(document.read_text()), attredit)
+def test_what_a_document_says_works(document: Path, place: Path, run: Any) -> None:
+    run_all(commands_of(document.read_text()), run)
 
 
-def test_the_demo(place: Path, attredit: Any) -> None:
+def test_the_demo(place: Path, run: Any) -> None:
     recipe = (ROOT / "Makefile").read_text().partition("\ndemo:")[2].partition("\n\n")[0]
     commands = [c.replace("$(DEMO)", "runs/demo") for c in re.findall(r"^\t\$\(BIN\)/(attredit .*)$", recipe, re.M)]
     assert [c.split()[1] for c in commands] == ["train", "evaluate", "report"]
-    run_all(commands, attredit)
+    run_all(commands, run)
     assert (place / "runs" / "demo" / "report.html").is_file()
 
 
-def test_what_a_model_card_says_works(place: Path, attredit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_model_card_says_works(place: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = commands_of((place / "RUN" / "README.md").read_text())
     assert [c.split()[0] for c in commands] == ["attredit", "python", "attredit", "attredit"]
     (place / "run").symlink_to("RUN")  # the name it had when the card was written
-    run_all(commands, attredit)
+    run_all(commands, run)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_the_readme_of_a_new_plugin_says_works(
-    kind: str, place: Path, attredit: Any, monkeypatch: pytest.MonkeyPatch
+    kind: str, place: Path, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = Distribution(f"read-{kind}", kind)
     new.write(place / "new")
@@ -378,8 +382,8 @@ def test_what_the_readme_of_a_new_plugin_says_works(
     registry.installed.cache_clear()
     commands = commands_of((place / "new" / "README.md").read_text())
     assert set(new.commands) < set(commands)
-    # The others are run by tests/scaffold/test_generated.py, in an environment that they may change.
-    run_all([c for c in commands if c == "attredit plugins" or c in new.commands], attredit)
+    # The others are run by tests/test_distributions.py, in an environment that they may change.
+    run_all([c for c in commands if c == "attredit plugins" or c in new.commands], run)
 
 
 def test_commands_are_found_wherever_they_stand() -> None:
@@ -397,9 +401,9 @@ def test_commands_are_found_wherever_they_stand() -> None:
         "python\nimport attredit\nattredit.load('NOWHERE')\n",
     ],
 )
-def test_what_is_wrong_or_neither_run_nor_listed_fails(command: str, place: Path, attredit: Any) -> None:
+def test_what_is_wrong_or_neither_run_nor_listed_fails(command: str, place: Path, run: Any) -> None:
     with pytest.raises((AssertionError, RunError)):
-        run_all([command], attredit)
+        run_all([command], run)
 
 
 def test_everything_is_found_and_nothing_is_listed_for_nothing() -> None:

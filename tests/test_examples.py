@@ -60,7 +60,7 @@ def run(run_python: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     def script(name: str, folder: Path) -> str:
         words = [str(FOLDER / f"{name}.py"), str(folder)]
         if name == "custom_term":
-            return run_python("-W", "error", *words)  # type: ignore[no-any-return]
+            return run_python("-W", "error", *words).stdout  # type: ignore[no-any-return]
         monkeypatch.setattr(sys, "argv", words)
         monkeypatch.syspath_prepend(FOLDER)  # as Python does
         with using_plugins([]):

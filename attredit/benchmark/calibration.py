@@ -41,7 +41,7 @@ def steps_within(trainer: Trainer, seconds: float) -> int:
 def seconds_for(trainer: Trainer, steps: int) -> float:
     """About how long so many steps take."""
     total, left = 0.0, steps
-    for phase in phases(trainer):
+    for phase in phases(trainer, steps):
         length = left if phase.length is None else min(left, phase.length)
         total, left = total + length * phase.seconds, left - length
         if not left:
@@ -49,12 +49,12 @@ def seconds_for(trainer: Trainer, steps: int) -> float:
     return total
 
 
-def phases(trainer: Trainer) -> Iterator[Phase]:
-    """Times each phase when it is asked for."""
+def phases(trainer: Trainer, steps: int = _MOST) -> Iterator[Phase]:
+    """Times each phase when it is asked for, no longer than it lasts if there are so many steps."""
     starts = starts_of(trainer.config.recipe)
     for i, start in enumerate(starts):
         length = starts[i + 1] - start if i + 1 < len(starts) else None
-        yield Phase(length, _seconds_a_step(trainer, start, length))
+        yield Phase(length, _seconds_a_step(trainer, start, min(length or _MOST, max(1, steps - start))))
 
 
 def starts_of(recipe: Recipe) -> list[int]:
@@ -80,22 +80,20 @@ def steps_of(found: Iterable[Phase], seconds: float) -> int:
     return max(1, steps)
 
 
-def _seconds_a_step(trainer: Trainer, start: int, length: int | None) -> float:
-    """The mean over whole cycles of terms that are not computed at every step; a short phase is gone through again."""
+def _seconds_a_step(trainer: Trainer, start: int, length: int) -> float:
+    """The mean over whole cycles of terms that are not computed at every step."""
     players = trainer.config.recipe.players.values()
     cycle = math.lcm(*(term.every for player in players for term in player.terms.values()))
-    cycles = max(1, (length or _MOST) // cycle)
     for _ in range(_WARM_UP):
         trainer.step(start)
     _wait(trainer)
-    began, done = time.perf_counter(), 0
-    while (now := time.perf_counter() - began) < SECONDS:
-        first = start + done % (cycles * cycle)
-        for step in range(first, first + cycle):
+    began, done, seconds = time.perf_counter(), 0, 0.0
+    while not done or (done + cycle <= length and seconds < SECONDS):
+        for step in range(start + done, start + done + cycle):
             trainer.step(step)
         _wait(trainer)
-        done += cycle
-    return now / done
+        done, seconds = done + cycle, time.perf_counter() - began
+    return seconds / done
 
 
 def _wait(trainer: Trainer) -> None:

@@ -37,7 +37,8 @@ def write_samples(run: RunDirectory, store: Store) -> None:
     images = F.adaptive_avg_pool2d(images, editor.geometry.size)
     headings, columns = sample_columns(editor, images)
     rows = [[column[i] for column in columns] for i in range(len(images))]
-    write_image(grid(rows, columns=headings), run.samples / f"step-{metadata['step']:06d}.png")
+    # The training waits for it: compressed a tenth less, it takes a third of the time.
+    write_image(grid(rows, columns=headings), run.samples / f"step-{metadata['step']:06d}.png", compress_level=3)
 
 
 def write_card(run: RunDirectory, config: RunConfig) -> None:

@@ -29,9 +29,8 @@ from attredit.errors import RunError
 from attredit.runs.directory import RunDirectory
 
 
-@pytest.mark.usefixtures("data_here")
 def test_killed_half_way_and_started_again_it_gives_the_same_table(
-    whole: tuple[Path, Any], suite: Path, tmp_path: Path, command: Any, benchmark: Any
+    whole: tuple[Path, Any], suite: Path, tmp_path: Path, command: Any, benchmark: Any, request: pytest.FixtureRequest
 ) -> None:
     out, directory = tmp_path / "out", BenchmarkDirectory(tmp_path / "out")
     naive, factorized = BenchmarkDirectory(whole[0]).read().cells
@@ -49,6 +48,8 @@ def test_killed_half_way_and_started_again_it_gives_the_same_table(
     time.sleep(0.3)
     assert step_of(directory, factorized.key) == reached < STEPS
     assert set(directory.record().finished()) == {naive.key}
+    # This one is not killed, and needs no other processes.
+    request.getfixturevalue("here")
     again = benchmark(suite, out)
     assert again.exit_code == 0, again.output
     assert "2 cells, 1 left" in again.stderr
