@@ -26,7 +26,7 @@ from attredit.runs.directory import RunDirectory
 from attredit.training.players import build
 
 CHANCE = 0.6931
-JUDGE = JudgeSettings(width=8, epochs=1, steps=150)
+JUDGE = JudgeSettings(width=8, epochs=1, steps=100)
 AUTOENCODER = "players.autoencoder"
 
 # Of the training images nineteen of twenty that smile are pale; of the test images half. One data set, so one judge.
@@ -34,7 +34,7 @@ FACES = {"train": 600, "valid": 8, "test": 64, "correlate": "train", "correlatio
 NARROW = {"parts.encoder.options.width": 4, "parts.decoder.options.width": 4, "latent_dim": 16}
 
 HEALTHY: dict[str, Any] = {
-    "steps": 300,
+    "steps": 200,
     "overrides": {"parts.encoder.options.width": 8, "parts.decoder.options.width": 8, "latent_dim": 32},
 }
 # A weak KL, nothing that factorizes, and a decoder to which labels are one input among many. A hat is large enough to
@@ -45,7 +45,7 @@ IGNORED: dict[str, Any] = {
     "steps": 200,
     "overrides": {"parts.decoder.options.gated": False, f"{AUTOENCODER}.terms.kl": 0.0003, "latent_dim": 32},
 }
-MOVED: dict[str, Any] = {"preset": "conv", "attributes": ("Smiling",), "steps": 200}
+MOVED: dict[str, Any] = {"preset": "conv", "attributes": ("Smiling",), "steps": 150}
 # A fast discriminator against a decoder that hardly moves.
 WON: dict[str, Any] = {
     "preset": "adversarial",

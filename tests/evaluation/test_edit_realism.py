@@ -35,7 +35,7 @@ class Planted:
         source = SynthFaces(image_size=SIZE, train=800, valid=8, test=300)
         stores = [prepare(source, split, Geometry(SIZE, 3, "none"), name="synthfaces") for split in ("train", "test")]
         cpu = torch.device("cpu")
-        settings = JudgeSettings(width=8, epochs=1, steps=250)
+        settings = JudgeSettings(width=8, epochs=1, steps=200, batch_size=32)
         judge = judge_of(stores[0], cache=cache_dir(), device=cpu, settings=settings)
         rows = np.arange(len(stores[1]))
         self.data = EvaluationData("test", rows, stores[1], stores[0], source.schema, source, judge)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -28,9 +29,15 @@ QUICK = IdentitySettings(faces=64, steps=3, batch_size=16, trunk=JudgeSettings(w
 evaluate = functools.partial(attredit.evaluate, judge=JudgeSettings(width=4, epochs=1, steps=20))
 
 
+@pytest.fixture(scope="module")
+def trained(tiny_request, tmp_path_factory):
+    where = tmp_path_factory.mktemp("evaluated") / "run"
+    return train(tiny_request(attributes=("Smiling", "Male"), run_dir=str(where)))
+
+
 @pytest.fixture
-def run(request_for):
-    return RunDirectory(train(request_for(attributes=("Smiling", "Male"))))
+def run(trained, tmp_path):
+    return RunDirectory(shutil.copytree(trained, tmp_path / "run"))
 
 
 def test_figures_of_a_model_that_was_trained_further_are_nobodys(run):

@@ -24,8 +24,8 @@ from attredit.plugin.registry import installed
 from attredit.request import CollectionRequest
 
 SIZE, NAME = 32, "Wearing_Hat"
-FACES = {"train": 2000, "valid": 16, "test": 64}
-SETTINGS = JudgeSettings(epochs=1, steps=220, batch_size=32)
+FACES = {"train": 1000, "valid": 16, "test": 64}
+SETTINGS = JudgeSettings(epochs=1, steps=120, batch_size=32)
 EPS, AREA, STEPS = 8 / 255, 0.1, 25
 SIDE = round(SIZE * AREA**0.5)
 CPU = torch.device("cpu")
@@ -62,8 +62,8 @@ def world(tiny_request, tmp_path_factory):
     )
     run = train(
         tiny_request(
-            attributes=(NAME,), image_size=SIZE, steps=150, batch_size=16, data_options=FACES, log_every=50,
-            save_every=150, run_dir=str(tmp_path_factory.mktemp("planted") / "run"),
+            attributes=(NAME,), image_size=SIZE, steps=60, batch_size=16, data_options=FACES, log_every=30,
+            save_every=60, run_dir=str(tmp_path_factory.mktemp("planted") / "run"),
         )
     )  # fmt: skip
     model, column = load(run).model, source.schema.index(NAME)

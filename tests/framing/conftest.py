@@ -41,8 +41,8 @@ def network(store: Store, cache: Path) -> FrameNetwork:
     return kept(
         cache / "frames",
         "frame",
-        {"store": "drawn", "steps": 240},
-        trained=lambda: fit_frame(store, seed=0, steps=240),
+        {"store": "drawn", "steps": 160},
+        trained=lambda: fit_frame(store, seed=0, steps=160),
         untrained=lambda: FrameNetwork(store.geometry.channels),
         device=torch.device("cpu"),
     )

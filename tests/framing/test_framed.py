@@ -25,7 +25,7 @@ from attredit.plugin.registry import Registry
 from attredit.request import CollectionRequest
 
 Scene = Callable[[int], tuple[Image.Image, Frame]]
-COUNT, EMPTY = 24, 5
+COUNT, EMPTY = 14, 5
 
 
 @pytest.fixture(scope="module")
@@ -43,22 +43,24 @@ def pictures(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def sought(pictures: Path, i: int, network: FrameNetwork) -> list[Found]:
-    with Image.open(pictures / f"{i:02d}.png") as picture:
-        return find(picture, network, Geometry(32).frame(*picture.size))
+@pytest.fixture(scope="module")
+def sought(pictures: Path, network: FrameNetwork) -> list[list[Found]]:
+    """What is found in each picture."""
+    images = (Image.open(pictures / f"{i:02d}.png") for i in range(COUNT))
+    return [find(picture, network, Geometry(32).frame(*picture.size)) for picture in images]
 
 
 @pytest.fixture(scope="module")
-def shown(pictures: Path, network: FrameNetwork) -> list[int]:
+def shown(sought: list[list[Found]]) -> list[int]:
     """The pictures in which something is found."""
-    found = [i for i in range(COUNT) if sought(pictures, i, network)]
+    found = [i for i in range(COUNT) if sought[i]]
     assert EMPTY not in found
     assert len(found) > COUNT // 2
     return found
 
 
 def test_each_picture_is_seen_in_its_own_frame(
-    attredit_registry: Registry, pictures: Path, network: FrameNetwork, shown: list[int]
+    attredit_registry: Registry, pictures: Path, network: FrameNetwork, sought: list[list[Found]], shown: list[int]
 ) -> None:
     plain = CollectionRequest(dataset="folder", image_size=32, data_dir=pictures).collection(attredit_registry)
     seen = framed(plain, network)
@@ -67,7 +69,7 @@ def test_each_picture_is_seen_in_its_own_frame(
     assert store.rows.tolist() == shown
     for place, i in enumerate(shown):
         with Image.open(pictures / f"{i:02d}.png") as picture:
-            expected = Geometry(32).apply(picture, sought(pictures, i, network)[0].frame)
+            expected = Geometry(32).apply(picture, sought[i][0].frame)
         np.testing.assert_array_equal(store.images[np.array([place])][0], np.asarray(expected))
     figure = frames_found(store)
     assert (figure.value, figure.n) == (pytest.approx(len(shown) / COUNT), COUNT)
