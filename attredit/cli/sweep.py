@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from attredit.attributes import Attribute
     from attredit.framing.search import Found
 
-_VALUES = "-0.5,0,0.25,0.5,0.75,1,1.5"
-
 
 @click.command
 @run_argument
@@ -27,7 +25,7 @@ _VALUES = "-0.5,0,0.25,0.5,0.75,1,1.5"
 @click.option(
     "--values",
     metavar="LIST",
-    help=f"Left to right. [default: {_VALUES}; of a categorical attribute all that it has]",
+    help="Left to right, with commas. [default: from less to more; of a categorical attribute all that it has]",
 )
 @box_option
 @device_option
@@ -78,10 +76,15 @@ def command(
 
 def _wanted(attribute: Attribute, values: str | None) -> dict[str, Any]:
     """What to ask for, by what stands above its column."""
-    if attribute.binary and not attribute.numbered:
-        return {f"{number:g}": number for number in _numbers(values or _VALUES)}
-    names = attribute.values if values is None else [part.strip() for part in values.split(",")]
-    return {name: name for name in names}
+    from attredit.editing.editor import values_of
+
+    if values is None:
+        chosen: Sequence[float | str] = values_of(attribute)
+    elif attribute.binary and not attribute.numbered:
+        chosen = _numbers(values)
+    else:
+        chosen = [part.strip() for part in values.split(",")]
+    return {value if isinstance(value, str) else f"{value:g}": value for value in chosen}
 
 
 def _numbers(text: str) -> list[float]:

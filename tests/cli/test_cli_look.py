@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from attredit.editing.editor import SWEEP
 from attredit.report.figures import MEANINGS
 
 
@@ -46,6 +47,13 @@ def test_sweep_puts_values_side_by_side(attredit: Any, run: Path, photos: Path, 
     assert result.exit_code == 0, result.output
     with Image.open(target) as image:
         assert image.height > image.width  # two by two, and headings
+        two = image.width
+    attredit("sweep", run, photos / "a.png", "--attr", "Eyeglasses", "-o", target)
+    listed = ",".join(f"{value:g}" for value in SWEEP)
+    attredit("sweep", run, photos / "a.png", f"--values={listed}", "--attr", "Eyeglasses", "-o", tmp_path / "same.png")
+    assert target.read_bytes() == (tmp_path / "same.png").read_bytes()
+    with Image.open(target) as image:
+        assert image.width > 3 * two
 
 
 @pytest.mark.parametrize("arguments", [["--attr", "Hat"], ["--values", "a,b"], ["--values", "nan"], ["-o", "x.xyz"]])
