@@ -61,7 +61,9 @@ def test_figures_of_another_collection_stand_beside_the_runs_own(run: RunDirecto
     found = evaluate(run.path, device="cpu", elsewhere=Elsewhere(f"folder:{loose}"))
     after = {file.name: file.read_bytes() for file in run.path.iterdir() if file.is_file()}
     assert after.keys() - before.keys() == {"evaluation-loose.json", "evaluation-loose.safetensors"}
-    assert {name: after[name] for name in before} == before
+    # All that is there stays as it is, but for the model card, which tells of both.
+    assert {name for name in before if after[name] != before[name]} == {"README.md"}
+    assert b"loose" in after["README.md"]
     assert found.data == {**found.data, "name": "folder", "label": "loose", "place": str(loose)}
     assert json.loads(after["evaluation-loose.json"]) == found.to_json()
     assert (Evaluation.read(run), Evaluation.read(run, "loose")) == (own, found)
