@@ -29,9 +29,9 @@ INCLUDED = re.compile(r'^--8<-- "(?P<path>[^"]+)"$', re.M)
 
 
 # Trainings are as short and the data as few as can be: what the tutorial's figures are, it has measured itself.
-# Fewer than 128 images are prepared without worker processes, which take seconds to start.
-SHORTER = {"400": "10", "2000": "100", "100": "20", "200": "30"}
-DATA = {"train": 100, "valid": 20, "test": 30}
+# They are the data of other tests, so that all need one judge.
+SHORTER = {"400": "10", "2000": "96", "100": "16", "200": "32"}
+DATA = {"train": 96, "valid": 16, "test": 32}
 # Commands with one of these words import torch, and are forks of a process that has; the others need no second.
 HEAVY = {"pytest", "check", "train", "evaluate", "report", "benchmark", "doctor"}
 

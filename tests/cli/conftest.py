@@ -13,10 +13,10 @@ from PIL import Image
 
 Attredit = Callable[..., Result]
 
-# Fewer than 128 images of a split are prepared without worker processes, which take seconds to start.
+# The data of other tests, so that all need one judge.
 _TRAIN = [
     "train", "--attr", "Smiling", "--attr", "Eyeglasses", "--image-size", "32", "--batch-size", "8",
-    "--data-option", "train=100", "--data-option", "valid=20", "--data-option", "test=40", "--device", "cpu",
+    "--data-option", "train=96", "--data-option", "valid=16", "--data-option", "test=32", "--device", "cpu",
     "--set", "parts.encoder.options.width=4", "--set", "parts.decoder.options.width=4", "--set", "latent_dim=8",
 ]  # fmt: skip
 

@@ -110,7 +110,7 @@ def test_evaluate_refuses_what_cannot_be(attredit: Any, run: Path, arguments: li
 
 def test_show_tells_what_a_run_is(attredit: Any, evaluated: Any) -> None:
     text = attredit("show", evaluated[0]).stdout
-    for needed in ("ifcvaegan, preset default", "100 images of 32x32", "Smiling, Eyeglasses", "6 of 6",
+    for needed in ("ifcvaegan, preset default", "96 images of 32x32", "Smiling, Eyeglasses", "6 of 6",
                    "autoencoder trains encoder, decoder", "class_edit  0.", ", only decoder, every 4 steps",
                    "factorizer  ifcvaegan/confusion", "Evaluation on 30 images",
                    "model.safetensors", "samples/step-000006.png"):  # fmt: skip

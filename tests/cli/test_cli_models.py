@@ -83,5 +83,5 @@ def test_what_ships_is_small_says_what_it_must_not_be_used_for_and_edits() -> No
 
 def test_models_are_listed_with_what_they_edit(attredit: Any, boxed: Path) -> None:
     shown = attredit("models").stdout
-    for word in ("tiny-faces", "Smiling, Eyeglasses", "synthfaces, 100 images", "32x32"):
+    for word in ("tiny-faces", "Smiling, Eyeglasses", "synthfaces, 96 images", "32x32"):
         assert word in shown

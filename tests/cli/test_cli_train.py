@@ -16,7 +16,7 @@ from attredit import files
 from attredit.cli.options import nested
 from attredit.errors import UsageError
 
-FACES = ["--data-option", "train=100", "--data-option", "valid=20", "--data-option", "test=40"]
+FACES = ["--data-option", "train=96", "--data-option", "valid=16", "--data-option", "test=32"]
 
 
 def test_training_says_what_it_does_and_what_comes_next(trained: Any) -> None:
@@ -24,7 +24,7 @@ def test_training_says_what_it_does_and_what_comes_next(trained: Any) -> None:
     assert f"Run: {run}" in result.stdout
     assert f"attredit evaluate {run}" in result.stdout
     assert f"attredit edit {run}" in result.stdout
-    assert "Training ifcvaegan:default on 100 images of synthfaces at 32x32, 6 steps of 8." in result.stderr
+    assert "Training ifcvaegan:default on 96 images of synthfaces at 32x32, 6 steps of 8." in result.stderr
     assert "step 6 of 6" in result.stderr
     assert {p.name for p in run.iterdir()} >= {"config.json", "model.safetensors", "metrics.jsonl", "README.md"}
     assert [p.name for p in (run / "samples").iterdir()] == ["step-000006.png"]
@@ -33,7 +33,7 @@ def test_training_says_what_it_does_and_what_comes_next(trained: Any) -> None:
 def test_options_reach_the_run(run: Path) -> None:
     config = json.loads((run / "config.json").read_text())
     assert [a["name"] for a in config["attributes"]] == ["Smiling", "Eyeglasses"]
-    assert config["request"]["data_options"] == {"train": 100, "valid": 20, "test": 40}
+    assert config["request"]["data_options"] == {"train": 96, "valid": 16, "test": 32}
     assert config["recipe"]["parts"]["encoder"]["options"]["width"] == 4
     assert (config["steps"], config["batch_size"]) == (6, 8)
     assert (config["request"]["log_every"], config["request"]["save_every"]) == (2, 4)
@@ -43,7 +43,7 @@ def test_the_card_names_data_attributes_commands_and_misuse(run: Path) -> None:
     card = (run / "README.md").read_text()
     assert card.startswith("# ifcvaegan on synthfaces: Smiling, Eyeglasses\n")
     for needed in (
-        "100 training images", "`Smiling`, `Eyeglasses`", "attredit edit run photo.png --set Smiling=1",
+        "96 training images", "`Smiling`, `Eyeglasses`", "attredit edit run photo.png --set Smiling=1",
         "without their consent", "surveillance", "cartoons", "--set parts.encoder.options.width=4",
         "6 of 6 steps", "samples/step-000006.png", "autoencoder/rec",
     ):  # fmt: skip
