@@ -168,7 +168,9 @@ def descend(
         progress: Told of every finished step, as (done, steps).
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.25)
+    # The rate rises over the first quarter; that of four steps ends where it begins, with a slope of 0 / 0.
+    rise = 0.0 if steps == 4 else 0.25
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=rise)
     with repeatable(next(network.parameters()).device):
         for step in range(steps):
             optimizer.zero_grad(set_to_none=True)

@@ -14,7 +14,7 @@ from attredit.errors import DataError, RunError
 from attredit.evaluation import judge as judging
 from attredit.evaluation.judge import Judge, Reading, judge_hash, judge_of, usual_shares
 from attredit.evaluation.judge_networks import JudgePair, StridedNetwork, WideNetwork
-from attredit.evaluation.judge_training import JudgeSettings, halves
+from attredit.evaluation.judge_training import JudgeSettings, descend, halves
 from attredit.files import read_tensors, write_tensors
 
 CPU = torch.device("cpu")
@@ -46,6 +46,16 @@ def test_it_learns_binary_and_categorical_attributes(tmp_path):
     assert judge.logits(images).shape == (200, 4)
     assert told[-1][0] == told[-1][1] >= 240
     assert [done for done, _ in told] == list(range(1, told[-1][1] + 1))
+
+
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_any_number_of_steps_is_learnt_from(steps):
+    network, told = torch.nn.Linear(2, 1), []
+    before = network.weight.detach().clone()
+    descend(network, 1.0, steps, lambda _: network(torch.ones(1, 2)).square().sum(), lambda *n: told.append(n))
+    assert told == [(step, steps) for step in range(1, steps + 1)]
+    assert network.weight.isfinite().all()
+    assert not torch.equal(network.weight, before)
 
 
 def test_it_is_trained_once(tmp_path, monkeypatch):
