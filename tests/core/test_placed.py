@@ -46,6 +46,7 @@ def boxed(editor: Editor) -> Editor:
 def painted(editor: Editor, monkeypatch: pytest.MonkeyPatch) -> Editor:
     """A decoder that draws black without and white with the attribute, so that everything that may change does."""
     drawn = {False: torch.zeros, True: torch.ones}
+    editor.model.known.count.zero_()  # kept styles would say where an edit belongs
     monkeypatch.setattr(
         editor.model, "decode", lambda code, changes=None, **_: drawn[bool(changes)](len(code.mean), 3, 32, 32)
     )
