@@ -9,7 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,17 +174,23 @@ def run_process() -> Any:
 
 
 @pytest.fixture(scope="session")
-def run_python() -> Iterator[Any]:
-    """Do what follows `python` on a command line, in a process that need not import torch; fails with its output."""
-    warm = Warm()
+def warm() -> Iterator[Warm]:
+    """A Python whose processes need not import torch."""
+    python = Warm()
+    yield python
+    python.close()
 
-    def run(*words: Any) -> subprocess.CompletedProcess[str]:
-        done = warm.run(words)
+
+@pytest.fixture(scope="session")
+def run_python(warm: Warm) -> Any:
+    """Do what follows `python` on a command line, in a process of that Python; fails with its output."""
+
+    def run(*words: Any, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        done = warm.run(words, environment=environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
-    yield run
-    warm.close()
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,7 +96,7 @@ class Launched(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def launched(tmp_path_factory: pytest.TempPathFactory, tiny_request: Any, run_process: Any) -> Launched:
+def launched(tmp_path_factory: pytest.TempPathFactory, tiny_request: Any, run_python: Any) -> Launched:
     """One launch for all tests: to start it takes the most time."""
     place = tmp_path_factory.mktemp("pairs")
     some_labels_missing(place / "images")
@@ -125,8 +124,8 @@ def launched(tmp_path_factory: pytest.TempPathFactory, tiny_request: Any, run_pr
     for rank in range(2):
         train(tiny_request(run_dir=str(place / f"stopped{rank}"), steps=2 + rank))
     (place / "script.py").write_text(SCRIPT)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = run_process([sys.executable, *launcher, *map(str, (place / "script.py", place, *files))])
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    done = run_python(*launcher, place / "script.py", place, *files)
 
     def pair(name: str) -> Pair:
         return RunDirectory(train(request(name, place / name / "one"))), RunDirectory(place / name / "two")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import re
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from warm_python import Warm
 
 from attredit.errors import Terminated
 from attredit.files import read_metadata
@@ -25,21 +28,31 @@ if os.name == "nt":
 STEPS = 60
 
 
-def ended(command: list[str], ready: Callable[[], bool], number: int = signal.SIGTERM) -> tuple[int, str]:
-    """Start a command, send it a signal once it is ready, and wait: its exit code, and what it said."""
-    # It may have been started with the signal ignored, as under nohup.
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def signalled(process: int, ready: Callable[[], bool], number: int = signal.SIGTERM) -> None:
+    """Send a process a signal once it is ready; nothing to one that has ended before."""
     deadline = time.monotonic() + 120
-    while not ready():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(number)
-    said = process.communicate(timeout=60)[1]
-    return process.returncode, said
+    with contextlib.suppress(ProcessLookupError):
+        while not ready():
+            os.kill(process, 0)
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        os.kill(process, number)
 
 
-def test_a_training_saves_the_step_that_it_reached(tmp_path: Path, train_command: Any, tiny_request: Any) -> None:
+@pytest.fixture
+def ended(warm: Warm) -> Any:
+    """Start a command, send it SIGTERM once it is ready, and wait: its exit code, and what it said."""
+
+    def end(command: list[str], ready: Callable[[], bool]) -> tuple[int, str]:
+        done = warm.run(command[1:], meanwhile=functools.partial(signalled, ready=ready))
+        return done.returncode, done.stderr
+
+    return end
+
+
+def test_a_training_saves_the_step_that_it_reached(
+    tmp_path: Path, train_command: Any, tiny_request: Any, ended: Any
+) -> None:
     run, whole = tmp_path / "run", tmp_path / "whole"
     more = (f"--steps={STEPS}", "--save-every=1000", "--log-every=1")
     metrics = run / "metrics.jsonl"
@@ -55,7 +68,7 @@ def test_a_training_saves_the_step_that_it_reached(tmp_path: Path, train_command
     assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == list(range(1, STEPS + 1))
 
 
-def test_processes_of_a_launch_agree_on_the_step(tmp_path: Path, train_command: Any) -> None:
+def test_processes_of_a_launch_agree_on_the_step(tmp_path: Path, train_command: Any, ended: Any) -> None:
     run = tmp_path / "run"
     metrics = run / "metrics.jsonl"
     command = train_command(run, "--frame=none", "--steps=100000", "--save-every=100000", "--log-every=1", processes=2)
@@ -102,7 +115,7 @@ class Slow:
 
 
 def test_a_preparation_ends_and_what_is_decoded_is_kept(
-    tmp_path: Path, train_command: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, train_command: Any, monkeypatch: pytest.MonkeyPatch, ended: Any
 ) -> None:
     monkeypatch.setenv("ATTREDIT_CACHE", str(tmp_path / "cache"))
     (tmp_path / "slow.py").write_text(SLOW)
@@ -122,8 +135,10 @@ def test_any_command_ends_with_a_line(tmp_path: Path, number: int, code: int) ->
         f"import time, pathlib\npathlib.Path({str(tmp_path / 'there')!r}).touch()\ntime.sleep(60)"
     )
     command = [sys.executable, "-m", "attredit", "methods", "--plugin", str(tmp_path / "stuck.py")]
-    found, said = ended(command, (tmp_path / "there").exists, number)
-    assert (found, said.strip()) == (code, "Terminated.")
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    signalled(process.pid, (tmp_path / "there").exists, number)
+    assert process.communicate(timeout=60)[1].strip() == "Terminated."
+    assert process.returncode == code
 
 
 def test_who_finishes_is_asked_and_a_second_signal_ends_at_once() -> None:
