@@ -35,8 +35,8 @@ _SURE = math.log(0.95 / 0.05)
 # What of a recipe a model knows.
 _OF_RECIPE = ("latent_dim", "style_dim", "predictor", "prior", "decode_with", "edit_from", "styles")
 
-# So many styles tell where an attribute is.
-_WHERE = 8
+# So many styles tell where an attribute is, by the mask that they have on average; from this share of it on.
+_WHERE, _THERE = 8, 0.25
 
 
 class Edit(NamedTuple):
@@ -70,12 +70,14 @@ class Known(nn.Module):
         styles: (n, K, W) of training images that have an attribute, the clearest first, again if they are few.
         count: (n,) how many of them there are.
         reach: (n, most values) how far an edit to a value goes where all the way is asked for; 1 is as far as training.
+        style_reach: (n, K) the same of edits that put on one of the styles.
     """
 
     sure: Tensor
     styles: Tensor
     count: Tensor
     reach: Tensor
+    style_reach: Tensor
 
     def __init__(self, schema: AttributeSchema, style_dim: int) -> None:
         super().__init__()
@@ -83,6 +85,7 @@ class Known(nn.Module):
         self.register_buffer("sure", torch.full(values, _SURE))
         self.register_buffer("reach", torch.ones(values))
         self.register_buffer("styles", torch.zeros(len(schema), STYLES, style_dim), persistent=style_dim > 0)
+        self.register_buffer("style_reach", torch.ones(len(schema), STYLES), persistent=style_dim > 0)
         self.register_buffer("count", torch.zeros(len(schema), dtype=torch.long), persistent=style_dim > 0)
 
 
@@ -237,7 +240,7 @@ class Model(nn.Module):
             UsageError: as they do.
         """
         code, names, wanted = self.supposed(code, changes, given), self.schema.names, self._wanted(changes)
-        far = {names[i]: strength * self.reach(i, want) for i, want in wanted.items()}
+        far = {names[i]: strength * self.reach(i, want, self._numbered(i, style)) for i, want in wanted.items()}
         before, after = self.decode(code), self.decode(code, changes, strength=far, like=like, style=style)
         worn = {names[i]: want for i, want in wanted.items() if names[i] in self.wearable}
         if not worn or not strength:
@@ -245,10 +248,19 @@ class Model(nn.Module):
         goal, alone = self.changed(code, changes, far), torch.tensor([len(worn) == len(wanted)], device=after.device)
         return Edit(before, after, self.extent(code, goal, worn, alone, before, after))
 
-    def reach(self, i: int, wanted: Tensor) -> Tensor:
-        """(B, 1) how far edits of attribute `i` to `wanted` (B, k) go, where all the way is asked for."""
+    def reach(self, i: int, wanted: Tensor, number: int | None = None) -> Tensor:
+        """(B, 1) how far edits of attribute `i` to `wanted` (B, k) go, where all the way is asked for.
+
+        Args:
+            i: Number of the attribute.
+            wanted: What is asked for.
+            number: Of the kept style that is asked for, from 1.
+        """
         whole = self.schema.attributes[i].whole(wanted)
-        return 1.0 + (whole * (self.known.reach[i, : whole.shape[1]] - 1.0)).sum(1, keepdim=True)
+        reach = self.known.reach[i, : whole.shape[1]]
+        if number is not None:
+            reach = torch.stack([reach[0], self.known.style_reach[i, number - 1]])
+        return 1.0 + (whole * (reach - 1.0)).sum(1, keepdim=True)
 
     def extent(
         self, code: Code, goal: Tensor, worn: Mapping[str, Tensor], alone: Tensor, before: Tensor, after: Tensor
@@ -284,7 +296,7 @@ class Model(nn.Module):
                 z = self.dressed(z, name, number, asked[name])
             changes.append(change_of(bare, self.draw(z, having, code)))
         own, usual = change_of(before, after), torch.stack(changes).mean(0)
-        there = edit_mask(usual) > 0.0
+        there = edit_mask(usual) >= _THERE
         # Where kept styles change nothing that anybody would see, or something else is edited, the own change tells.
         there = there | ~(there.flatten(1).any(1) & alone).view(-1, 1, 1, 1)
         gone = torch.cat(list(off.values()), 1).any(1).view(-1, 1, 1, 1)
@@ -324,29 +336,33 @@ class Model(nn.Module):
         z = code.z.clone()
         for i in self.schema.wanted(asked):
             name, where = self.schema.names[i], self.slices.get(self.schema.names[i])
-            number = style.get(name) if isinstance(style, Mapping) else style
+            number = self._numbered(i, style)
             if where is None:
-                if like is not None or number is not None:
+                if like is not None:
                     raise UsageError(f"This model has no styles of {name}.", "Leave out what it shall be like.")
             elif like is not None:
                 assert like.z is not None
                 z[:, where] = like.z[:, where]
-            elif name in self.wearable or number is not None:
-                self._require_style(i, number)
+            elif name in self.wearable:
                 lacks = code.labels[:, self.schema.columns[i]] <= 0.5
                 z = self.dressed(z, name, (number or 1) - 1, lacks | (number is not None))
         return z
 
-    def _require_style(self, i: int, number: int | None) -> None:
-        """Make sure that there is a style of that number.
+    def _numbered(self, i: int, style: int | Mapping[str, int] | None) -> int | None:
+        """The number of the style that attribute `i` is asked in.
 
         Raises:
-            UsageError: there is none.
+            UsageError: there is no such style.
         """
+        name = self.schema.names[i]
+        number = style.get(name) if isinstance(style, Mapping) else style
+        if number is not None and name not in self.slices:
+            raise UsageError(f"This model has no styles of {name}.", "Leave out what it shall be like.")
         count = int(self.known.count[i])
         if number is not None and not 1 <= number <= count:
-            styles = f"Styles of {self.schema.names[i]} are numbered 1 to {count}."
+            styles = f"Styles of {name} are numbered 1 to {count}."
             raise UsageError(f"There is no style {number}.", styles if count else "This run has kept none.")
+        return number
 
     def content(self, code: Code) -> Code:
         """The code without styles: what factorizers and probes read."""

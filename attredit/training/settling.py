@@ -6,7 +6,7 @@ which no part has seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -47,14 +47,16 @@ def settle(model: Model, train: Store, valid: Store | None, detail: int = 1) -> 
     if valid is not None:
         model.known.sure.copy_(sureness(model, valid, detail))
     for i, name in enumerate(model.slices):
-        styles = _styles(model, train, name, detail)
-        model.known.count[i] = len(styles)
-        if len(styles):
-            model.known.styles[i] = styles.repeat(-(-STYLES // len(styles)), 1)[:STYLES]
+        styles, reach = _styles(model, train, name, detail)
+        model.known.count[i] = count = len(styles)
+        if count:
+            again = torch.arange(STYLES) % count
+            model.known.styles[i], model.known.style_reach[i] = styles[again], reach[again]
     model.known.reach.fill_(1.0)
     for i, attribute in enumerate(model.schema):
         if attribute.binary:
             model.known.reach[i, :2] = torch.tensor([_reach(model, valid or train, i, to, detail) for to in (0, 1)])
+            model.known.style_reach[i, 0] = model.known.reach[i, 1]  # what nobody asks for is the first
     model.train(training)
 
 
@@ -76,11 +78,7 @@ def sureness(model: Model, valid: Store, detail: int = 1) -> Tensor:
 
 
 def _reach(model: Model, store: Store, i: int, to: int, detail: int) -> float:
-    """How far to go that edits show: 1, or the first of `_FARTHER` from which on going on makes readings little surer.
-
-    Beyond what training has seen edits grow, and are still drawn by the same decoder. A reader can be fooled by
-    gradients, but hardly by one number.
-    """
+    """How far edits to a value of a binary attribute go; see `_far_enough`."""
     name, labels = model.schema.names[i], store.label_columns([model.schema.names[i]])[:, 0]
     rows = np.flatnonzero(labels == 1 - to)
     if not len(rows):
@@ -88,52 +86,75 @@ def _reach(model: Model, store: Store, i: int, to: int, detail: int) -> float:
     [images] = _images(store, rows[spread(len(rows), _CHUNK)], detail)
     code, column = model.encode(images), model.schema.columns[i].start
 
-    def sureness_at(far: float) -> float:
+    def sureness_at(far: float) -> Tensor:
         edited = model.composite(images, *model.edit(code, {name: to}, strength=far, given={name: 1 - to}))
-        return float(_log_odds(model, edited)[:, column].mean()) * (1 if to else -1)
+        return _log_odds(model, edited, column).mean()[None] * (1 if to else -1)
 
-    best, sure = 1.0, sureness_at(1.0)
+    return float(_far_enough(sureness_at))
+
+
+def _far_enough(sureness_at: Callable[[float], Tensor]) -> Tensor:
+    """(N,) how far to go that edits show: 1, or the first of `_FARTHER` from which on going on makes little surer.
+
+    Beyond what training has seen edits grow, and are still drawn by the same decoder. A reader can be fooled by
+    gradients, but hardly by one number.
+
+    Args:
+        sureness_at: Mean log-odds (N,) of what is asked for, of edits that go as far.
+    """
+    sure = sureness_at(1.0)
+    best, going = torch.ones_like(sure), torch.ones_like(sure, dtype=torch.bool)
     for far in _FARTHER:
-        if (surer := sureness_at(far)) <= sure + _MORE * abs(sure):
-            break
-        best, sure = far, surer
+        surer = sureness_at(far)
+        going &= surer > sure + _MORE * sure.abs()
+        best, sure = best.masked_fill(going, far), surer
     return best
 
 
-def _log_odds(model: Model, images: Tensor) -> Tensor:
-    """(B, A) what the model reads; by probabilities nearly all is certain, by log-odds it can be surer."""
-    return model.probabilities(model.encode(images)).double().logit(1e-6)
+def _log_odds(model: Model, images: Tensor, column: int) -> Tensor:
+    """(B,) how surely the model reads a binary attribute: its logits, for probabilities end where all is certain."""
+    return model.told_by(model.encode(images))[:, column].double()
 
 
-def _styles(model: Model, train: Store, name: str, detail: int) -> Tensor:
-    """(at most K, W) styles of training images that have an attribute: the clearest, then ones unlike those before.
+def _styles(model: Model, train: Store, name: str, detail: int) -> tuple[Tensor, Tensor]:
+    """(at most K, W) styles of training images that have an attribute, and how far edits go that put each of them on.
 
-    Clear is what the model surely reads as the attribute when images without it are given that style; what other
-    readers make of them goes with how sure it is.
+    First is the clearest, then come ones unlike those before. Clear is what the model surely reads as the attribute
+    when images without it are given that style; what other readers make of them goes with how sure it is.
     """
     attribute = model.schema.attributes[model.schema.index(name)]
     where, labels = model.slices[name], train.label_columns([name])[:, 0]
     having, lacking = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
     if not attribute.binary or not len(having) or not len(lacking):
-        return torch.zeros(0, where.stop - where.start, device=model.device)
+        return torch.zeros(0, where.stop - where.start, device=model.device), torch.zeros(0, device=model.device)
     some = having[spread(len(having), _TRIED)]
     styles = torch.cat([model.encode(images).mean[:, where] for images in _images(train, some, detail)])
     [plain] = _images(train, lacking[spread(len(lacking), _TRIED_ON)], detail)
-    code = model.supposed(model.encode(plain), {name: 1}, {name: 0})
-    before = model.decode(code)
+    looks, clear = _put_on(model, plain, name, styles, 1.0)
+    place = edit_mask(looks.abs().amax(2, keepdim=True).mean(0)).expand(-1, plain.shape[1], -1, -1)
+    kept = styles[unlike(looks.flatten(1), place.flatten(), clear, STYLES)]
+    return kept, _far_enough(lambda far: _put_on(model, plain, name, kept, far)[1])
+
+
+def _put_on(model: Model, images: Tensor, name: str, styles: Tensor, far: float) -> tuple[Tensor, Tensor]:
+    """What each of N styles (N, W) changes of images (B, C, H, W) without an attribute, and how surely that is read.
+
+    Returns:
+        (N, B, C, H, W) differences of what is decoded, and (N,) mean log-odds of composite edits.
+    """
+    code = model.supposed(model.encode(images), {name: 1}, {name: 0})
+    before, where = model.decode(code), model.slices[name]
     column = model.schema.columns[model.schema.index(name)].start
-    clear, looks = [], []
-    for tried in torch.split(styles, _CHUNK // len(plain)):
-        images, old, base = _repeated((plain, before, code), len(tried))
+    looks, clear = [], []
+    for tried in torch.split(styles, _CHUNK // len(images)):
+        plain, old, base = _repeated((images, before, code), len(tried))
         z = base.z.clone()
-        z[:, where] = tried.repeat_interleave(len(plain), 0)
-        after = model.decode(base, {name: 1}, like=base._replace(z=z))
-        odds = _log_odds(model, model.composite(images, old, after))[:, column]
+        z[:, where] = tried.repeat_interleave(len(images), 0)
+        after = model.decode(base, {name: 1}, strength=far, like=base._replace(z=z))
+        odds = _log_odds(model, model.composite(plain, old, after), column)
         clear.append(odds.view(len(tried), -1).mean(1))
-        looks.append((after - old).view(len(tried), *plain.shape))
-    drawn = torch.cat(looks)
-    place = edit_mask(drawn.abs().amax(2, keepdim=True).mean(0)).expand(-1, plain.shape[1], -1, -1)
-    return styles[unlike(drawn.flatten(1), place.flatten(), torch.cat(clear), STYLES)]
+        looks.append((after - old).view(len(tried), *images.shape))
+    return torch.cat(looks), torch.cat(clear)
 
 
 def _repeated(batch: Any, times: int) -> Any:

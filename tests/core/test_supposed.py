@@ -181,3 +181,27 @@ def test_edits_go_as_far_as_they_have_to() -> None:
     code = made.encode(images)
     after = made.edit(code, {"Smiling": 1}, strength=2.0, given={"Smiling": 0}).after
     assert torch.equal(after, made.decode(made.supposed(code, {}, {"Smiling": 0}), Smiling=2.5))
+
+
+def test_each_style_goes_as_far_as_it_has_to() -> None:
+    class Faint(Shown):
+        """A style of 1 is drawn at once, one of 0 from a label of 1.2 on."""
+
+        def forward(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor:
+            drawn = (attrs[:, :1] - 1.2 + z[:, 3:4]).sign() * 4.0
+            return nn.functional.pad(drawn, (0, 63)).view(-1, 1, 8, 8)
+
+    images = torch.full((60, 1, 8, 8), 0.3)
+    images[1::2, 0, 0, 4:8] = torch.tensor([1.0, 0.0, 0.0]).repeat(10)[:, None]
+    labels = np.stack([np.tile([0, 1], 30), np.zeros(60, int)], 1)
+    made = Model({"encoder": Told(), "decoder": Faint()}, SCHEMA, latent_dim=3, style_dim=2)
+    settle(made, Images(images, labels), Images(images, labels))
+    count, first = int(made.known.count[0]), made.known.styles[0, :, 0].round()
+    assert set(first[:count].tolist()) == {0.0, 1.0}
+    assert made.known.style_reach[0, :count].tolist() == [1.0 if style else 1.25 for style in first[:count]]
+    assert made.known.reach[0, 1] == made.known.style_reach[0, 0] == 1.0  # the clearest
+    code = made.supposed(made.encode(images[:1]), {}, {"Smiling": 0})
+    for number, style in enumerate(first[:count], 1):
+        edit = made.edit(code, {"Smiling": 1}, style=number, given={"Smiling": 0})
+        far = 1.0 if style else 1.25
+        assert torch.equal(edit.after, made.decode(code, {"Smiling": 1}, strength=far, style=number))
