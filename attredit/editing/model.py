@@ -36,7 +36,7 @@ _SURE = math.log(0.95 / 0.05)
 _OF_RECIPE = ("latent_dim", "style_dim", "predictor", "prior", "decode_with", "edit_from", "styles")
 
 # So many styles tell where an attribute is, by the mask that they have on average; from this share of it on.
-_WHERE, _THERE = 8, 0.25
+_WHERE, _THERE = 8, 0.1
 
 
 class Edit(NamedTuple):
