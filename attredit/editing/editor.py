@@ -163,7 +163,8 @@ class Editor:
 
         def edits(code: Code) -> list[Edit]:
             own = None if other is None else self.model.encode(other)
-            how = partial(self.model.edit, code, asked, strength=strength, given=told, like=own)
+            usual = self.model.usual(code, asked, given=told)
+            how = partial(self.model.edit, code, asked, strength=strength, given=told, like=own, usual=usual)
             return [how(style=number) for number in (range(1, styles + 1) if styles else (style,))]
 
         edited, many = self._edited(images, box, edits, mode, asked if strength else {})

@@ -233,8 +233,18 @@ class Model(nn.Module):
         given: Mapping[str, Any] | None = None,
         like: Code | None = None,
         style: int | Mapping[str, int] | None = None,
+        usual: Tensor | None = None,
     ) -> Edit:
         """An edit of a code's images, beside what it is to be compared with; see `supposed` and `decode`.
+
+        Args:
+            code: See `supposed`.
+            changes: See `supposed`.
+            strength: See `decode`.
+            given: See `supposed`.
+            like: See `decode`.
+            style: See `decode`.
+            usual: What `usual` says of this request, whatever its style and strength; None to find it out.
 
         Raises:
             UsageError: as they do.
@@ -245,8 +255,20 @@ class Model(nn.Module):
         worn = {names[i]: want for i, want in wanted.items() if names[i] in self.wearable}
         if not worn or not strength:
             return compared(before, after)
-        goal, alone = self.changed(code, changes, far), torch.tensor([len(worn) == len(wanted)], device=after.device)
-        return Edit(before, after, self.extent(code, goal, worn, alone, before, after))
+        if usual is None:
+            usual = self.usual_change(code, self.changed(code, changes), worn)
+        alone = torch.tensor([len(worn) == len(wanted)], device=after.device)
+        return Edit(before, after, self.extent(code, worn, alone, change_of(before, after), usual))
+
+    def usual(self, code: Code, changes: Mapping[str, Any], *, given: Mapping[str, Any] | None = None) -> Tensor | None:
+        """(B, 1, H, W) what kept styles of what an edit puts on or takes off change on average; None without any.
+
+        Raises:
+            UsageError: as `supposed`.
+        """
+        code, names = self.supposed(code, changes, given), self.schema.names
+        worn = {names[i]: want for i, want in self._wanted(changes).items() if names[i] in self.wearable}
+        return self.usual_change(code, self.changed(code, changes), worn) if worn else None
 
     def reach(self, i: int, wanted: Tensor, number: int | None = None) -> Tensor:
         """(B, 1) how far edits of attribute `i` to `wanted` (B, k) go, where all the way is asked for.
@@ -262,31 +284,24 @@ class Model(nn.Module):
             reach = torch.stack([reach[0], self.known.style_reach[i, number - 1]])
         return 1.0 + (whole * (reach - 1.0)).sum(1, keepdim=True)
 
-    def extent(
-        self, code: Code, goal: Tensor, worn: Mapping[str, Tensor], alone: Tensor, before: Tensor, after: Tensor
-    ) -> Tensor:
-        """(B, 1, H, W) how much of each place belongs to an edit that puts attributes on or takes them off.
-
-        In tensors alone. What the edit's own style changes where many styles change something, for that one may change
-        hair and background, too; and of what is taken off also what they do on average, for own rims may be drawn too
-        faintly.
+    def usual_change(self, code: Code, goal: Tensor, worn: Mapping[str, Tensor]) -> Tensor:
+        """(B, 1, H, W) what kept styles of the `worn` attributes change on average, in tensors alone.
 
         Args:
-            code: What the edit starts from.
-            goal: (B, A) what the decoder was told of the edit.
+            code: What an edit starts from.
+            goal: (B, A) where it leads, all the way.
             worn: Of each `wearable` attribute that is edited (B, 1) or (1, 1) what is asked for, NaN where nothing is.
-            alone: (B,) or (1,) whether nothing else is edited, which only the image's own change would show.
-            before: (B, C, H, W) decoded before the edit.
-            after: (B, C, H, W) decoded after it.
         """
         assert code.z is not None
-        assert code.labels is not None
-        where, changes = dict(zip(self.schema.names, self.schema.columns, strict=True)), []
-        asked = {name: ~want.isnan() for name, want in worn.items()}
-        # What is surely not there, an edit leaves as it is.
-        off = {name: (want == 0.0) & (code.labels[:, where[name]] > 0.0) for name, want in worn.items()}
+        asked, changes = {name: ~want.isnan() for name, want in worn.items()}, []
         without, having = (
-            torch.cat([goal[:, c].masked_fill(asked[n], to) if n in worn else goal[:, c] for n, c in where.items()], 1)
+            torch.cat(
+                [
+                    goal[:, where].masked_fill(asked[name], to) if name in worn else goal[:, where]
+                    for name, where in zip(self.schema.names, self.schema.columns, strict=True)
+                ],
+                1,
+            )
             for to in (0.0, 1.0)
         )
         bare = self.draw(code.z, without, code)
@@ -295,12 +310,31 @@ class Model(nn.Module):
             for name in worn:
                 z = self.dressed(z, name, number, asked[name])
             changes.append(change_of(bare, self.draw(z, having, code)))
-        own, usual = change_of(before, after), torch.stack(changes).mean(0)
+        return torch.stack(changes).mean(0)
+
+    def extent(self, code: Code, worn: Mapping[str, Tensor], alone: Tensor, own: Tensor, usual: Tensor) -> Tensor:
+        """(B, 1, H, W) how much of each place belongs to an edit that puts attributes on or takes them off.
+
+        In tensors alone. What the edit's own style changes where many styles change something, for that one may change
+        hair and background, too; and of what is taken off also what they do on average, for own rims may be drawn too
+        faintly.
+
+        Args:
+            code: What the edit starts from.
+            worn: See `usual_change`.
+            alone: (B,) or (1,) whether nothing else is edited, which only the image's own change would show.
+            own: (B, 1, H, W) what the edit changes.
+            usual: (B, 1, H, W) see `usual_change`.
+        """
+        assert code.labels is not None
+        columns = dict(zip(self.schema.names, self.schema.columns, strict=True))
+        # What is surely not there, an edit leaves as it is.
+        off = [(want == 0.0) & (code.labels[:, columns[name]] > 0.0) for name, want in worn.items()]
         there = edit_mask(usual) >= _THERE
         # Where kept styles change nothing that anybody would see, or something else is edited, the own change tells.
         there = there | ~(there.flatten(1).any(1) & alone).view(-1, 1, 1, 1)
-        gone = torch.cat(list(off.values()), 1).any(1).view(-1, 1, 1, 1)
-        some = torch.cat(list(asked.values()), 1).any(1).view(-1, 1, 1, 1)
+        gone = torch.cat(off, 1).any(1).view(-1, 1, 1, 1)
+        some = ~torch.cat(list(worn.values()), 1).isnan().all(1).view(-1, 1, 1, 1)
         own = torch.where(some, own * there, own)
         return torch.where(gone, torch.maximum(usual, own), own)
 

@@ -58,8 +58,9 @@ class Styles:
         own, name = seen[rows.to(seen.images.device)], attribute.name
         column = self._data.schema.index(name)
         asked, hits = torch.ones_like(own.labels[:, column]), []
+        usual = self._model.usual(own.code, {name: 1})
         for style in range(1, worn.count + 1):
-            edit = self._model.edit(own.code, {name: 1}, style=style)
+            edit = self._model.edit(own.code, {name: 1}, style=style, usual=usual)
             images = self._model.composite(own.images, *edit)
             hits.append(self._data.judge.obeyed(images, self._data.judge.look(images), column, asked).float())
             worn.put(own.rows, style - 1, images, edit.change)

@@ -71,22 +71,24 @@ class _Edit(nn.Module):
         self, z: Tensor, labels: Tensor, logits: Tensor, wanted: Tensor, asked: Tensor, *skips: Tensor
     ) -> tuple[Tensor, ...]:
         model, schema, shares = self.model, self.model.schema, self.model.schema.probabilities(logits)
-        base, goal, dressed, worn = [], [], z, {}
+        base, goal, told, dressed, worn = [], [], [], z, {}
         for i, (name, where) in enumerate(zip(schema.names, schema.columns, strict=True)):
             ask, want, own = asked[:, i : i + 1] > 0, wanted[:, where], labels[:, where]
             taken = torch.where(ask, model.supposed_of(i, shares[:, where], want, own), own)
             base.append(taken)
-            goal.append(torch.where(ask, taken + model.reach(i, want) * (want - taken), taken))
+            goal.append(torch.where(ask, want, taken))
+            told.append(torch.where(ask, taken + model.reach(i, want) * (want - taken), taken))
             if name in self.wearable:
                 worn[name] = torch.where(ask, want, torch.nan)
                 dressed = model.dressed(dressed, name, 0, ask & (taken <= 0.5))
-        told, asked_for = torch.cat(base, 1), torch.cat(goal, 1)
-        code = Code(z, None, None, skips, told, z)
-        before, after = model.draw(z, told, code), model.draw(dressed, asked_for, code)
+        supposed = torch.cat(base, 1)
+        code = Code(z, None, None, skips, supposed, z)
+        before, after = model.draw(z, supposed, code), model.draw(dressed, torch.cat(told, 1), code)
         if not worn:
             return before, after, change_of(before, after)
         alone = asked.sum(1) == (~torch.cat(list(worn.values()), 1).isnan()).sum(1)
-        return before, after, model.extent(code, asked_for, worn, alone, before, after)
+        usual = model.usual_change(code, torch.cat(goal, 1), worn)
+        return before, after, model.extent(code, worn, alone, change_of(before, after), usual)
 
 
 class _Frame(nn.Module):

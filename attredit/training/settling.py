@@ -84,10 +84,12 @@ def _reach(model: Model, store: Store, i: int, to: int, detail: int) -> float:
     if not len(rows):
         return 1.0
     [images] = _images(store, rows[spread(len(rows), _CHUNK)], detail)
-    code, column = model.encode(images), model.schema.columns[i].start
+    code, column, given = model.encode(images), model.schema.columns[i].start, {name: 1 - to}
+    usual = model.usual(code, {name: to}, given=given)
 
     def sureness_at(far: float) -> Tensor:
-        edited = model.composite(images, *model.edit(code, {name: to}, strength=far, given={name: 1 - to}))
+        edit = model.edit(code, {name: to}, strength=far, given=given, usual=usual)
+        edited = model.composite(images, *edit)
         return _log_odds(model, edited, column).mean()[None] * (1 if to else -1)
 
     return float(_far_enough(sureness_at))
