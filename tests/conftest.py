@@ -163,9 +163,11 @@ def fresh_python(tmp_path: Path) -> Path:
 def run_process() -> Any:
     """Run a command; fails the test with its output when it fails."""
 
-    def run(command: list[str], check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        command: list[str], check: bool = True, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         # Without what the library readline puts there behind Python's back: the width of a terminal.
-        environment = dict(os.environ)
+        environment = dict(environment or os.environ)
         done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=600)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from narrow import WIDTHS, narrow
 from PIL import Image
@@ -280,6 +281,8 @@ def run(monkeypatch: pytest.MonkeyPatch, run_python: Any) -> Callable[..., str]:
     monkeypatch.setattr(runner, "run", carried_out)
     # Else an exported edit has ten decoders; here it has three.
     monkeypatch.setattr("attredit.editing.model._WHERE", 1)
+    # Graphs as they are: tests/framing/test_onnx.py has them made simpler, as people's are.
+    monkeypatch.setattr("torch.onnx.export", functools.partial(torch.onnx.export, optimize=False))
     monkeypatch.setattr(datasets_inspect, "prepared", lambda request, **more: prepared(few(request), **more))
     monkeypatch.setattr(mislabelled, "doubts", functools.partial(mislabelled.doubts, width=4, steps=2))
     quick = IdentitySettings(faces=32, steps=2, batch_size=16, trunk=JudgeSettings(width=4))

@@ -73,8 +73,10 @@ class Warm:
 
     def _told(self, task: dict[str, Any], meanwhile: Callable[[int], None] | None) -> int:
         if not self._process:
-            command, pipe = [self.python, "-P", __file__], subprocess.PIPE
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, bufsize=0, start_new_session=True)
+            # A choice of plugins is that of the test which happens to be the first.
+            environment = {key: value for key, value in os.environ.items() if key != "ATTREDIT_LOAD_PLUGINS"}
+            how: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "start_new_session": True}
+            self._process = subprocess.Popen([self.python, "-P", __file__], bufsize=0, env=environment, **how)
         self._process.stdin.write(json.dumps(task).encode() + b"\n")
         child = self._number(task)
         try:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ import pytest
 import attredit
 from attredit.benchmark.cells import Cell, cells_of
 from attredit.benchmark.directory import BenchmarkDirectory
-from attredit.benchmark.engine import Local
 from attredit.benchmark.suite import parse_suite
 from attredit.benchmark.worker import Task
 from attredit.errors import PluginError, UsageError
@@ -276,14 +274,10 @@ def test_the_key_of_a_cell_covers_the_file(file: Path) -> None:
     assert keys[0] == keys[2] != keys[1]
 
 
-def carry_out(home: Path) -> None:
-    """In a process of its own."""
-    job = Local().start(home, 1)
-    while not job.done():
-        time.sleep(0.05)
+WORKER = "import sys; from attredit.benchmark.worker import carry_out; carry_out(sys.argv[1])"
 
 
-def test_the_process_of_a_cell_has_the_file_and_refuses_another(file: Path, tmp_path: Path) -> None:
+def test_the_process_of_a_cell_has_the_file_and_refuses_another(file: Path, tmp_path: Path, run_python: Any) -> None:
     cell = cell_of(file)
     # What is not there cannot be measured, so no judge is trained, which takes minutes.
     cell = cell.model_copy(update={"evaluation": cell.evaluation.model_copy(update={"split": "nowhere"})})
@@ -296,10 +290,10 @@ def test_the_process_of_a_cell_has_the_file_and_refuses_another(file: Path, tmp_
     )
     task.write(tmp_path / "cell")
     os.environ[VARIABLE] = ""  # as a cluster that passes no environment on
-    file.write_text(TEXT + "# another\n")
-    carry_out(tmp_path / "cell")
-    file.write_text(TEXT)
-    carry_out(tmp_path / "cell")
+    (tmp_path / "worker.py").write_text(WORKER)
+    for text in (TEXT + "# another\n", TEXT):
+        file.write_text(text)
+        run_python(tmp_path / "worker.py", tmp_path / "cell")
     refused, trained = BenchmarkDirectory(tmp_path).record().results
     assert re.search(rf"{re.escape(str(file))} has changed", refused.error)
     assert "nowhere" in trained.error

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from warm_python import Warm
 
 from attredit.plugin import registry
 
@@ -15,6 +19,20 @@ GOOD = Path(__file__).parent / "good"
 _NUMBERS = itertools.count()
 
 Install = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def few_import_torch(warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes are forks that have imported torch, but those that ask whether it is, or what a hash is elsewhere."""
+    fresh = {"listing", "attredit.testing.fingerprints"}
+
+    def run(command: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
+        if fresh & set(command):
+            return subprocess.run(command, **how)
+        return warm.run(command[1:], environment=how["env"])
+
+    replaced = SimpleNamespace(run=run, TimeoutExpired=subprocess.TimeoutExpired)
+    monkeypatch.setattr("attredit.testing.workshop.subprocess", replaced)
 
 
 @pytest.fixture
