@@ -23,8 +23,11 @@ os.environ["ATTREDIT_STRICT_PLUGINS"] = "1"
 os.environ.pop("COLUMNS", None)
 # Networks this small lose to several threads more than they gain, and the tests share the cores already.
 os.environ["OMP_NUM_THREADS"] = "1"
-# Where a shell started the tests in the background, Ctrl-C is ignored, and so it would be by every process they start.
+# Where a shell started the tests in the background, or nohup did, these are ignored, and so they would be by every
+# process they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 FACES = {"train": 96, "valid": 16, "test": 32}
 TINY = {

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 import attredit
-from attredit import Evaluation, EvaluationData
+from attredit import Evaluation
 from attredit.errors import RunError, UsageError
 from attredit.evaluation import identity as identifying
 from attredit.evaluation.identity import IdentitySettings
-from attredit.evaluation.judge import Judge
 from attredit.evaluation.judge_training import JudgeSettings
 from attredit.evaluation.measure import Measured, plugin_metrics
 from attredit.evaluation.statistics import Estimate, over_seeds
@@ -247,11 +246,3 @@ def test_a_plugins_metric_that_fails_is_left_out_with_its_reason_and_the_others_
     assert "quadrants/shapeless fails: ValueError: shapeless has shape (3,)" in found.reasons["shapeless"]
     _, found, _ = measured(data, "brightness", "brightness")
     assert "'brightness', which another" in found.reasons["brightness"]
-
-
-def test_public_names():
-    assert attredit.evaluation.__all__ == ["Estimate", "Evaluation", "EvaluationData", "Judge", "evaluate"]
-    assert all(getattr(attredit.evaluation, name) for name in attredit.evaluation.__all__)
-    assert {EvaluationData.__name__, Judge.__name__} == {"EvaluationData", "Judge"}
-    with pytest.raises(AttributeError, match="nothing"):
-        attredit.evaluation.nothing  # noqa: B018
