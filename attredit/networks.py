@@ -97,10 +97,11 @@ class Decoder(Protocol):
 class Compositor(Protocol):
     """What the decoder changes, brought into an image's own pixels: a composite edit.
 
-    Differentiable, for images of any size.
+    Differentiable, for images of any size. One that edits at the decoder's size and is exported to ONNX has beside this
+    ``edited``, of the same arguments: what it makes of images that are as small, (B, c, h, w).
     """
 
-    def __call__(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor) -> Tensor:
+    def __call__(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor, attrs: Tensor) -> Tensor:
         """Blend.
 
         Args:
@@ -109,6 +110,7 @@ class Compositor(Protocol):
             after: (B, c, h, w) decoded with the wanted ones.
             change: (B, 1, h, w) how much of each place belongs to the edit: where these two differ, or where styles of
                 what is taken off do.
+            attrs: (B, A) what the edited images have, as the decoder is told it.
 
         Returns:
             (B, C, H, W) in [0, 1], equal to `images` where nothing is to change.

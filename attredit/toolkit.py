@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Any, Literal
 
 import torch
@@ -32,7 +33,7 @@ def widths(width: int, count: int, most: int = 8) -> list[int]:
 
 def norm_layer(kind: Norm, channels: int) -> nn.Module:
     """Group norm, which keeps every image's result its own; or batch norm, which many papers have."""
-    return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(min(8, channels), channels)
+    return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(gcd(8, channels), channels)
 
 
 class ClassMeans(nn.Module):

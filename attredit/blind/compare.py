@@ -161,6 +161,6 @@ def _edited(editor: Editor, store: Store, pairs: Sequence[Pair], number: int) ->
         before = store.batch(np.array(rows)).float() / 255.0
         with torch.inference_mode():
             code = editor.model.encode(before)
-            after = editor.model.composite(before, *editor.model.edit(code, {name: label}))
+            after = editor.model.composite(before, editor.model.edit(code, {name: label}))
         found |= {(row, name, label): pixels for row, pixels in zip(rows, arrays_of(after), strict=True)}
     return found

@@ -9,6 +9,9 @@ docs/compositing.md compares this with what else was tried.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -61,17 +64,18 @@ def edit_mask(change: Tensor, *, widened: bool = True) -> Tensor:
     return blurred(mask, _BLUR * unit)
 
 
-def fitted(images: Tensor, before: Tensor, after: Tensor) -> Tensor:
+def fitted(images: Tensor, before: Tensor, after: Tensor, change: Tensor | None = None) -> Tensor:
     """The edit (B, C, H, W) with the decoder's local errors of colour and contrast taken out.
 
     Around every pixel and in every channel, what the decoder misses of the image is taken for a linear function of what
     it drew, ``image - before = gain * before + offset``; the same function is then added to `after`. This is the guided
     filter (He, Sun and Tang, "Guided image filtering", 2013) with windows of Gaussian weight, applied to another guide
     than it was fitted to. Pixels that the edit changes say less about what stays: without their lower weight, frames of
-    red glasses that are taken off would redden the skin.
+    red glasses that are taken off would redden the skin. How much it changes each, `change` (B, 1, H, W) says, else how
+    far before and after differ.
     """
     sigma = _FIT * before.shape[-1] / 64.0
-    weight = 1.0 / (1.0 + (change_of(before, after) / _TRUST).square())
+    weight = 1.0 / (1.0 + ((change_of(before, after) if change is None else change) / _TRUST).square())
     total = blurred(weight, sigma)
 
     def mean(values: Tensor) -> Tensor:
@@ -93,9 +97,13 @@ def blend_batch(images: Tensor, before: Tensor, after: Tensor, change: Tensor) -
 class Blend(nn.Module):
     """`blend_batch`, for images of any size, as the compositor of a recipe; it has no weights."""
 
-    def forward(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor) -> Tensor:
+    def forward(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor, attrs: Tensor) -> Tensor:
         """See `attredit.Compositor`."""
         return blend_batch(images, before, after, change)
+
+    def edited(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor, attrs: Tensor) -> Tensor:
+        """See `attredit.Compositor`."""
+        return images + edit_mask(change) * (fitted(images, before, after) - images)
 
 
 def blend(
@@ -105,6 +113,7 @@ def blend(
     change: np.ndarray,
     frame: Frame,
     compositor: Compositor | None = None,
+    attrs: np.ndarray | None = None,
 ) -> np.ndarray:
     """A composite edit at the original's full resolution.
 
@@ -115,6 +124,7 @@ def blend(
         change: (h, w, 1) how much of each place belongs to the edit, see `edit_mask`.
         frame: The square of `original` that the decoder saw.
         compositor: What blends; the one without weights when None.
+        attrs: (A,) what the edited image has; a compositor is told it.
 
     Returns:
         (H, W, C) float; equal to `original` where the mask is zero and outside the frame.
@@ -123,10 +133,12 @@ def blend(
     # What the decoder saw beyond the image is the repeated edge.
     images, old, new, where = (_batch(a) for a in (extended(original, frame.hull), before, after, change))
     place = placing(frame._replace(x=frame.x - left, y=frame.y - top), _size(images))
-    if compositor is None:
-        edited = _blend(images, old, new, where, place)
+    told = None if attrs is None else torch.from_numpy(attrs)[None]
+    if compositor is None or hasattr(compositor, "edited"):
+        edited = _blend(images, old, new, where, place, compositor, told)
     else:
-        edited = _composed(images, old, new, where, place, compositor)
+        assert told is not None
+        edited = _composed(images, old, new, where, place, compositor, told)
     blended = edited[0].permute(1, 2, 0).numpy()
     first, upper = max(0, left), max(0, top)
     last, lower = max(first, min(right, width)), max(upper, min(bottom, height))
@@ -135,29 +147,80 @@ def blend(
     return result
 
 
-def _blend(images: Tensor, before: Tensor, after: Tensor, change: Tensor, place: Placing) -> Tensor:
-    """Composite edits of images (B, C, H, W) of any size and number of channels."""
+def _blend(
+    images: Tensor,
+    before: Tensor,
+    after: Tensor,
+    change: Tensor,
+    place: Placing,
+    compositor: Any = None,
+    attrs: Tensor | None = None,
+) -> Tensor:
+    """Composite edits of images (B, C, H, W) of any size and channels; by a compositor where one is given."""
     small = place.to_decoder(images, _size(before))
     mask, changed = edit_mask(change), edit_mask(change, widened=False)
-    if before.shape[1] != images.shape[1]:
-        # Grey on either side; the fit then brings the image's own colours to a grey edit.
-        before, after = (a.mean(1, keepdim=True).expand(-1, images.shape[1], -1, -1) for a in (before, after))
-    blended = images + place.to_picture(mask * (fitted(small, before, after) - small))
+    if compositor is not None:
+        own = of_channels(small, before.shape[1])
+        difference = _asked(compositor, compositor.edited, own, before, after, change, attrs) - own
+        difference = of_channels(difference, images.shape[1])
+    else:
+        # A colour edit of a grey picture is grey; the fit brings the picture's own colours to a grey edit.
+        before, after = (of_channels(decoded, images.shape[1]) for decoded in (before, after))
+        difference = mask * (fitted(small, before, after) - small)
+    return _in_bands(images, small, difference, mask, changed, place)
+
+
+def of_channels(images: Tensor, channels: int) -> Tensor:
+    """Images (B, C, H, W) with so many channels: the mean of theirs, unless they have as many."""
+    if images.shape[1] == channels:
+        return images
+    return images.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+
+
+def in_bands(images: Tensor, small: Tensor, difference: Tensor, change: Tensor) -> Tensor:
+    """What is edited at a small size, brought to the images' own: as `blend` does it.
+
+    Args:
+        images: (B, C, H, W).
+        small: (B, C, h, w) the same, averaged; `images` themselves where both sizes are the same.
+        difference: (B, C, h, w) of the edited ones from these.
+        change: (B, 1, h, w) see `edit_mask`.
+    """
+    mask, changed = edit_mask(change), edit_mask(change, widened=False)
+    return _in_bands(images, small, difference, mask, changed, Upright(_size(images)))
+
+
+def _in_bands(
+    images: Tensor, small: Tensor, difference: Tensor, mask: Tensor, changed: Tensor, place: Placing
+) -> Tensor:
+    """The difference everywhere, and instead of the images' own finer detail where `changed` says so."""
+    edited = images + place.to_picture(difference)
     if small is not images:
-        blended = blended - place.to_picture(changed) * (images - place.to_picture(small))
-    return torch.where(place.to_picture(mask) > 0, blended.clamp(0.0, 1.0), images)
+        edited = edited - place.to_picture(changed) * (images - place.to_picture(small))
+    return torch.where(place.to_picture(mask) > 0, edited.clamp(0.0, 1.0), images)
 
 
 def _composed(
-    images: Tensor, before: Tensor, after: Tensor, change: Tensor, place: Placing, compositor: Compositor
+    images: Tensor,
+    before: Tensor,
+    after: Tensor,
+    change: Tensor,
+    place: Placing,
+    compositor: Compositor,
+    attrs: Tensor,
 ) -> Tensor:
     """What a compositor changes of the square that the decoder saw, in the picture's own pixels."""
-    device, side = before.device, max(_size(before)[0], min(_size(images)))
+    side = max(_size(before)[0], min(_size(images)))
     upright = place.to_decoder(images, (side, side))
-    with torch.inference_mode():
-        difference = compositor(upright.to(device), before, after, change).to(images.device) - upright
-    difference = place.to_picture(difference)
+    difference = place.to_picture(_asked(compositor, compositor, upright, before, after, change, attrs) - upright)
     return torch.where(difference == 0, images, (images + difference).clamp(0.0, 1.0))
+
+
+def _asked(compositor: Any, how: Callable[..., Tensor], *given: Any) -> Tensor:
+    """What a compositor says, where its weights are."""
+    device = next(compositor.parameters(), torch.empty(0)).device
+    with torch.inference_mode():
+        return how(*(tensor.to(device) for tensor in given)).cpu()
 
 
 def _size(images: Tensor) -> Size:

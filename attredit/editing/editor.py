@@ -201,7 +201,8 @@ class Editor:
 
         def frames(code: Code) -> list[Edit]:
             own = self.model.decode(code)
-            return [compared(own, self.model.decode(code, changes)) for changes in asked]
+            edited = [(self.model.decode(code, changes), self.model.changed(code, changes)) for changes in asked]
+            return [compared(own, images, attrs) for images, attrs in edited]
 
         edited, many = self._edited(images, box, frames, mode)
         strips = [write(frames, True, output) for frames in edited]
@@ -311,7 +312,7 @@ class Editor:
                 decoded = [[_arrays(part) for part in edit] for edit in edits(self.model.encode(self._tensor(chunk)))]
             for i, picture in enumerate(chunk):
                 done = [self._done(picture, mode, *(part[i] for part in parts)) for parts in decoded]
-                same = [np.array_equal(old[i], new[i]) for old, new, _ in decoded]
+                same = [np.array_equal(old[i], new[i]) for old, new, *_ in decoded]
                 if asked and all(one is picture for one in done):
                     _say_unchanged(
                         picture.name or (f"Image {len(edited)}" if many else "The image"), asked, has=all(same)
@@ -322,14 +323,16 @@ class Editor:
     def _plain(self, code: Code) -> list[Edit]:
         """What the decoder makes of images that are not edited."""
         same = self.model.decode(code)
-        return [compared(same, same)]
+        assert code.labels is not None
+        return [compared(same, same, code.labels)]
 
-    def _done(self, picture: Picture, mode: Mode, before: np.ndarray, after: np.ndarray, change: np.ndarray) -> Picture:
+    def _done(self, picture: Picture, mode: Mode, *edit: np.ndarray) -> Picture:
         """A picture's edit, at its own resolution; the picture itself where that changes nothing."""
+        before, after, change, attrs = edit
         if mode == "decoded":
             same = after.shape[-1] == picture.pixels.shape[-1]  # a profile of colours says nothing of greys
             return Picture(to_bytes(after), profile=picture.profile if same else None)
-        whole = blend(picture.seen, before, after, change, _found(picture).frame, self.model.compositor)
+        whole = blend(picture.seen, before, after, change, _found(picture).frame, self.model.compositor, attrs)
         pixels = as_dtype(under(picture, whole), picture.pixels)
         edited = Picture(pixels, picture.alpha, profile=picture.profile)
         return picture if np.array_equal(edited.pixels, picture.pixels) else edited
@@ -374,5 +377,5 @@ def _chunks(pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:
 
 
 def _arrays(images: Tensor) -> np.ndarray:
-    """(B, C, H, W) tensor to (B, H, W, C) array."""
-    return np.asarray(images.permute(0, 2, 3, 1).cpu())
+    """(B, C, H, W) tensor to (B, H, W, C) array; what is no image, as it is."""
+    return np.asarray((images.permute(0, 2, 3, 1) if images.dim() == 4 else images).cpu())

@@ -46,16 +46,18 @@ class Edit(NamedTuple):
         before: (B, C, H, W) decoded with what the images are taken to have.
         after: (B, C, H, W) with what they shall have.
         change: (B, 1, H, W) how much of each place belongs to the edit.
+        attrs: (B, A) what they shall have.
     """
 
     before: Tensor
     after: Tensor
     change: Tensor
+    attrs: Tensor
 
 
-def compared(before: Tensor, after: Tensor) -> Edit:
+def compared(before: Tensor, after: Tensor, attrs: Tensor) -> Edit:
     """An edit that belongs wherever these two differ."""
-    return Edit(before, after, change_of(before, after))
+    return Edit(before, after, change_of(before, after), attrs)
 
 
 class Known(nn.Module):
@@ -253,12 +255,13 @@ class Model(nn.Module):
         far = {names[i]: strength * self.reach(i, want, self._numbered(i, style)) for i, want in wanted.items()}
         before, after = self.decode(code), self.decode(code, changes, strength=far, like=like, style=style)
         worn = {names[i]: want for i, want in wanted.items() if names[i] in self.wearable}
+        attrs = self.changed(code, changes, min(strength, 1.0))
         if not worn or not strength:
-            return compared(before, after)
+            return compared(before, after, attrs)
         if usual is None:
             usual = self.usual_change(code, self.changed(code, changes), worn)
         alone = torch.tensor([len(worn) == len(wanted)], device=after.device)
-        return Edit(before, after, self.extent(code, worn, alone, change_of(before, after), usual))
+        return Edit(before, after, self.extent(code, worn, alone, change_of(before, after), usual), attrs)
 
     def usual(self, code: Code, changes: Mapping[str, Any], *, given: Mapping[str, Any] | None = None) -> Tensor | None:
         """(B, 1, H, W) what kept styles of what an edit puts on or takes off change on average; None without any.
@@ -417,9 +420,9 @@ class Model(nn.Module):
         assert code.labels is not None
         return moved(self.schema, code.labels, changes, strength)
 
-    def draw(self, z: Tensor, attrs: Tensor, code: Code | None) -> Tensor:
+    def draw(self, z: Tensor, attrs: Tensor, code: Code | None, ask: Ask | None = None) -> Tensor:
         """Latents (B, Z) and attributes (B, A) to images (B, C, H, W) in [0, 1]; no code where z is of the prior."""
-        logits: Tensor = self.ask("decoder", z, attrs, code)
+        logits: Tensor = (ask or self.ask)("decoder", z, attrs, code)
         return logits.sigmoid()
 
     @property
@@ -433,22 +436,18 @@ class Model(nn.Module):
         """What blends edits into images; None for the one without weights."""
         return dict(self.parts.items()).get("compositor")
 
-    def composite(
-        self, images: Tensor, before: Tensor, after: Tensor, change: Tensor | None = None, ask: Ask | None = None
-    ) -> Tensor:
-        """Decoded edits blended into images (B, C, H, W): by the part "compositor", or as `composite.py` does.
+    def composite(self, images: Tensor, edit: Edit, ask: Ask | None = None) -> Tensor:
+        """A decoded edit blended into images (B, C, H, W): by the part "compositor", or as `composite.py` does.
 
         Args:
             images: Of any size.
-            before: Decoded with the attributes that they have.
-            after: Decoded with the wanted ones.
-            change: (B, 1, h, w), of `Edit`; how far these two differ when None.
+            edit: Of them.
             ask: See `Ask`.
         """
-        images, change = images.to(self.device), change_of(before, after) if change is None else change
+        images = images.to(self.device)
         if "compositor" not in self.parts:
-            return blend_batch(images, before, after, change)
-        blended: Tensor = (ask or self.ask)("compositor", images, before, after, change)
+            return blend_batch(images, edit.before, edit.after, edit.change)
+        blended: Tensor = (ask or self.ask)("compositor", images, *edit)
         return blended
 
     def probabilities(self, code: Code) -> Tensor:

@@ -111,7 +111,7 @@ class Axes:
         for value in range(len(attribute.values)):
             if (chosen := wanted == value).any():
                 edit = self._model.edit(taken(code, chosen), {attribute.name: value})
-                edited[chosen] = self._model.composite(images[chosen], *edit) if kind else edit.after
+                edited[chosen] = self._model.composite(images[chosen], edit) if kind else edit.after
         return edited
 
     def _put(self, name: str, attribute: str | None, seen: Seen, images: Tensor, table: Table) -> None:

@@ -17,6 +17,7 @@ from attredit.attributes import MISSING, Attribute
 from attredit.data.source import CounterfactualSource
 from attredit.data.subset import spread
 from attredit.editing.editor import Editor
+from attredit.editing.model import compared
 from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, squared_error
@@ -101,7 +102,8 @@ class Counterfactuals:
                 truths = found.of(rows).to(seen.images.device)
                 first = truths[:, 0]
                 drawn = model.decode(model.encode(first))  # the edit of a latent that lacks nothing
-                blended = model.composite(seen.images[part], edits.before[part], drawn)
+                edit = compared(edits.before[part], drawn, edits.attrs[which])
+                blended = model.composite(seen.images[part], edit)
                 judged = self._data.judge.look(first)
                 scores = {
                     "counterfactual_mse": nearest_truth(edits.decoded[part], truths),

@@ -85,6 +85,7 @@ class Edits:
         before: (B, C, H, W) decoded with what the images are taken to have; see `Model.supposed`.
         decoded: (B, C, H, W) with what is asked for.
         composite: (B, C, H, W).
+        attrs: (B, A) what the edited images shall have, as the decoder is told it.
         obeyed: (B,) whether the judge stands by it that the decoded edit is as asked.
         judged: What the judge makes of the decoded edits.
         judged_composite: Of the composite edits.
@@ -94,6 +95,7 @@ class Edits:
     before: Tensor
     decoded: Tensor
     composite: Tensor
+    attrs: Tensor
     obeyed: Tensor
     judged: Reading
     judged_composite: Reading
@@ -236,8 +238,7 @@ def _edit(editor: Editor, data: EvaluationData, shares: _Shares) -> Edits:
     asked = (truth + 1) % count
     # The paper scores a binary attribute on images that have it; no value of a categorical one is "having it".
     scored = truth == 1 if attribute.binary else torch.ones_like(truth, dtype=torch.bool)
-    before, decoded = seen.reconstruction.clone(), seen.reconstruction.clone()
-    change = torch.zeros_like(before[:, :1])
+    edits = _unedited(seen)
     judged, obeyed = seen.judged_rec.clone(), torch.zeros_like(scored)
     for value in range(count):
         other = asked == value
@@ -247,26 +248,32 @@ def _edit(editor: Editor, data: EvaluationData, shares: _Shares) -> Edits:
         hits = torch.zeros_like(scored)
         hits[needed] = data.judge.obeyed(images[needed], read[needed], column, torch.full_like(truth, value)[needed])
         shares.note(class_metric(attribute, value), hits, scored & shares.counted)
-        before[other], decoded[other], change[other] = edit.before[other], images[other], edit.change[other]
+        for whole, part in zip(edits, edit, strict=True):
+            whole[other] = part[other]
         obeyed[other] = hits[other]
         judged.put(other, read[other])
-    composite = editor.model.composite(seen.images, before, decoded, change)
-    return Edits(asked, before, decoded, composite, obeyed, judged, data.judge.look(composite))
+    composite = editor.model.composite(seen.images, edits)
+    return Edits(asked, edits.before, edits.after, composite, edits.attrs, obeyed, judged, data.judge.look(composite))
 
 
 def _decoded(
     editor: Editor, data: EvaluationData, seen: Seen, name: str, value: int, needed: Tensor
 ) -> tuple[Edit, Reading]:
     """One value asked for, and what the judge reads then; reconstructions where that is not needed."""
-    plain, judged = seen.reconstruction, seen.judged_rec.clone()
-    edit = Edit(plain.clone(), plain.clone(), torch.zeros_like(plain[:, :1]))
+    judged, edit = seen.judged_rec.clone(), _unedited(seen)
     if needed.any():
         for whole, some in zip(edit, editor.model.edit(taken(seen.code, needed), {name: value}), strict=True):
             whole[needed] = some
-        new = (_image(edit.after) != plain).flatten(1).any(1)
+        new = (_image(edit.after) != seen.reconstruction).flatten(1).any(1)
         if new.any():
             judged.put(new, data.judge.look(edit.after[new]))
     return edit, judged
+
+
+def _unedited(seen: Seen) -> Edit:
+    """Reconstructions, as an edit that changes nothing."""
+    plain = seen.reconstruction
+    return Edit(plain.clone(), plain.clone(), torch.zeros_like(plain[:, :1]), seen.before.clone())
 
 
 def _image(images: Tensor) -> Tensor:

@@ -56,5 +56,5 @@ def _needless(editor: Editor, seen: Seen, attribute: Attribute, truth: Tensor) -
     model, edited = editor.model, seen.images.clone()
     for value in range(len(attribute.values)):
         if (has := truth == value).any():
-            edited[has] = model.composite(seen.images[has], *model.edit(taken(seen.code, has), {attribute.name: value}))
+            edited[has] = model.composite(seen.images[has], model.edit(taken(seen.code, has), {attribute.name: value}))
     return (edited - seen.images).abs().flatten(1).mean(1)

@@ -61,7 +61,7 @@ class Styles:
         usual = self._model.usual(own.code, {name: 1})
         for style in range(1, worn.count + 1):
             edit = self._model.edit(own.code, {name: 1}, style=style, usual=usual)
-            images = self._model.composite(own.images, *edit)
+            images = self._model.composite(own.images, edit)
             hits.append(self._data.judge.obeyed(images, self._data.judge.look(images), column, asked).float())
             worn.put(own.rows, style - 1, images, edit.change)
         table.put("style_edit_success", name, own.rows, torch.stack(hits).mean(0))
@@ -102,7 +102,7 @@ class Styles:
             raise PluginError(f"The data source transfers {name} as {drawn.dtype} {drawn.shape}, not uint8 {shape}.")
         truth = torch.from_numpy(drawn).to(given.device).permute(0, 3, 1, 2).float() / 255.0
         edit = self._model.edit(seen.code, {name: 1}, like=self._model.encode(given))
-        composite = self._model.composite(seen.images, *edit)
+        composite = self._model.composite(seen.images, edit)
         for metric, images in zip(LIKE, (edit.after, composite, seen.images), strict=True):
             table.put(metric, name, seen.rows, squared_error(images, truth))
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attredit.editing.composite import change_of, edit_mask, fitted
+from attredit.editing.composite import Blend, change_of, edit_mask
 from attredit.editing.editor import Editor
 from attredit.editing.model import Model, sampled
 from attredit.framing.network import SIZE, FrameNetwork, move_of
@@ -85,10 +85,11 @@ class _Edit(nn.Module):
         code = Code(z, None, None, skips, supposed, z)
         before, after = model.draw(z, supposed, code), model.draw(dressed, torch.cat(told, 1), code)
         if not worn:
-            return before, after, change_of(before, after)
+            return before, after, change_of(before, after), torch.cat(goal, 1)
         alone = asked.sum(1) == (~torch.cat(list(worn.values()), 1).isnan()).sum(1)
         usual = model.usual_change(code, torch.cat(goal, 1), worn)
-        return before, after, model.extent(code, worn, alone, change_of(before, after), usual)
+        extent = model.extent(code, worn, alone, change_of(before, after), usual)
+        return before, after, extent, torch.cat(goal, 1)
 
 
 class _Frame(nn.Module):
@@ -122,9 +123,15 @@ def _crops(picture: Tensor, frames: Tensor) -> Tensor:
 class _Composite(nn.Module):
     """What a composite edit changes, at the decoder's size, and where: see `attredit.editing.composite`."""
 
-    def forward(self, images: Tensor, before: Tensor, after: Tensor, extent: Tensor) -> tuple[Tensor, ...]:
-        mask, changed = edit_mask(extent), edit_mask(extent, widened=False)
-        return mask * (fitted(images, before, after) - images), changed, mask
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.compositor = model.compositor or Blend()
+
+    def forward(
+        self, images: Tensor, before: Tensor, after: Tensor, extent: Tensor, attrs: Tensor
+    ) -> tuple[Tensor, ...]:
+        edited = self.compositor.edited(images, before, after, extent, attrs)  # type: ignore[operator]
+        return edited - images, edit_mask(extent, widened=False), edit_mask(extent)
 
 
 def graphs_of(editor: Editor) -> list[Graph]:
@@ -143,14 +150,15 @@ def graphs_of(editor: Editor) -> list[Graph]:
     }
     told = {"z": code.z, "labels": code.labels, "logits": code.attrs, **asked, **skips}
     square = {"images": images, "before": images.flip(3), "after": images.flip(0)}
-    square["extent"] = change_of(square["before"], square["after"])
+    square |= {"extent": change_of(square["before"], square["after"]), "attrs": asked["wanted"]}
+    blends = () if model.compositor is None else ("compositor",)
     readers = tuple(dict.fromkeys(("encoder", model.predictor)))
     graphs = [
-        Graph("edit", ("decoder",), _Edit(model), _batches(told), ("before", "after", "extent")),
+        Graph("edit", ("decoder",), _Edit(model), _batches(told), ("before", "after", "extent", "attrs")),
         Graph(
             "encoder", readers, _Encoder(model, code.z), _batches({"images": images}), ("z", "labels", "logits", *skips)
         ),
-        Graph("composite", (), _Composite(), _batches(square), ("change", "changed", "mask")),
+        Graph("composite", blends, _Composite(model), _batches(square), ("change", "changed", "mask")),
     ]
     if editor.frame is not None:
         frames = torch.tensor([[30.0, 20.0, 24.0, 0.1], [20.0, 30.0, 40.0, -0.2]])

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from attredit.attributes import Attribute
+from attredit.editing.composite import Blend
 from attredit.editing.editor import Editor
 from attredit.errors import UsageError
 from attredit.export.graphs import Graph, graphs_of
@@ -42,8 +43,8 @@ def export_onnx(editor: Editor, folder: Path) -> list[Path]:
     """
     _require_installed()
     recipe = editor.config.recipe
-    if editor.model.compositor is not None:
-        own = f"The part compositor ({recipe.parts['compositor'].use}) cannot be exported: it blends at any size."
+    if not hasattr(editor.model.compositor or Blend(), "edited"):
+        own = f"The part compositor ({recipe.parts['compositor'].use}) cannot be exported: it has no method edited."
         raise UsageError(own, "Train without it: --set parts.compositor=null.")
     written = [_written(graph, folder, recipe) for graph in graphs_of(editor.to("cpu"))]
     about = folder / "model.json"

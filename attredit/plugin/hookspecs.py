@@ -106,7 +106,7 @@ def register_factorizers(register: Register) -> None:
 
 @hookspec
 def register_compositors(register: Register) -> None:
-    """Networks ``(images, before, after) -> composite edits``, built as `attredit.Compositor`.
+    """Networks ``(images, before, after, change, attrs) -> composite edits``, built as `attredit.Compositor`.
 
     The part of the name "compositor" is one; without it, edits are blended as ``core/blend`` does.
 

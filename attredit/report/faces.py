@@ -149,7 +149,7 @@ def _decoded(editor: Editor, images: Tensor, attribute: Attribute, after: np.nda
     model = editor.model
     code = model.encode(images)
     edits = [model.edit(code, {attribute.name: value}) for value in range(len(attribute.values))]
-    blended = [model.composite(images, *edit) for edit in edits]
+    blended = [model.composite(images, edit) for edit in edits]
     columns = {RECONSTRUCTION: arrays_of(model.decode(code))}
     columns |= {value_title(attribute, value): arrays_of(edit.after) for value, edit in enumerate(edits)}
     columns[EDIT] = arrays_of(torch.stack([blended[value][i] for i, value in enumerate(after.tolist())]))

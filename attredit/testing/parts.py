@@ -105,8 +105,8 @@ def composites(subject: Subject) -> str:
     network, before = make.built(subject, subject.it, of).eval(), make.images(of, 2, seed=1).requires_grad_()
     for side in (of.image_size, 2 * of.image_size + 3):
         images = torch.rand(2, of.channels, side, side, generator=make.generator(0))
-        after = make.images(of, 2, seed=2)
-        edited, same = (network(images, before, a, change_of(before, a)) for a in (after, before))
+        after, attrs = make.images(of, 2, seed=2), torch.ones(2, of.attr_dim)
+        edited, same = (network(images, before, a, change_of(before, a), attrs) for a in (after, before))
         _expect(edited.shape == images.shape, f"images of shape {tuple(images.shape)}", edited, of)
         _check_numbers(edited, of, 2)
         _expect(bool(((edited >= 0) & (edited <= 1)).all()), "values in [0, 1]", edited, of)

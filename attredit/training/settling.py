@@ -6,6 +6,7 @@ which no part has seen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch import Tensor
 from attredit.data import Store
 from attredit.data.subset import as_images, spread
 from attredit.editing.composite import edit_mask
-from attredit.editing.model import STYLES, Model
+from attredit.editing.model import STYLES, Model, compared
 from attredit.training.view import mapped
 
 # A value is believed where at most this share of the validation images without it are read as surely; and of so many.
@@ -26,15 +27,15 @@ _VALIDATION = 2000
 # Styles are tried on so many images without the attribute, and so many are tried.
 _TRIED, _TRIED_ON = 96, 16
 _CHUNK = 128
-# Differences of log-odds that count, as a share of them.
-_MORE = 0.05
-# How much farther than in training edits may go.
-_FARTHER = (1.25, 1.5)
+# Differences of log-odds that count, as a share of them; and by how much they rise where going on is worth it.
+_MORE, _RISE = 0.05, 0.2
+# How much farther than in training edits may go; and how much more they may change then.
+_FARTHER, _LARGER = (1.1, 1.25, 1.5), 1.2
 
 
 @torch.inference_mode()
 def settle(model: Model, train: Store, valid: Store | None, detail: int = 1) -> None:
-    """Fill `Model.known`; what edits reach is looked up last, with the styles that they have.
+    """Fill `Model.known`; what edits reach without being asked for a style is looked up last, with the first one.
 
     Args:
         model: Trained; its buffers are replaced.
@@ -46,8 +47,9 @@ def settle(model: Model, train: Store, valid: Store | None, detail: int = 1) -> 
     model.eval()
     if valid is not None:
         model.known.sure.copy_(sureness(model, valid, detail))
+    seen = train if valid is None else valid
     for i, name in enumerate(model.slices):
-        styles, reach = _styles(model, train, name, detail)
+        styles, reach = _styles(model, train, name, detail, seen)
         model.known.count[i] = count = len(styles)
         if count:
             again = torch.arange(STYLES) % count
@@ -55,7 +57,7 @@ def settle(model: Model, train: Store, valid: Store | None, detail: int = 1) -> 
     model.known.reach.fill_(1.0)
     for i, attribute in enumerate(model.schema):
         if attribute.binary:
-            model.known.reach[i, :2] = torch.tensor([_reach(model, valid or train, i, to, detail) for to in (0, 1)])
+            model.known.reach[i, 1] = _reach(model, seen, i, detail)  # less than nothing is not asked for
             model.known.style_reach[i, 0] = model.known.reach[i, 1]  # what nobody asks for is the first
     model.train(training)
 
@@ -77,40 +79,60 @@ def sureness(model: Model, valid: Store, detail: int = 1) -> Tensor:
     return sure
 
 
-def _reach(model: Model, store: Store, i: int, to: int, detail: int) -> float:
-    """How far edits to a value of a binary attribute go; see `_far_enough`."""
-    name, labels = model.schema.names[i], store.label_columns([model.schema.names[i]])[:, 0]
-    rows = np.flatnonzero(labels == 1 - to)
-    if not len(rows):
+def _reach(model: Model, store: Store, i: int, detail: int) -> float:
+    """How far edits that put a binary attribute on go; see `_far_enough`."""
+    name, images = model.schema.names[i], _having(model, store, i, 0, detail)
+    if images is None:
         return 1.0
-    [images] = _images(store, rows[spread(len(rows), _CHUNK)], detail)
-    code, column, given = model.encode(images), model.schema.columns[i].start, {name: 1 - to}
-    usual = model.usual(code, {name: to}, given=given)
+    code, column, given = model.encode(images), model.schema.columns[i].start, {name: 0}
+    usual = model.usual(code, {name: 1}, given=given)
 
-    def sureness_at(far: float) -> Tensor:
-        edit = model.edit(code, {name: to}, strength=far, given=given, usual=usual)
-        edited = model.composite(images, *edit)
-        return _log_odds(model, edited, column).mean()[None] * (1 if to else -1)
+    def edited(far: float) -> tuple[Tensor, Tensor]:
+        edit = model.edit(code, {name: 1}, strength=far, given=given, usual=usual)
+        odds = _log_odds(model, model.composite(images, edit), column).mean()
+        return odds[None], _size(edit.after - edit.before).mean()[None]
 
-    return float(_far_enough(sureness_at))
+    return float(_far_enough(edited, _real(model, store, i, detail)))
 
 
-def _far_enough(sureness_at: Callable[[float], Tensor]) -> Tensor:
-    """(N,) how far to go that edits show: 1, or the first of `_FARTHER` from which on going on makes little surer.
+def _having(model: Model, store: Store, i: int, value: int, detail: int) -> Tensor | None:
+    """Some images (B, C, H, W) that have a value of an attribute; None where none has."""
+    rows = np.flatnonzero(store.label_columns([model.schema.names[i]])[:, 0] == value)
+    return next(_images(store, rows[spread(len(rows), _CHUNK)], detail), None)
+
+
+def _real(model: Model, store: Store, i: int, detail: int) -> float:
+    """Mean log-odds of a binary attribute, of images that have it; infinite where none has."""
+    images = _having(model, store, i, 1, detail)
+    return math.inf if images is None else float(_log_odds(model, images, model.schema.columns[i].start).mean())
+
+
+def _far_enough(edited: Callable[[float], tuple[Tensor, Tensor]], real: float) -> Tensor:
+    """(N,) how far to go that edits show: 1, or that of `_FARTHER` from which on going on makes little surer.
 
     Beyond what training has seen edits grow, and are still drawn by the same decoder. A reader can be fooled by
-    gradients, but hardly by one number.
+    gradients, but hardly by one number. But readers are surer of whatever grows, and smiles that go on growing are
+    exaggerated; glasses that are as dark as they can be do not grow. So what is read as surely as real images are may
+    not change much more than in training.
 
     Args:
-        sureness_at: Mean log-odds (N,) of what is asked for, of edits that go as far.
+        edited: Of edits that go as far, mean log-odds (N,) of what is asked for, and how much they change (N,).
+        real: Mean log-odds of images that have it.
     """
-    sure = sureness_at(1.0)
-    best, going = torch.ones_like(sure), torch.ones_like(sure, dtype=torch.bool)
+    sure, size = edited(1.0)
+    most = _LARGER * size
+    best, going, last = torch.ones_like(sure), torch.ones_like(sure, dtype=torch.bool), 1.0
     for far in _FARTHER:
-        surer = sureness_at(far)
-        going &= surer > sure + _MORE * sure.abs()
-        best, sure = best.masked_fill(going, far), surer
+        surer, size = edited(far)
+        rises = surer > sure + _RISE * (far - last) * sure.abs()
+        going &= rises & ((sure < real) | (size <= most))
+        best, sure, last = best.masked_fill(going, far), surer, far
     return best
+
+
+def _size(changes: Tensor) -> Tensor:
+    """(B,) how much images (B, C, H, W) of differences change, as a root mean square."""
+    return changes.square().flatten(1).mean(1).sqrt().double()
 
 
 def _log_odds(model: Model, images: Tensor, column: int) -> Tensor:
@@ -118,7 +140,7 @@ def _log_odds(model: Model, images: Tensor, column: int) -> Tensor:
     return model.told_by(model.encode(images))[:, column].double()
 
 
-def _styles(model: Model, train: Store, name: str, detail: int) -> tuple[Tensor, Tensor]:
+def _styles(model: Model, train: Store, name: str, detail: int, seen: Store) -> tuple[Tensor, Tensor]:
     """(at most K, W) styles of training images that have an attribute, and how far edits go that put each of them on.
 
     First is the clearest, then come ones unlike those before. Clear is what the model surely reads as the attribute
@@ -135,7 +157,12 @@ def _styles(model: Model, train: Store, name: str, detail: int) -> tuple[Tensor,
     looks, clear = _put_on(model, plain, name, styles, 1.0)
     place = edit_mask(looks.abs().amax(2, keepdim=True).mean(0)).expand(-1, plain.shape[1], -1, -1)
     kept = styles[unlike(looks.flatten(1), place.flatten(), clear, STYLES)]
-    return kept, _far_enough(lambda far: _put_on(model, plain, name, kept, far)[1])
+
+    def worn(far: float) -> tuple[Tensor, Tensor]:
+        looks, odds = _put_on(model, plain, name, kept, far)
+        return odds, _size(looks.flatten(0, 1)).view(len(kept), -1).mean(1)
+
+    return kept, _far_enough(worn, _real(model, seen, model.schema.index(name), detail))
 
 
 def _put_on(model: Model, images: Tensor, name: str, styles: Tensor, far: float) -> tuple[Tensor, Tensor]:
@@ -153,7 +180,8 @@ def _put_on(model: Model, images: Tensor, name: str, styles: Tensor, far: float)
         z = base.z.clone()
         z[:, where] = tried.repeat_interleave(len(images), 0)
         after = model.decode(base, {name: 1}, strength=far, like=base._replace(z=z))
-        odds = _log_odds(model, model.composite(plain, old, after), column)
+        edit = compared(old, after, model.changed(base, {name: 1}))
+        odds = _log_odds(model, model.composite(plain, edit), column)
         clear.append(odds.view(len(tried), -1).mean(1))
         looks.append((after - old).view(len(tried), *images.shape))
     return torch.cat(looks), torch.cat(clear)

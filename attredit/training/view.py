@@ -12,6 +12,8 @@ Terms ask a `BatchView` for images, codes and verdicts *of* something:
 | `blended` | the edit, within `mask`, in the batch's own images: a composite edit without the fit of colours |
 | `composite` | the edit, brought into the batch's own images by the model's compositor: what users get |
 | `undone` | `composite`, encoded as any image, decoded with the batch's labels and styles: its truth is `real` |
+| `recomposed` | `reconstruction`, brought into the batch's own images where the edit would be: its truth is `real` |
+| `restored` | `undone`, brought into `composite` by the model's compositor: its truth is `real` |
 
 `code` and `verdict` are also given of any tensor of images, and `ask` shows anything to any part.
 
@@ -35,14 +37,16 @@ from torch import Tensor, nn
 from attredit.attributes import MISSING
 from attredit.data.degrading import DamageLimits, Draws, spoilt
 from attredit.editing.composite import change_of, edit_mask
-from attredit.editing.model import Model, sampled
+from attredit.editing.model import Edit, Model, compared, sampled
 from attredit.errors import UsageError, nearest
 from attredit.networks import Code, Verdict
 from attredit.plugin.calling import naming
 from attredit.rows import Slice, gathered, noise_of
 
 T = TypeVar("T")
-Of = Literal["real", "damaged", "reconstruction", "prior", "edited", "blended", "composite", "undone"]
+Of = Literal[
+    "real", "damaged", "reconstruction", "prior", "edited", "blended", "composite", "undone", "recomposed", "restored"
+]
 DECODED: tuple[Of, ...] = ("reconstruction", "prior", "edited", "undone")
 
 
@@ -202,6 +206,13 @@ class BatchView:
         """
         return self.once("mask", self._mask)
 
+    def known_edit(self, of: Literal["recomposed", "restored"]) -> tuple[Tensor, Edit]:
+        """Images (B, C, H, W), and an edit of them of which the batch is the truth: what a compositor learns from.
+
+        Constant: networks other than the compositor are not to please it.
+        """
+        return self.once("known_edit", lambda: self._known_edit(of), of)
+
     def verdict(self, part: str, of: Of | Tensor) -> Verdict:
         """What a discriminator or classifier says of some images.
 
@@ -303,7 +314,10 @@ class BatchView:
         if of == "damaged":
             return self._damaged()
         if of == "composite":
-            return self.model.composite(self.real, self.images("reconstruction"), self.images("edited"), ask=self.ask)
+            before, after = self.images("reconstruction"), self.images("edited")
+            return self.model.composite(self.real, compared(before, after, self.told(self.edited_targets)), self.ask)
+        if of in ("recomposed", "restored"):
+            return self.model.composite(*self.known_edit(of), self.ask)
         if of == "blended":
             return self.real + self.mask * (self.images("edited") - self.real)
         return self.logits(of).sigmoid()
@@ -340,7 +354,7 @@ class BatchView:
             attrs = self.told(self.edited_targets if of == "edited" else self.targets)
         code, z = None, self.latent("prior" if of == "prior" else "real")
         if of == "undone":
-            code, z = self._undone()
+            code, z = self.once("undone", self._undone)
         elif of != "prior":
             code = self.code("real")._replace(labels=self.decoding_attrs)
         if of == "edited":
@@ -359,6 +373,19 @@ class BatchView:
         if self.model.slices:
             z = torch.cat([z[:, : self.model.latent_dim], self.latent("real")[:, self.model.latent_dim :]], 1)
         return code._replace(labels=has), z
+
+    def _known_edit(self, of: Literal["recomposed", "restored"]) -> tuple[Tensor, Edit]:
+        if of == "recomposed":
+            images, before, after = self.real, self.images("reconstruction"), self.images("reconstruction")
+            where = self.images("edited")
+        else:
+            images, after = self.images("composite"), self.images("undone")
+            code, _ = self.once("undone", self._undone)
+            assert code.labels is not None
+            before = where = self.model.draw(code.mean, code.labels, code, self.ask)
+        edit = Edit(before, after, change_of(after, where), self.told(self.targets))
+        known: tuple[Tensor, Edit] = mapped(lambda tensor: tensor.detach(), (images, edit))
+        return known
 
     def _restyled(self) -> Tensor:
         """(B, Z + n W) the batch's latent; styles of changed attributes as the recipe says."""

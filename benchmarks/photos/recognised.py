@@ -62,7 +62,7 @@ def recognised(editor: Editor, data: EvaluationData) -> dict[str, NDArray[np.flo
                     continue
                 with torch.inference_mode():
                     given = images[torch.from_numpy(others)]
-                    edited = model.composite(given, *model.edit(model.encode(given), {attribute.name: value}))
+                    edited = model.composite(given, model.edit(model.encode(given), {attribute.name: value}))
                 after = [recogniser.face(i, places[row]) for row, i in zip(rows[others], pixels(edited), strict=True)]
                 into = moved.setdefault((attribute.name, value), np.full(len(data), np.nan))
                 into[rows[others]] = distance(faces[rows[others]], np.stack(after))

@@ -49,15 +49,29 @@ DEFAULT = Recipe(
 # drawn with its own, and that put on unasked is the mean of all.
 PHOTO = Recipe(
     extends="ifcvaegan:default",
-    parts={"factorizer": Part(use="confusion", options={"styles": 2.0})},
+    parts={"factorizer": Part(use="confusion", options={"styles": 2.0}), "compositor": Part(use="refiner")},
     players={
         "autoencoder": Player(
             trains=("encoder", "decoder"),
             terms={
+                # So long a training would have the label head know its images by heart, and be pleased by any edit.
+                "class": Term(weight=0.02),
+                "class_damaged": Term(use="class", weight=0.08, options={"of": "damaged"}),
                 # An edit that is undone has a truth, the image: with its own style, content finds its way back to it.
                 "rec_undone": Term(use="rec", weight=1.0, every=2, options={"of": "undone"}),
                 "rec_edited_undone": Term(use="rec_edited", weight=10.0, every=2, options={"of": "undone"}),
             },
+        ),
+        # What the decoder draws softly is drawn again, of edits of which the truth is known.
+        "refiner": Player(
+            trains=("compositor",),
+            terms={
+                "refine": Term(),
+                "refine_restored": Term(use="refine", options={"of": "restored"}),
+            },
+            optimizer=Optimizer(name="adam", lr=Schedule(kind="cosine", start=2e-3, end=1e-5)),
+            every=2,
+            start=1000,
         ),
     },
     steps=5000,

@@ -39,3 +39,15 @@ def register_discriminators(register: Register) -> None:
     """The paper's discriminator, and a faster one."""
     register("paper", "attredit_networks.paper:PaperDiscriminator", summary="four 5x5 stride-2 convolutions")
     register("conv", "attredit_networks.conv:ConvDiscriminator", summary="4x4 stride-2 convolutions, or a classifier")
+
+
+@hookimpl
+def register_compositors(register: Register) -> None:
+    """One that learns."""
+    register("refiner", "attredit_networks.refiner:Refiner", summary="draws the blend again, as sharply as images are")
+
+
+@hookimpl
+def register_terms(register: Register) -> None:
+    """What it learns from."""
+    register("refine", "attredit_networks.refiner:refine", summary="composite edits of which the truth is known")

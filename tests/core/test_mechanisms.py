@@ -83,7 +83,7 @@ class Tint(nn.Module):
         super().__init__()
         self.gain = nn.Parameter(torch.tensor(0.5))
 
-    def forward(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor) -> Tensor:
+    def forward(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor, attrs: Tensor) -> Tensor:
         change = nn.functional.interpolate(after - before, size=images.shape[-2:], mode="bilinear")
         return (images + self.gain * change).clamp(0.0, 1.0)
 
@@ -312,9 +312,10 @@ def test_a_compositor_learns_and_any_image_is_shown_to_any_part(registry: Regist
 
 def test_without_a_compositor_edits_are_blended_as_ever() -> None:
     images, before, after = torch.rand(3, 2, 3, SIZE, SIZE)
-    assert torch.equal(Blend()(images, before, after, after[:, :1]), blend_batch(images, before, after, after[:, :1]))
+    change, attrs = after[:, :1], torch.ones(2, 1)
+    assert torch.equal(Blend()(images, before, after, change, attrs), blend_batch(images, before, after, change))
     picture = torch.rand(1, 3, 30, 20)
-    assert Blend()(picture, before[:1], after[:1], after[:1, :1]).shape == picture.shape
+    assert Blend()(picture, before[:1], after[:1], change[:1], attrs[:1]).shape == picture.shape
 
 
 def test_a_compositor_changes_a_pictures_own_pixels_inside_the_frame_alone() -> None:
@@ -324,7 +325,7 @@ def test_a_compositor_changes_a_pictures_own_pixels_inside_the_frame_alone() -> 
     picture, before = generator.random((30, 40, 3), np.float32), np.full((SIZE, SIZE, 3), 0.4, np.float32)
     frame = Frame.within((5, 5, 25, 25))
     with torch.inference_mode():
-        edited = blend(picture, before, before + 0.2, 0.2 + 0 * before[..., :1], frame, Tint())
+        edited = blend(picture, before, before + 0.2, 0.2 + 0 * before[..., :1], frame, Tint(), np.ones(1, np.float32))
     assert edited[5:25, 5:25].mean() > picture[5:25, 5:25].mean() + 0.05
     outside = np.ones((30, 40), bool)
     outside[5:25, 5:25] = False

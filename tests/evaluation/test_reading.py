@@ -52,7 +52,7 @@ def test_what_is_misread_is_left_as_it_is_when_asked_and_changed_when_not():
     editor = misreading(
         q.Quadrants(), lambda read: torch.where(read[:, 0] == 1, read[:, 1], read[:, 1] & read[:, 2]) > 0
     )
-    editor.composite = lambda images, before, after, change=None: images + after - before
+    editor.composite = lambda images, edit: images + edit.after - edit.before
     got, _ = figures(editor, q.data_of(labels))
     assert got["label_accuracy"].value == pytest.approx(1 - wrong.mean())
     assert got["label_recall0"].value == pytest.approx(1 - wrong[~smiling].mean())
@@ -69,9 +69,9 @@ def test_what_is_misread_is_left_as_it_is_when_asked_and_changed_when_not():
 
 def test_a_change_that_rounds_to_none_is_none():
     editor = q.Quadrants()
-    editor.composite = lambda images, before, after, change=None: images + 0.4 / 255
+    editor.composite = lambda images, edit: images + 0.4 / 255
     assert figures(editor, q.data_of(q.labels_of(60)))[0]["unchanged"].value == 1
-    editor.composite = lambda images, before, after, change=None: images + 0.6 / 255
+    editor.composite = lambda images, edit: images + 0.6 / 255
     assert figures(editor, q.data_of(q.labels_of(60)))[0]["unchanged"].value == 0
 
 

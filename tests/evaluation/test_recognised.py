@@ -54,8 +54,8 @@ class Brighter:
         (value,) = changes.values()
         return code, code + (0.1 if value else -0.1)
 
-    def composite(self, images, before, after):
-        return after
+    def composite(self, images, edit):
+        return edit[1]
 
 
 class Data:

@@ -19,6 +19,7 @@ from attredit.data import Frame, Geometry
 from attredit.export.onnx import OPSET, export_onnx
 from attredit.framing.network import FrameNetwork
 from attredit.launch import train
+from attredit_networks.refiner import Refiner
 
 RUNNER = Path(__file__).parents[2] / "examples" / "onnx"
 
@@ -41,14 +42,24 @@ def few_styles() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def editor(tiny_request: Any, tmp_path_factory: pytest.TempPathFactory, network: FrameNetwork) -> Editor:
-    """Finds drawn faces, and changes much of whatever it sees."""
+    """Finds drawn faces, changes much of whatever it sees, and blends by a network."""
     run = train(
         tiny_request(steps=2, attributes=("Smiling", "Male"), run_dir=str(tmp_path_factory.mktemp("x") / "run"))
     )
     plain, dice = load(run, "cpu"), torch.Generator().manual_seed(0)
     for weights in plain.model.parts["decoder"].coordinates.parameters():
         weights.add_(0.1 * torch.randn(weights.shape, generator=dice))
-    return Editor(plain.config, plain.model, network)
+    torch.manual_seed(0)
+    plain.model.parts["compositor"] = refiner = Refiner(3, 32, 2, width=8)
+    nn.init.normal_(refiner.last.weight, std=0.05)
+    return Editor(_blending(plain, "networks/refiner"), plain.model, network)
+
+
+def _blending(editor: Editor, use: str) -> Any:
+    """The configuration of a run that has a compositor."""
+    recipe = editor.config.recipe
+    parts = {**recipe.parts, "compositor": Part(use=use)}
+    return editor.config.model_copy(update={"recipe": recipe.model_copy(update={"parts": parts})})
 
 
 @pytest.fixture(scope="module")
@@ -218,3 +229,11 @@ def test_a_part_that_no_graph_can_hold_is_named(strange: Callable[[str], Editor]
         export_onnx(strange(fault), tmp_path)
     assert str(caught.value).count("\n") == 0
     assert not (tmp_path / "edit.onnx").exists()
+
+
+def test_a_compositor_of_any_size_alone_is_named(strange: Callable[[], Editor], tmp_path: Path) -> None:
+    editor = strange()
+    editor.model.parts["compositor"] = nn.Identity()
+    with pytest.raises(UsageError, match=r"The part compositor \(far/hard\) cannot be exported"):
+        export_onnx(Editor(_blending(editor, "far/hard"), editor.model), tmp_path)
+    assert not list(tmp_path.iterdir())

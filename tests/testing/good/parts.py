@@ -48,7 +48,7 @@ class Discriminator(nn.Module):
 
 
 class Compositor(nn.Module):
-    def forward(self, images, before, after, change):
+    def forward(self, images, before, after, change, attrs):
         edit = nn.functional.interpolate(change * (after - before), size=images.shape[-2:], mode="bilinear")
         return (images + edit).clamp(0, 1)
 
