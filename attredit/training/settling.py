@@ -27,7 +27,7 @@ _VALIDATION = 2000
 # Styles are tried on so many images without the attribute, and so many are tried.
 _TRIED, _TRIED_ON = 96, 16
 _CHUNK = 128
-# Differences of log-odds that count, as a share of them; and by how much they rise where going on is worth it.
+# Differences of log-odds that count, as a share of them; and how steeply they rise where going on is worth it.
 _MORE, _RISE = 0.05, 0.2
 # How much farther than in training edits may go; and how much more they may change then.
 _FARTHER, _LARGER = (1.1, 1.25, 1.5), 1.2

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from attredit import BatchView
 from attredit.editing.composite import blurred, edit_mask, fitted, in_bands, of_channels
+from attredit.editing.placing import Upright
 from attredit.errors import UsageError
 from attredit.toolkit import norm_layer
 
@@ -70,7 +71,8 @@ class Refiner(nn.Module):
 
     def forward(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor, attrs: Tensor) -> Tensor:
         """See `attredit.Compositor`."""
-        small = images if images.shape[2:] == before.shape[2:] else _averaged(images, before.shape[2:])
+        (height, width), (h, w) = images.shape[2:], before.shape[2:]
+        small = Upright((height, width)).to_decoder(images, (h, w))
         own = of_channels(small, before.shape[1])
         difference = self.edited(own, before, after, change, attrs) - own
         return in_bands(images, small, of_channels(difference, images.shape[1]), change)
@@ -128,7 +130,3 @@ def _steps(images: Tensor) -> tuple[Tensor, Tensor]:
 def _around(values: Tensor) -> Tensor:
     """The root of their mean square around each pixel, with a slope that is finite at 0."""
     return (blurred(values.square(), 1.0) + 1e-4).sqrt()
-
-
-def _averaged(images: Tensor, size: torch.Size) -> Tensor:
-    return F.interpolate(images, tuple(size), mode="bilinear", antialias=True, align_corners=False)
