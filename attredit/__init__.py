@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from attredit.request import Request as Request
     from attredit.rows import Slice as Slice
     from attredit.runs.directory import RunDirectory as RunDirectory
+    from attredit.sharpening import sharpen as sharpen
     from attredit.training.objectives import Factorizer as Factorizer
     from attredit.training.observer import Observer as Observer
     from attredit.training.view import BatchView as BatchView
@@ -86,6 +87,7 @@ __getattr__, __all__ = lazily(
         "request": "Request",
         "rows": "Slice",
         "runs.directory": "RunDirectory",
+        "sharpening": "sharpen",
         "training.objectives": "Factorizer",
         "training.observer": "Observer",
         "training.view": "BatchView",

@@ -98,7 +98,8 @@ class Compositor(Protocol):
     """What the decoder changes, brought into an image's own pixels: a composite edit.
 
     Differentiable, for images of any size. One that edits at the decoder's size and is exported to ONNX has beside this
-    ``edited``, of the same arguments: what it makes of images that are as small, (B, c, h, w).
+    ``edited``, of the same arguments: what it makes of images that are as small, (B, c, h, w). One that draws what it
+    blends may have ``reach``: what is taken off is given to it with so many pixels of 64 around.
     """
 
     def __call__(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor, attrs: Tensor) -> Tensor:

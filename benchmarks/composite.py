@@ -1,5 +1,6 @@
 """Ways to blend a decoded edit into a larger original, scored against the true edit.
 
+    attredit sharpen runs/demo
     python benchmarks/composite.py runs/demo
 
 The original and the truth are synthfaces drawn at 256 pixels; the model decodes at its own size. Prints a table and
@@ -15,8 +16,9 @@ Putting on is scored against the nearest of several ways of wearing it.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,9 @@ from attredit.cli.console import progress
 from attredit.cli.tables import table
 from attredit.data import Frame
 from attredit.data.pixels import to_bytes
-from attredit.editing.composite import blend, change_of, edit_mask, fitted
+from attredit.editing.blending import blend
+from attredit.editing.composite import change_of, edit_mask, fitted
+from attredit.editing.sharpening import Sharpener
 from attredit.evaluation.similarity import structural_similarity
 from attredit.report.grid import Pixels, grid
 
@@ -40,13 +44,17 @@ SIZE, STYLES, CHUNK = 256, 4, 10
 
 @dataclass(frozen=True)
 class Case:
-    """Images (B, C, H, W) of one edit, at 256 pixels and as the model sees and decodes them; truths (B, S, C, H, W)."""
+    """Images (B, C, H, W) of one edit, at 256 pixels and as the model sees and decodes them; truths (B, S, C, H, W).
+
+    And what the edited images have (B, A).
+    """
 
     original: Tensor
     truths: Tensor
     small: Tensor
     before: Tensor
     after: Tensor
+    attrs: Tensor
 
 
 def up(images: Tensor, mode: str = "bilinear") -> Tensor:
@@ -75,17 +83,17 @@ def guided(case: Case, radius: int = 10, flat: float = 0.001) -> Tensor:
     return pasted(case, up(fitted(case.small, case.before, case.after)), torch.where(mask > 0, followed, mask))
 
 
-def chosen(case: Case) -> Tensor:
+def chosen(case: Case, sharpener: Sharpener | None = None) -> Tensor:
     parts = (a.permute(0, 2, 3, 1).numpy() for a in (case.original, case.before, case.after))
     frame = Frame.within((0, 0, SIZE, SIZE))
     whole = [
-        blend(original, before, after, np.abs(after - before).max(-1, keepdims=True), frame)
-        for original, before, after in zip(*parts, strict=True)
+        blend(original, before, after, np.abs(after - before).max(-1, keepdims=True), frame, None, attrs, sharpener)
+        for original, before, after, attrs in zip(*parts, case.attrs.numpy(), strict=True)
     ]
     return torch.from_numpy(np.stack(whole)).permute(0, 3, 1, 2)
 
 
-PLAIN, CHOSEN = "edit enlarged, pasted", "fitted, in two bands (chosen)"
+PLAIN, CHOSEN, SHARPENED = "edit enlarged, pasted", "fitted, in two bands (chosen)", "the same, sharpened"
 WAYS: dict[str, Callable[[Case], Tensor]] = {
     "original, unedited": lambda c: c.original,
     "decoded, enlarged": lambda c: up(c.after),
@@ -111,7 +119,8 @@ def cases(editor: attredit.Editor, name: str, to: int, count: int) -> Iterator[C
         small = np.stack([np.asarray(editor.geometry.apply(Image.fromarray(p))) for p in pixels])
         seen = _tensor(small)
         code = editor.model.encode(seen)
-        decoded = (image.clone() for image in editor.model.edit(code, {name: to})[:2])
+        edit = editor.model.edit(code, {name: to})
+        decoded = (tensor.clone() for tensor in (edit.before, edit.after, edit.attrs))
         yield Case(_tensor(pixels), torch.stack([_tensor(t) for t in truths]), seen, *decoded)
 
 
@@ -140,12 +149,12 @@ def _pixels(image: Tensor) -> Pixels:
     return to_bytes(image.permute(1, 2, 0).numpy())
 
 
-def rows(case: Case, faces: int) -> list[list[Pixels]]:
+def rows(case: Case, faces: int, ways: Sequence[str]) -> list[list[Pixels]]:
     """Faces whole, and then cut out around the change: the original, ways of editing it, and the truth.
 
     The first that the model edits at all: it changes nothing where it already sees what is asked for.
     """
-    columns = [case.original, up(case.after), WAYS[PLAIN](case), WAYS[CHOSEN](case), case.truths[:, 0]]
+    columns = [case.original, up(case.after), *(WAYS[way](case) for way in ways), case.truths[:, 0]]
     result = []
     masks = edit_mask(change_of(case.before, case.after))[:, 0].numpy() > 0.5
     for i in np.flatnonzero(masks.any((1, 2)))[:faces]:
@@ -169,6 +178,10 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=Path("docs/images/compositing.png"))
     options = parser.parse_args()
     editor = attredit.load(options.run)
+    ways = {"pasted": PLAIN, "composite": CHOSEN}
+    if editor.sharpener is not None:
+        ways["sharpened"] = SHARPENED
+        WAYS[SHARPENED] = partial(chosen, sharpener=editor.sharpener)
     edits = [(name, to) for name in editor.schema.names for to in (0, 1)]
     sums = {(way, edit): torch.zeros(5) for way in WAYS for edit in edits}
     picture: list[list[Pixels]] = []
@@ -177,7 +190,7 @@ def main() -> None:
             done = 0
             for case in cases(editor, name, to, options.faces):
                 if not done:
-                    picture += rows(case, 2)
+                    picture += rows(case, 2, list(ways.values()))
                 for way, how in WAYS.items():
                     sums[way, (name, to)] += scores(case, how(case).clamp(0, 1))
                 done += len(case.original)
@@ -191,7 +204,7 @@ def main() -> None:
         ]
         made.add_row(way, *cells, style="bold" if way == CHOSEN else None)
     Console(width=None if Console().is_terminal else 160).print(made)
-    columns = ["original", "decoded", "pasted", "composite", "true edit"]
+    columns = ["original", "decoded", *ways, "true edit"]
     options.picture.parent.mkdir(parents=True, exist_ok=True)
     grid(picture, columns=columns + [f"{c}, closer" for c in columns], cell=144).save(options.picture, optimize=True)
     print(f"Wrote {options.picture}")

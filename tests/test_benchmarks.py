@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageChops
 
+from attredit import load
 from attredit.launch import train
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -45,6 +46,17 @@ def test_people_in_a_drawn_scene_are_found_and_nothing_else_changes(run_python: 
     assert re.fullmatch(r"2 people found; \d\.\d% of the pixels changed, none outside of the frames\.\n", printed)
     drawn, kept = (Image.open(folder / "scene.png") for folder in (tmp_path, FOLDER.parent / "docs" / "images"))
     assert ImageChops.difference(drawn, kept).getextrema() == ((0, 0), (0, 0), (0, 0))
+
+
+def test_pages_of_edits(run_python: Any, tmp_path: Path) -> None:
+    words = ("--dataset", "synthfaces", "--out", tmp_path, "--pictures", 2, "--width", 64)
+    assert run_python(FOLDER / "photos" / "page.py", "drawn-faces", *words).stdout == f"Pages: {tmp_path}\n"
+    pages = {path.stem: Image.open(path) for path in tmp_path.iterdir()}
+    assert set(pages) == {f"{one.name}-{to}" for one in load("drawn-faces").schema if one.binary for to in (0, 1)}
+    for page in pages.values():
+        assert page.size == (2 * (2 * 64 + 20), 64 + 20)
+        own, edited = page.crop((0, 0, 64, 64)), page.crop((64, 0, 128, 64))
+        assert ImageChops.difference(own, edited).getbbox() is not None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the campaigns fork")

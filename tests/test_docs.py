@@ -75,6 +75,7 @@ NOT_RUN = {
     "--slurm gpus_per_node=1": "needs a cluster; tests/benchmark/test_runner.py submits to submitit's own",
     "python benchmarks/drawn_styles.py runs/styles": "minutes, and it needs a model that shows glasses",
     "python benchmarks/composite.py runs/demo": "minutes, and it needs the demo's model",
+    "attredit sharpen runs/demo": "needs the demo's model; README.md and docs/cli.md sharpen others",
     **{
         f"python examples/{path.name}": "tests/test_examples.py runs it"
         for path in sorted((ROOT / "examples").glob("*.py"))
@@ -191,7 +192,7 @@ def own_images(place: Path) -> None:
         species = ("finch", "wren")[i % 2]
         for folder in ("portraits", "shoot/images", f"species/{species}"):
             (place / folder).mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (40, 40), "grey").save(place / folder / f"{i:02d}.png")
+            Image.new("RGB", (80, 80), "grey").save(place / folder / f"{i:02d}.png")
         rows.append(f"{i:02d}.png,{i % 2},{i // 2 % 2},{('blond', 'black', 'red')[i % 3]}\n")
     (place / "portraits" / "metadata.csv").write_text("file_name,Smiling,Eyeglasses,Hair\n" + "".join(rows))
     (place / "shoot" / "labels.csv").write_text("photo,Smiling,Eyeglasses,Hair\n" + "".join(rows))
@@ -256,7 +257,7 @@ def carried_out(suite: Any, out: Path, *_: Any, **more: Any) -> list[Any]:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, run_python: Any) -> Callable[..., str]:
     """Run a command; attredit's in this process, where trainings are short."""
-    from attredit import launch, tune
+    from attredit import launch, sharpening, tune
     from attredit.benchmark import runner
     from attredit.cli import datasets_inspect
     from attredit.cli.group import cli
@@ -279,6 +280,8 @@ def run(monkeypatch: pytest.MonkeyPatch, run_python: Any) -> Callable[..., str]:
     monkeypatch.setattr(tune, "train", launch.train)
     monkeypatch.setattr(tune, "search", lambda s, r, spaces, trials, *more: search(s, r, spaces, min(trials, 2), *more))
     monkeypatch.setattr(runner, "run", carried_out)
+    fit = sharpening.fit_sharpener
+    monkeypatch.setattr(sharpening, "fit_sharpener", lambda *given, **how: fit(*given, **{**how, "steps": 2}))
     # Else an exported edit has ten decoders; here it has three.
     monkeypatch.setattr("attredit.editing.model._WHERE", 1)
     # Graphs as they are: tests/framing/test_onnx.py has them made simpler, as people's are.

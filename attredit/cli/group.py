@@ -28,6 +28,7 @@ PANELS = {
     "Train and judge": {
         "train": "Train a model, or continue a run.",
         "evaluate": "Measure a run, with 95 % intervals.",
+        "sharpen": "Teach a run to draw finer than it decodes.",
         "tune": "Search values of a recipe's keys.",
         "doctor": "Say what is wrong with a run, and what to change.",
         "benchmark": "Compare methods, with tables.",

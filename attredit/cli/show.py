@@ -41,6 +41,7 @@ def _facts(run: RunDirectory, config: RunConfig) -> Tree:
     options = f", {compact(asked.data_options)}" if asked.data_options else ""
     lines = run.metrics()
     reached = lines[-1]["step"] if lines else 0
+    finer = run.sharpened()
     facts = {
         "method": f"{asked.method_name}, preset {asked.preset}",
         "data": f"{asked.dataset_name}, {data.images:,} images of {config.image_size}x{config.image_size}{options}",
@@ -51,6 +52,10 @@ def _facts(run: RunDirectory, config: RunConfig) -> Tree:
         "balanced on": ", ".join(asked.balance),
         "steps": f"{reached:,} of {config.steps:,}, {config.batch_size} images each",
         "seed": f"{asked.seed}, {asked.precision}",
+        "edits drawn in": f"{finer['detail'] * config.image_size} pixels, learnt from {finer['images']:,} pictures of "
+        f"{finer['data']}"
+        if finer
+        else "",
         "plugin files": ", ".join(config.plugin_files),
         "made with": ", ".join(f"{name} {version}" for name, version in config.versions.items()),
     }

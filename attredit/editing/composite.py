@@ -9,18 +9,11 @@ docs/compositing.md compares this with what else was tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attredit.data.frames import Frame
-from attredit.data.geometry import extended
-from attredit.editing.placing import Placing, Size, Upright, placing
-from attredit.networks import Compositor
+from attredit.editing.placing import Placing, Size, Upright
 
 # Found on drawn faces and on photographs at 64x64; lengths are in pixels there and scale with the image size.
 # From this share of an image's largest change on a place belongs to the edit, and from that one wholly. What changes
@@ -29,7 +22,7 @@ LOW, HIGH = 0.25, 0.5
 # A largest change below this is taken for as much: LOW of it is nothing that anybody would see.
 _LEAST = 0.08
 _SMOOTH = 1.0
-_DILATE = 3
+_DILATE = 1
 _BLUR = 1.0
 # Wide enough to see past the edited feature, narrow enough to tell lips from the skin around them.
 _FIT = 2.0
@@ -42,6 +35,12 @@ _TRUST = 0.1
 def change_of(before: Tensor, after: Tensor) -> Tensor:
     """(B, 1, H, W) how far images (B, C, H, W) differ: the largest difference of any channel."""
     return (after - before).abs().amax(1, keepdim=True)
+
+
+def widest(values: Tensor, reach: float) -> Tensor:
+    """(B, 1, H, W) the largest of each pixel and of those at most so far away, in pixels of H = 64."""
+    pixels = max(1, round(reach * values.shape[-1] / 64.0))
+    return F.max_pool2d(values, 2 * pixels + 1, stride=1, padding=pixels)
 
 
 def edit_mask(change: Tensor, *, widened: bool = True) -> Tensor:
@@ -59,8 +58,7 @@ def edit_mask(change: Tensor, *, widened: bool = True) -> Tensor:
     share = smooth / smooth.flatten(1).amax(1).clamp(min=_LEAST).view(-1, 1, 1, 1)
     mask = ((share - LOW) / ((HIGH - LOW) / (1 if widened else 2))).clamp(0.0, 1.0)
     if widened:
-        reach = 2 * max(1, round((_DILATE - 1) / 2 * unit)) + 1
-        mask = F.max_pool2d(mask, reach, stride=1, padding=reach // 2)
+        mask = widest(mask, _DILATE)
     return blurred(mask, _BLUR * unit)
 
 
@@ -91,7 +89,10 @@ def fitted(images: Tensor, before: Tensor, after: Tensor, change: Tensor | None 
 
 def blend_batch(images: Tensor, before: Tensor, after: Tensor, change: Tensor) -> Tensor:
     """Composite edits of images of the decoder's own size, all (B, C, H, W); for `change` see `edit_mask`."""
-    return _blend(images, before, after, change, Upright(_size(images)))
+    small = Upright(pixels_of(images)).to_decoder(images, pixels_of(before))
+    # A colour edit of a grey picture is grey; the fit brings the picture's own colours to a grey edit.
+    old, new = (of_channels(decoded, images.shape[1]) for decoded in (before, after))
+    return in_bands(images, small, added(small, old, new, change), change)
 
 
 class Blend(nn.Module):
@@ -103,71 +104,12 @@ class Blend(nn.Module):
 
     def edited(self, images: Tensor, before: Tensor, after: Tensor, change: Tensor, attrs: Tensor) -> Tensor:
         """See `attredit.Compositor`."""
-        return images + edit_mask(change) * (fitted(images, before, after) - images)
+        return images + added(images, before, after, change)
 
 
-def blend(
-    original: np.ndarray,
-    before: np.ndarray,
-    after: np.ndarray,
-    change: np.ndarray,
-    frame: Frame,
-    compositor: Compositor | None = None,
-    attrs: np.ndarray | None = None,
-) -> np.ndarray:
-    """A composite edit at the original's full resolution.
-
-    Args:
-        original: (H, W, C) float in [0, 1].
-        before: (h, w, c) the decoder's image with the predicted attributes.
-        after: (h, w, c) the decoder's image with the wanted ones.
-        change: (h, w, 1) how much of each place belongs to the edit, see `edit_mask`.
-        frame: The square of `original` that the decoder saw.
-        compositor: What blends; the one without weights when None.
-        attrs: (A,) what the edited image has; a compositor is told it.
-
-    Returns:
-        (H, W, C) float; equal to `original` where the mask is zero and outside the frame.
-    """
-    (height, width, _), (left, top, right, bottom) = original.shape, frame.hull
-    # What the decoder saw beyond the image is the repeated edge.
-    images, old, new, where = (_batch(a) for a in (extended(original, frame.hull), before, after, change))
-    place = placing(frame._replace(x=frame.x - left, y=frame.y - top), _size(images))
-    told = None if attrs is None else torch.from_numpy(attrs)[None]
-    if compositor is None or hasattr(compositor, "edited"):
-        edited = _blend(images, old, new, where, place, compositor, told)
-    else:
-        assert told is not None
-        edited = _composed(images, old, new, where, place, compositor, told)
-    blended = edited[0].permute(1, 2, 0).numpy()
-    first, upper = max(0, left), max(0, top)
-    last, lower = max(first, min(right, width)), max(upper, min(bottom, height))
-    result = original.copy()
-    result[upper:lower, first:last] = blended[upper - top : lower - top, first - left : last - left]
-    return result
-
-
-def _blend(
-    images: Tensor,
-    before: Tensor,
-    after: Tensor,
-    change: Tensor,
-    place: Placing,
-    compositor: Any = None,
-    attrs: Tensor | None = None,
-) -> Tensor:
-    """Composite edits of images (B, C, H, W) of any size and channels; by a compositor where one is given."""
-    small = place.to_decoder(images, _size(before))
-    mask, changed = edit_mask(change), edit_mask(change, widened=False)
-    if compositor is not None:
-        own = of_channels(small, before.shape[1])
-        difference = _asked(compositor, compositor.edited, own, before, after, change, attrs) - own
-        difference = of_channels(difference, images.shape[1])
-    else:
-        # A colour edit of a grey picture is grey; the fit brings the picture's own colours to a grey edit.
-        before, after = (of_channels(decoded, images.shape[1]) for decoded in (before, after))
-        difference = mask * (fitted(small, before, after) - small)
-    return _in_bands(images, small, difference, mask, changed, place)
+def added(images: Tensor, before: Tensor, after: Tensor, change: Tensor) -> Tensor:
+    """What the edit adds to images (B, C, H, W) of the decoder's size."""
+    return edit_mask(change) * (fitted(images, before, after) - images)
 
 
 def of_channels(images: Tensor, channels: int) -> Tensor:
@@ -187,49 +129,28 @@ def in_bands(images: Tensor, small: Tensor, difference: Tensor, change: Tensor) 
         change: (B, 1, h, w) see `edit_mask`.
     """
     mask, changed = edit_mask(change), edit_mask(change, widened=False)
-    return _in_bands(images, small, difference, mask, changed, Upright(_size(images)))
+    return in_bands_of(images, small, difference, mask, changed, Upright(pixels_of(images)))
 
 
-def _in_bands(
-    images: Tensor, small: Tensor, difference: Tensor, mask: Tensor, changed: Tensor, place: Placing
+def in_bands_of(
+    images: Tensor,
+    small: Tensor,
+    difference: Tensor,
+    mask: Tensor,
+    changed: Tensor,
+    place: Placing,
+    sharp: bool = False,
 ) -> Tensor:
     """The difference everywhere, and instead of the images' own finer detail where `changed` says so."""
-    edited = images + place.to_picture(difference)
+    edited = images + place.to_picture(difference, sharp)
     if small is not images:
-        edited = edited - place.to_picture(changed) * (images - place.to_picture(small))
-    return torch.where(place.to_picture(mask) > 0, edited.clamp(0.0, 1.0), images)
+        edited = edited - place.to_picture(changed, sharp) * (images - place.to_picture(small, sharp))
+    return torch.where(place.to_picture(mask, sharp) > 0, edited.clamp(0.0, 1.0), images)
 
 
-def _composed(
-    images: Tensor,
-    before: Tensor,
-    after: Tensor,
-    change: Tensor,
-    place: Placing,
-    compositor: Compositor,
-    attrs: Tensor,
-) -> Tensor:
-    """What a compositor changes of the square that the decoder saw, in the picture's own pixels."""
-    side = max(_size(before)[0], min(_size(images)))
-    upright = place.to_decoder(images, (side, side))
-    difference = place.to_picture(_asked(compositor, compositor, upright, before, after, change, attrs) - upright)
-    return torch.where(difference == 0, images, (images + difference).clamp(0.0, 1.0))
-
-
-def _asked(compositor: Any, how: Callable[..., Tensor], *given: Any) -> Tensor:
-    """What a compositor says, where its weights are."""
-    device = next(compositor.parameters(), torch.empty(0)).device
-    with torch.inference_mode():
-        return how(*(tensor.to(device) for tensor in given)).cpu()
-
-
-def _size(images: Tensor) -> Size:
+def pixels_of(images: Tensor) -> Size:
+    """Of images (B, C, H, W)."""
     return images.shape[-2], images.shape[-1]
-
-
-def _batch(array: np.ndarray) -> Tensor:
-    """(H, W, C) to (1, C, H, W)."""
-    return torch.from_numpy(array).permute(2, 0, 1)[None]
 
 
 def blurred(images: Tensor, sigma: float) -> Tensor:

@@ -16,10 +16,11 @@ from torch import Tensor
 from attredit.attributes import Attribute
 from attredit.data.pixels import to_bytes
 from attredit.devices import device_of
-from attredit.editing.composite import blend
+from attredit.editing.blending import blend
 from attredit.editing.frames import placed, subjects
 from attredit.editing.images import Output, Picture, as_dtype, as_float, read, under, write
 from attredit.editing.model import Edit, Model, compared, moved
+from attredit.editing.sharpening import Sharpener, sharpener_among
 from attredit.errors import Unchanged, UsageError
 from attredit.files import below, load_into, read_tensors
 from attredit.framing.network import FrameNetwork
@@ -70,7 +71,8 @@ def load(run_dir: str | os.PathLike[str], device: str | None = None) -> Editor:
         load_into(frame, below("frame", tensors), run.model_file)
     model = Model.of(recipe, parts, config.schema_, config.request.seed)
     load_into(model.known, below("known", tensors), run.model_file)
-    return Editor(config, model, frame).to(where)
+    sharpener = sharpener_among(tensors, config.channels, config.schema_.width, run.model_file)
+    return Editor(config, model, frame, sharpener).to(where)
 
 
 class Editor:
@@ -88,14 +90,21 @@ class Editor:
         config: The run's configuration.
         model: The networks; they are made ready for inference.
         frame: Finds the frame in pictures; None where it lies as the crop says.
+        sharpener: Draws edits finer than the model does; None where there is none.
 
     Attributes:
         model: For programs: tensors in, tensors out.
         schema: What can be edited.
     """
 
-    def __init__(self, config: RunConfig, model: Model, frame: FrameNetwork | None = None) -> None:
-        self.config, self.model = config, model.eval().requires_grad_(False)
+    def __init__(
+        self,
+        config: RunConfig,
+        model: Model,
+        frame: FrameNetwork | None = None,
+        sharpener: Sharpener | None = None,
+    ) -> None:
+        self.config, self.model, self.sharpener = config, model.eval().requires_grad_(False), sharpener
         self.frame = None if frame is None else frame.eval().requires_grad_(False)
         self.schema, self.geometry = config.schema_, config.geometry
 
@@ -107,6 +116,8 @@ class Editor:
         """
         where = device_of(device) if isinstance(device, str) else device
         self.model.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.sharpener is not None:
+            self.sharpener.to(where)
         return self
 
     def edit(
@@ -332,7 +343,8 @@ class Editor:
         if mode == "decoded":
             same = after.shape[-1] == picture.pixels.shape[-1]  # a profile of colours says nothing of greys
             return Picture(to_bytes(after), profile=picture.profile if same else None)
-        whole = blend(picture.seen, before, after, change, _found(picture).frame, self.model.compositor, attrs)
+        networks = self.model.compositor, attrs, self.sharpener
+        whole = blend(picture.seen, before, after, change, _found(picture).frame, *networks)
         pixels = as_dtype(under(picture, whole), picture.pixels)
         edited = Picture(pixels, picture.alpha, profile=picture.profile)
         return picture if np.array_equal(edited.pixels, picture.pixels) else edited

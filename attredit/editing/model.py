@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attredit.attributes import AttributeSchema
-from attredit.editing.composite import blend_batch, change_of, edit_mask
+from attredit.editing.composite import blend_batch, change_of, edit_mask, widest
 from attredit.errors import UsageError
 from attredit.networks import Code, Verdict, latent_shape
 from attredit.plugin.calling import naming
@@ -320,7 +320,8 @@ class Model(nn.Module):
 
         In tensors alone. What the edit's own style changes where many styles change something, for that one may change
         hair and background, too; and of what is taken off also what they do on average, for own rims may be drawn too
-        faintly.
+        faintly. A compositor that draws what it blends reaches some pixels farther there (`reach`), for else their
+        outermost ones stay; one that only blends would blur what it need not.
 
         Args:
             code: What the edit starts from.
@@ -339,7 +340,8 @@ class Model(nn.Module):
         gone = torch.cat(off, 1).any(1).view(-1, 1, 1, 1)
         some = ~torch.cat(list(worn.values()), 1).isnan().all(1).view(-1, 1, 1, 1)
         own = torch.where(some, own * there, own)
-        return torch.where(gone, torch.maximum(usual, own), own)
+        lost, reach = torch.maximum(usual, own), getattr(self.compositor, "reach", 0)
+        return torch.where(gone, widest(lost, reach) if reach else lost, own)
 
     def dressed(self, z: Tensor, name: str, number: int, which: Tensor) -> Tensor:
         """(B, Z + n W) latents, some of them (B, 1) in a kept style of an attribute, numbered from 0 to K - 1."""

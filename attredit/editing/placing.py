@@ -11,6 +11,9 @@ from attredit.data.frames import Frame
 Size = tuple[int, int]
 """H, W."""
 
+# Shrunk by more than this, images are averaged.
+_MOST = 1.6
+
 
 class Upright:
     """The frame is all of the picture's pixels.
@@ -24,11 +27,16 @@ class Upright:
 
     def to_decoder(self, images: Tensor, size: Size) -> Tensor:
         """(B, C, H, W) of the picture to (B, C, *size); `images` themselves where both are the same."""
-        return _resized(images, size)
+        return _enlarged(images, size) if size[0] > images.shape[-2] else _resized(images, size)
 
-    def to_picture(self, images: Tensor) -> Tensor:
-        """(B, C, h, w) at the decoder's size to (B, C, H, W) of the picture; outside the frame zero."""
-        return _resized(images, self._size)
+    def to_picture(self, images: Tensor, sharp: bool = False) -> Tensor:
+        """(B, C, h, w) at the decoder's size to (B, C, H, W) of the picture; outside the frame zero.
+
+        Args:
+            images: To be brought there.
+            sharp: They have detail that is to stay: what is averaged, or mixed of four pixels, loses it.
+        """
+        return _enlarged(images, self._size) if sharp and _near(self._size[0], images) else _resized(images, self._size)
 
 
 class Turned:
@@ -40,24 +48,24 @@ class Turned:
     """
 
     def __init__(self, frame: Frame, size: Size) -> None:
-        self._side = max(1, round(frame.side))
-        places = _middles(self._side) * 2.0 / self._side - 1.0
-        x, y = frame.place(places, places[:, None])
-        self._places = torch.stack([x * 2.0 / size[1] - 1.0, y * 2.0 / size[0] - 1.0], 2)[None]
+        self._frame, self._size, self._side = frame, size, max(1, round(frame.side))
         u, v = frame.seen(_middles(size[1]), _middles(size[0])[:, None])
         self._seen = torch.stack([u, v], 2)[None]
         self._inside = (self._seen.abs().amax(3) <= 1.0)[:, None]
 
     def to_decoder(self, images: Tensor, size: Size) -> Tensor:
         """See `Upright`."""
-        turned = _looked_up(images, self._places, "bicubic")
-        return _resized(turned, size)
+        count = max(self._side, *size)
+        places = _middles(count) * 2.0 / count - 1.0
+        x, y = self._frame.place(places, places[:, None])
+        places = torch.stack([x * 2.0 / self._size[1] - 1.0, y * 2.0 / self._size[0] - 1.0], 2)[None]
+        return _resized(_looked_up(images, places, "bicubic"), size)
 
-    def to_picture(self, images: Tensor) -> Tensor:
+    def to_picture(self, images: Tensor, sharp: bool = False) -> Tensor:
         """See `Upright`."""
-        if self._side < images.shape[-1]:
+        if self._side < images.shape[-1] and not (sharp and _near(self._side, images)):
             images = _resized(images, (self._side, self._side))
-        return _looked_up(images, self._seen, "bilinear") * self._inside
+        return _looked_up(images, self._seen, "bicubic" if sharp else "bilinear") * self._inside
 
 
 Placing = Upright | Turned
@@ -76,6 +84,16 @@ def _middles(count: int) -> Tensor:
 
 def _looked_up(images: Tensor, places: Tensor, mode: str) -> Tensor:
     return F.grid_sample(images, places.expand(len(images), -1, -1, -1), mode, "border", align_corners=False)
+
+
+def _near(side: int, images: Tensor) -> bool:
+    """Whether images are so little larger than that that single pixels of theirs tell all."""
+    return images.shape[-1] < _MOST * side
+
+
+def _enlarged(images: Tensor, size: Size) -> Tensor:
+    """By as many pixels around each as `_looked_up` takes."""
+    return F.interpolate(images, size=size, mode="bicubic", align_corners=False)
 
 
 def _resized(images: Tensor, size: Size) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from attredit.editing.composite import Blend, change_of, edit_mask
 from attredit.editing.editor import Editor
 from attredit.editing.model import Model, sampled
+from attredit.editing.sharpening import Sharpener
 from attredit.framing.network import SIZE, FrameNetwork, move_of
 from attredit.framing.search import after_moves
 from attredit.networks import Code
@@ -134,6 +135,18 @@ class _Composite(nn.Module):
         return edited - images, edit_mask(extent, widened=False), edit_mask(extent)
 
 
+class _Sharpen(nn.Module):
+    """The same of an edit in finer pixels: see `attredit.editing.sharpening`."""
+
+    def __init__(self, sharpener: Sharpener) -> None:
+        super().__init__()
+        self.sharpener = sharpener
+
+    def forward(self, images: Tensor, coarse: Tensor, extent: Tensor, attrs: Tensor) -> tuple[Tensor, ...]:
+        added, mask, changed = self.sharpener(images, coarse, extent, attrs)
+        return added, changed, mask
+
+
 def graphs_of(editor: Editor) -> list[Graph]:
     """All that an editor computes with tensors; no frame where the run has not learnt to find it."""
     model, (size, channels) = editor.model, (editor.geometry.size, editor.geometry.channels)
@@ -160,6 +173,10 @@ def graphs_of(editor: Editor) -> list[Graph]:
         ),
         Graph("composite", blends, _Composite(model), _batches(square), ("change", "changed", "mask")),
     ]
+    if (sharpener := editor.sharpener) is not None:
+        fine = F.interpolate(images, scale_factor=sharpener.detail)
+        drawn = {"images": fine, "coarse": square["after"] - images, **{k: square[k] for k in ("extent", "attrs")}}
+        graphs.append(Graph("sharpen", (), _Sharpen(sharpener), _batches(drawn), ("change", "changed", "mask")))
     if editor.frame is not None:
         frames = torch.tensor([[30.0, 20.0, 24.0, 0.1], [20.0, 30.0, 40.0, -0.2]])
         looked_at = {"picture": (torch.rand(1, channels, 40, 50), (2, 3)), **_batches({"frames": frames})}

@@ -56,18 +56,20 @@ def card_of(run: RunDirectory, config: RunConfig, where: str) -> str:
     from attredit.report.document import rendered
     from attredit.report.figures import markdown
 
-    registry, lines = installed(), run.metrics()
+    registry, lines, finer = installed(), run.metrics(), run.sharpened()
+    seen = dict.fromkeys([config.request.dataset, *([finer["dataset"]] if finer else [])])
     text = rendered(
         "report/card.md.jinja",
         config=config,
         where=where,
         options="".join(f" {word}" for word in config.plugin_options),
         method=registry.get("method", config.request.method),
-        biases=getattr(registry.load("dataset", config.request.dataset), "biases", ""),
+        biases=[getattr(registry.load("dataset", name), "biases", "").strip() for name in seen],
         installs={o.distribution: o.version for o in config.origins.values() if not o.is_file},
         files={o.distribution: o.version for o in config.origins.values() if o.is_file},
         samples=sorted(run.samples.glob("step-*.png")),
         last=lines[-1] if lines else None,
+        sharpened=finer,
         evaluation=Evaluation.of_now(run),
         elsewhere=Evaluation.elsewhere(run),
         markdown=markdown,

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attredit.errors import PluginError, RunError
-from attredit.files import expanded, explained, from_json, read_tensors, write_tensors, write_text
+from attredit.files import expanded, explained, from_json, read_metadata, read_tensors, write_tensors, write_text
 from attredit.plugin.discovery import LOAD
 from attredit.plugin.registry import PluginInfo, Registry
 from attredit.runs.config import Origin, RunConfig
@@ -165,6 +165,14 @@ class RunDirectory:
             return int(read_tensors(self.model_file)[1]["step"])
         except RunError:
             return None
+
+    def sharpened(self) -> dict[str, Any] | None:
+        """What the model was taught finer edits on (`attredit.training.sharpening.Sharpened`), if it was.
+
+        Raises:
+            RunError: there is a model, and it cannot be read.
+        """
+        return read_metadata(self.model_file).get("sharpened") if self.model_file.is_file() else None
 
     def append_metrics(self, line: Mapping[str, Any]) -> None:
         """Add one line to metrics.jsonl."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from attredit.errors import UsageError
 from attredit.runs.hub import PREFIX, fetched
 
 BOX = Path(__file__).parents[1] / "models"
@@ -25,6 +26,18 @@ def directory_of(run: str | os.PathLike[str]) -> Path:
         return fetched(os.fspath(run))
     named = box().get(os.fspath(run))
     return named if named is not None and not Path(run).exists() else Path(run)
+
+
+def require_own(run: Path) -> None:
+    """Make sure that a directory may be changed: no model that comes with attredit, and none fetched from the hub.
+
+    Raises:
+        UsageError: it is one of these.
+    """
+    from huggingface_hub import constants
+
+    if any(run.resolve().is_relative_to(place.resolve()) for place in (BOX, Path(constants.HF_HUB_CACHE))):
+        raise UsageError(f"{run} is shared: others use it as it is.", "Copy that directory, and name the copy.")
 
 
 def box() -> dict[str, Path]:

@@ -2,5 +2,5 @@
 
 Read `view.py` (one step's tensors), `losses.py` and `objectives.py` (what is minimised), `players.py` (by whom),
 `trainer.py` (the loop), `health.py` (whether its numbers still mean something), `observer.py` (who is told), and
-`processes.py` (what processes of a launch have in common).
+`processes.py` (what processes of a launch have in common). What is learnt afterwards: `settling.py`, `sharpening.py`.
 """

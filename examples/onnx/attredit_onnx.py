@@ -17,11 +17,7 @@ from PIL import Image, ImageOps
 
 
 class Editor:
-    """Edits pictures of 8 bits, over white, as `attredit edit` does.
-
-    Args:
-        folder: With the graphs and model.json.
-    """
+    """Edits pictures of 8 bits, over white, as `attredit edit` does, with the graphs and model.json of a folder."""
 
     def __init__(self, folder: str | Path) -> None:
         self.about = json.loads((Path(folder) / "model.json").read_text("utf-8"))
@@ -69,19 +65,23 @@ class Editor:
 
     def blended(self, pixels: np.ndarray, edit: list[Any], frame: Frame) -> np.ndarray:
         """The picture (H, W, C) with what the decoder changed."""
-        size, side = self.about["size"], frame.pixels
-        small = resized(looked_up(pixels, *frame.places(side), cubic=-0.75), size, size)
-        change, changed, mask = self.run("composite", small.transpose(2, 0, 1)[None], *edit)
+        size, side, n = self.about["size"], frame.pixels, pixels.shape[2]
+        finer = self.graphs.get("sharpen") if frame.side > size else None
+        fine = finer.get_inputs()[0].shape[2] if finer else size
+        small = resized(looked_up(pixels, *frame.places(max(side, fine)), cubic=-0.75), fine, fine)
+        coarse = small.reshape(size, fine // size, size, fine // size, -1).mean((1, 3)).transpose(2, 0, 1)[None]
+        change, changed, mask = self.run("composite", coarse, *edit)
+        if finer:
+            change, changed, mask = self.run("sharpen", small.transpose(2, 0, 1)[None], change, *edit[2:])
         planes = np.concatenate([change[0], changed[0], mask[0], small.transpose(2, 0, 1)]).transpose(1, 2, 0)
-        planes = resized(planes, side, side) if side < size else planes
+        planes = resized(planes, side, side) if side * (1.6 if finer else 1) <= fine else planes
         # All that the frame may reach of the picture.
         reach, middles = 0.75 * side, zip((frame.y, frame.x), pixels.shape, strict=False)
-        part = tuple(slice(max(0, int(n - reach) - 1), min(length, int(n + reach) + 2)) for n, length in middles)
-        y, x = np.mgrid[part] + 0.5
-        u, v = frame.seen(x, y)
-        seen = looked_up(planes, (u + 1) * len(planes) / 2, (v + 1) * len(planes) / 2)
+        part = tuple(slice(max(0, int(at - reach) - 1), min(length, int(at + reach) + 2)) for at, length in middles)
+        u, v = frame.seen(*(np.mgrid[part][::-1] + 0.5))
+        seen = looked_up(planes, (u + 1) * len(planes) / 2, (v + 1) * len(planes) / 2, -0.75 if finer else 0.0)
         seen = seen * (np.maximum(abs(u), abs(v)) <= 1)[..., None]
-        old, edited, n = pixels[part], pixels.copy(), pixels.shape[2]
+        old, edited = pixels[part], pixels.copy()
         change, changed, mask, small = np.split(seen, [n, n + 1, n + 2], 2)
         edited[part] = np.where(mask > 0, (old + change - changed * (old - small)).clip(0, 1), old)
         return edited

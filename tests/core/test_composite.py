@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from attredit.data import Frame
-from attredit.editing import composite
+from attredit.editing import blending, composite
 from attredit.editing.composite import blurred, change_of, edit_mask, fitted
+from attredit.editing.placing import placing
 
 SIZE = 64
 SPOT = (slice(28, 36), slice(24, 40))
@@ -22,7 +23,7 @@ SPOT = (slice(28, 36), slice(24, 40))
 
 def blend(original: Any, before: Any, after: Any, frame: Frame) -> Any:
     """Of an edit that belongs wherever the two differ."""
-    return composite.blend(original, before, after, np.abs(after - before).max(-1, keepdims=True), frame)
+    return blending.blend(original, before, after, np.abs(after - before).max(-1, keepdims=True), frame)
 
 
 def blend_batch(images: Tensor, before: Tensor, after: Tensor) -> Tensor:
@@ -218,3 +219,16 @@ def test_an_edit_does_without_torchvision(run_process: Any) -> None:
     code = "import sys, torch\nfrom attredit.editing.composite import blend_batch as b\n"
     code += "b(*torch.rand(3, 1, 3, 32, 32), torch.rand(1, 1, 32, 32))\n"
     run_process([sys.executable, "-c", f"{code}assert 'torchvision' not in sys.modules"])
+
+
+@pytest.mark.parametrize("frame", [Frame(35.0, 34.5, 50.0, 0.0), Frame(35.2, 34.1, 50.0, 9.0)])
+def test_what_is_drawn_in_about_as_many_pixels_as_the_picture_has_stays_as_sharp(frame: Frame) -> None:
+    """Stripes of 4 pixels, of 64 that are drawn for 50 of the picture: averaged first, they are pale."""
+    stripes = (torch.arange(64) * torch.pi * 2 / 4).cos().expand(1, 1, 64, 64)
+    place = placing(frame, (70, 70))
+    contrast = [place.to_picture(stripes, sharp)[..., 25:45, 25:45].std() for sharp in (False, True)]
+    assert contrast[1] > 1.3 * contrast[0]
+    # Of many more pixels than that, none is left out.
+    alone = torch.zeros(1, 1, 192, 192)
+    alone[..., ::4] = 1.0
+    assert place.to_picture(alone, sharp=True)[..., 25:45, 25:45].std() < 0.1

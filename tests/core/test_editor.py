@@ -14,7 +14,8 @@ from PIL import Image, ImageCms
 
 from attredit import Editor, files, load
 from attredit.data import Frame
-from attredit.editing.composite import blend, change_of, edit_mask
+from attredit.editing.blending import blend
+from attredit.editing.composite import change_of, edit_mask
 from attredit.errors import DataError, PluginError, RunError, UsageError
 from attredit.launch import train
 from attredit.report.encoding import write_image

@@ -98,3 +98,15 @@ def test_taking_one_off_and_putting_another_on_shows_both(model):
     assert found[LENSES] == pytest.approx(0.7)
     assert found[-4:] == pytest.approx(0.7)
     assert found[HAIR] == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("reach", [None, 4])
+def test_what_is_taken_off_reaches_as_far_beyond_what_is_drawn_as_the_compositor_says(model, reach):
+    beyond = 0
+    if reach is not None:
+        model.parts["compositor"], beyond = nn.Identity(), reach * SIZE // 64
+        model.parts["compositor"].reach = reach
+    off, on = change(model, {"Glasses": 0}), change(model, {"Glasses": 1}, glasses=0.0)
+    first, last = RIMS.start, LENSES.stop
+    assert (off > 0).nonzero().flatten().tolist() == list(range(first - beyond, last + beyond))
+    assert (on > 0).nonzero().flatten().tolist() == list(range(first, last))

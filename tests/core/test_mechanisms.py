@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attredit import AttributeSchema, Code, Optimizer, Part, Player, Recipe, Term, UsageError, Verdict, hookimpl
-from attredit.editing.composite import Blend, blend, blend_batch
+from attredit.editing.blending import blend
+from attredit.editing.composite import Blend, blend_batch
 from attredit.editing.model import Model
 from attredit.plugin.registry import Registry, installed
 from attredit.rows import Slice

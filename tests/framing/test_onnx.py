@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from attredit import Attribute, AttributeSchema, Code, DataError, Editor, Model, Part, UsageError, Verdict, load
 from attredit.data import Frame, Geometry
+from attredit.editing.sharpening import Sharpener
 from attredit.export.onnx import OPSET, export_onnx
 from attredit.framing.network import FrameNetwork
 from attredit.launch import train
@@ -42,7 +43,7 @@ def few_styles() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def editor(tiny_request: Any, tmp_path_factory: pytest.TempPathFactory, network: FrameNetwork) -> Editor:
-    """Finds drawn faces, changes much of whatever it sees, and blends by a network."""
+    """Finds drawn faces, changes much of whatever it sees, blends by a network, and draws finer by another."""
     run = train(
         tiny_request(steps=2, attributes=("Smiling", "Male"), run_dir=str(tmp_path_factory.mktemp("x") / "run"))
     )
@@ -52,7 +53,9 @@ def editor(tiny_request: Any, tmp_path_factory: pytest.TempPathFactory, network:
     torch.manual_seed(0)
     plain.model.parts["compositor"] = refiner = Refiner(3, 32, 2, width=8)
     nn.init.normal_(refiner.last.weight, std=0.05)
-    return Editor(_blending(plain, "networks/refiner"), plain.model, network)
+    sharpener = Sharpener(3, 2, 2, width=8).eval().requires_grad_(False)
+    nn.init.normal_(sharpener.last.weight, std=0.05)
+    return Editor(_blending(plain, "networks/refiner"), plain.model, network, sharpener)
 
 
 def _blending(editor: Editor, use: str) -> Any:
@@ -74,7 +77,7 @@ def exported(editor: Editor, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(torch.export, "export", noted)
         files = export_onnx(editor, folder)
     # What the first way cannot follow, torch tries in others, which take several times as long.
-    assert strict == [False] * 4
+    assert strict == [False] * 5
     assert {path.name for path in files} == {path.name for path in folder.iterdir()}
     return folder
 
