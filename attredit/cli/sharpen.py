@@ -8,7 +8,15 @@ from pathlib import Path
 import rich_click as click
 
 from attredit.cli.console import progress, say
-from attredit.cli.options import data_dir_option, data_options, device_option, nested, run_argument
+from attredit.cli.options import (
+    data_dir_option,
+    data_options,
+    device_option,
+    from_here,
+    nested,
+    plugin_words,
+    run_argument,
+)
 from attredit.errors import UsageError
 
 
@@ -48,4 +56,4 @@ def command(run: Path, dataset: str | None, data_options: Sequence[str], detail:
             f"detail (enlarged: {found.sharpness_enlarged:.2f}), and miss it by {255 * found.error:.1f} of 255 "
             f"(enlarged: {255 * found.error_enlarged:.1f})."
         )
-    say(f"In use: attredit edit {run} PICTURE --set ATTRIBUTE=VALUE")
+    say(f"In use: attredit edit {from_here(run)} PICTURE --set ATTRIBUTE=VALUE{plugin_words()}")
