@@ -12,9 +12,10 @@ import numpy as np
 
 from attredit.data import Store
 from attredit.data.collection import Collection
+from attredit.data.pixels import shown
 from attredit.data.subset import spread
 from attredit.editing.editor import Editor, load
-from attredit.editing.sharpening import require_size, with_sharpener
+from attredit.editing.sharpening import DETAILS, require_size, with_sharpener
 from attredit.errors import DataError, RunError, UsageError
 from attredit.evaluation.elsewhere import Elsewhere, labelled_as, opened
 from attredit.evaluation.framed import framed
@@ -29,9 +30,6 @@ from attredit.runs.named import directory_of, require_own
 from attredit.training.notebook import Bar, in_notebook
 from attredit.training.sharpening import STEPS, Sharpened, fit_sharpener, tried
 
-DETAIL = 4
-"""How many times finer than the model's pixels a sharpener's are, unless something else is said."""
-
 # Of so many pictures it is looked up how large they are; half of them at least are to have this share of the pixels.
 _LOOKED_AT, _ENOUGH = 32, 0.6
 
@@ -42,7 +40,7 @@ def sharpen(
     *,
     data_dir: str | Path | None = None,
     data_options: Mapping[str, Any] | None = None,
-    detail: int = DETAIL,
+    detail: int = 4,
     steps: int = STEPS,
     device: str | None = None,
     progress: StagedProgress | None = None,
@@ -126,19 +124,17 @@ def _require_large(collection: Collection, store: Store, split: str, image_size:
         DataError: most pictures have too few pixels.
     """
     rows, geometry = collection.source.open(split), collection.geometry
-    source: Any = collection.source
-    sides = []
+    found, sides = getattr(collection.source, "frame", None), []
     for row in store.rows[spread(len(store), _LOOKED_AT)].tolist():
         item = rows[row]
-        if hasattr(source, "frame"):
-            sides.append(source.frame(item["image"]).side)
-        elif not isinstance(item["image"], list | np.ndarray):  # drawn ones are as large as they are asked for
-            width, height = item["image"].size
-            sides.append(geometry.frame(width, height, item.get("box")).side)
-    if sides and np.median(sides) < _ENOUGH * geometry.size:
-        times = int(np.median(sides) / _ENOUGH / image_size)
+        picture = shown(item["image"], geometry.white)
+        width, height = picture.size
+        frame = found(picture) if found else geometry.frame(width, height, item.get("box"))
+        sides.append(frame.side)
+    if np.median(sides) < _ENOUGH * geometry.size:
+        enough = [times for times in DETAILS if np.median(sides) >= _ENOUGH * times * image_size]
         raise DataError(
             f"What the model sees of most of these pictures is {np.median(sides):.0f} pixels wide, too few "
             f"to learn {geometry.size} from.",
-            f"Use --detail {times}." if times > 1 else "Name larger ones with --dataset.",
+            f"Use --detail {max(enough)}." if enough else "Name larger ones with --dataset.",
         )

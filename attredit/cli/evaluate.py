@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from attredit.cli.console import out, progress, say
-from attredit.cli.options import data_dir_option, data_options, device_option, nested, run_argument
+from attredit.cli.options import data_dir_option, data_options, device_option, nested, require_dataset, run_argument
 from attredit.cli.tables import figures_table
-from attredit.errors import UsageError
 
 if TYPE_CHECKING:
     from attredit.evaluation.result import Evaluation
@@ -38,10 +37,7 @@ def command(
     """
     from attredit.runs.directory import RunDirectory
 
-    if data_options and dataset is None:
-        raise UsageError(
-            "--data-option is of another data set: the run's own has those it was trained with.", "Add --dataset."
-        )
+    require_dataset(dataset, data_options)
     directory = RunDirectory(run)
     directory.config()  # an error about the run comes before the imports that take seconds
     from attredit.evaluation.elsewhere import Elsewhere

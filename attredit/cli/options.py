@@ -182,6 +182,18 @@ def nested(items: Sequence[str]) -> dict[str, Any]:
     return result
 
 
+def require_dataset(dataset: str | None, options: Sequence[str]) -> None:
+    """Make sure that options of a data set are of another one than a run's own.
+
+    Raises:
+        UsageError: none is named.
+    """
+    if options and dataset is None:
+        raise UsageError(
+            "--data-option is of another data set: the run's own has those it was trained with.", "Add --dataset."
+        )
+
+
 def changes_of(items: Sequence[str]) -> dict[str, Any]:
     """``["Smiling=1"]`` to ``{"Smiling": 1}``.
 

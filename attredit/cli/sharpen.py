@@ -15,9 +15,9 @@ from attredit.cli.options import (
     from_here,
     nested,
     plugin_words,
+    require_dataset,
     run_argument,
 )
-from attredit.errors import UsageError
 
 
 @click.command
@@ -39,10 +39,7 @@ def command(run: Path, dataset: str | None, data_options: Sequence[str], detail:
     """
     from attredit.runs.directory import RunDirectory
 
-    if data_options and dataset is None:
-        raise UsageError(
-            "--data-option is of another data set: the run's own has those it was trained with.", "Add --dataset."
-        )
+    require_dataset(dataset, data_options)
     size = RunDirectory(run).config().image_size  # an error about the run comes before the imports that take seconds
     from attredit.sharpening import sharpen
 

@@ -69,9 +69,9 @@ def _blend(
     after: Tensor,
     change: Tensor,
     place: Placing,
-    compositor: Any = None,
-    attrs: Tensor | None = None,
-    sharpener: Sharpener | None = None,
+    compositor: Any,
+    attrs: Tensor | None,
+    sharpener: Sharpener | None,
 ) -> Tensor:
     """Composite edits of images (B, C, H, W) of any size and channels; by networks where they are given."""
     size, detail = pixels_of(before), 1 if sharpener is None else sharpener.detail

@@ -83,9 +83,8 @@ class Redrawing(nn.Module):
 
 
 def halvings(square: int) -> list[int]:
-    """2, 4 and so on to the side of a square; empty where halving it does not end at 2."""
-    sides = [2**i for i in range(1, square.bit_length())]
-    return sides if square in sides else []
+    """2, 4 and so on to the side of a square that is a power of 2."""
+    return [2**i for i in range(1, square.bit_length())]
 
 
 def missed(made: Tensor, truth: Tensor, steps: float, detail: float) -> Tensor:

@@ -13,9 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attredit.editing.composite import edit_mask
-from attredit.editing.redrawing import Redrawing, halvings
+from attredit.editing.redrawing import Redrawing
 from attredit.errors import RunError, UsageError
 from attredit.files import below, load_into
+
+DETAILS = (2, 4, 8)
+"""How many times finer than the decoder's its pixels may be."""
 
 _NAME = "sharpener"
 
@@ -67,7 +70,7 @@ def require_size(image_size: int, detail: int) -> None:
     Raises:
         UsageError: it cannot.
     """
-    if not halvings(detail):
+    if detail not in DETAILS:
         raise UsageError(f"A sharpener cannot draw {detail} times as fine.", "Use 2, 4 or 8.")
     if image_size % 4:
         raise UsageError(f"A sharpener needs a model whose image size is divisible by 4, not {image_size}.")

@@ -227,9 +227,10 @@ def folder(path: Path, side: int) -> Path:
 
 def test_pictures_that_are_too_small_are_refused_and_the_run_is_as_it_was(run: Path, tmp_path: Path) -> None:
     was = (run / "model.safetensors").read_bytes()
-    for side, mend in ((40, "Use --detail 2."), (30, "Name larger ones with --dataset.")):
-        with pytest.raises(DataError, match=rf"is {side} pixels wide, too few to learn 128 from.") as error:
-            sharpen(run, f"folder:{folder(tmp_path / str(side), side)}", detail=4, steps=1, device="cpu")
+    large = "Name larger ones with --dataset."
+    for side, detail, mend in ((40, 4, "Use --detail 2."), (70, 8, "Use --detail 2."), (30, 4, large)):
+        with pytest.raises(DataError, match=rf"is {side} pixels wide, too few to learn {32 * detail} from.") as error:
+            sharpen(run, f"folder:{folder(tmp_path / str(side), side)}", detail=detail, steps=1, device="cpu")
         assert error.value.hint == mend
     assert (run / "model.safetensors").read_bytes() == was
 
