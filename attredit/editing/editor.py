@@ -19,7 +19,7 @@ from attredit.devices import device_of
 from attredit.editing.blending import blend
 from attredit.editing.frames import placed, subjects
 from attredit.editing.images import Output, Picture, as_dtype, as_float, read, under, write
-from attredit.editing.model import Edit, Model, compared, moved
+from attredit.editing.model import Edit, Model, moved
 from attredit.editing.sharpening import Sharpener, sharpener_among
 from attredit.errors import Unchanged, UsageError
 from attredit.files import below, load_into, read_tensors
@@ -213,7 +213,7 @@ class Editor:
         def frames(code: Code) -> list[Edit]:
             own = self.model.decode(code)
             edited = [(self.model.decode(code, changes), self.model.changed(code, changes)) for changes in asked]
-            return [compared(own, images, attrs) for images, attrs in edited]
+            return [self.model.compared(own, images, attrs) for images, attrs in edited]
 
         edited, many = self._edited(images, box, frames, mode)
         strips = [write(frames, True, output) for frames in edited]
@@ -335,7 +335,7 @@ class Editor:
         """What the decoder makes of images that are not edited."""
         same = self.model.decode(code)
         assert code.labels is not None
-        return [compared(same, same, code.labels)]
+        return [self.model.compared(same, same, code.labels)]
 
     def _done(self, picture: Picture, mode: Mode, *edit: np.ndarray) -> Picture:
         """A picture's edit, at its own resolution; the picture itself where that changes nothing."""

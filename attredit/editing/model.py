@@ -35,6 +35,12 @@ _SURE = math.log(0.95 / 0.05)
 # What of a recipe a model knows.
 _OF_RECIPE = ("latent_dim", "style_dim", "predictor", "prior", "decode_with", "edit_from", "styles")
 
+# Times as large as where an edit is, a place's variance says nothing against that it belongs to it.
+_AS_VARIED = 2.0
+
+# Places of images whose deviations are known, in a row.
+_PLACES = 16
+
 # So many styles tell where an attribute is, by the mask that they have on average; from this share of it on.
 _WHERE, _THERE = 8, 0.1
 
@@ -55,11 +61,6 @@ class Edit(NamedTuple):
     attrs: Tensor
 
 
-def compared(before: Tensor, after: Tensor, attrs: Tensor) -> Edit:
-    """An edit that belongs wherever these two differ."""
-    return Edit(before, after, change_of(before, after), attrs)
-
-
 class Known(nn.Module):
     """What is looked up in images once a model is trained, by `training/settling.py`.
 
@@ -68,6 +69,7 @@ class Known(nn.Module):
         style_dim: W.
 
     Attributes:
+        varied: (h, w) standard deviation of training images at each place; 1 everywhere where none were seen.
         sure: (n, most values) log-odds beyond which a predicted value is believed, whatever is asked for.
         styles: (n, K, W) of training images that have an attribute, the clearest first, again if they are few.
         count: (n,) how many of them there are.
@@ -75,6 +77,7 @@ class Known(nn.Module):
         style_reach: (n, K) the same of edits that put on one of the styles.
     """
 
+    varied: Tensor
     sure: Tensor
     styles: Tensor
     count: Tensor
@@ -84,6 +87,7 @@ class Known(nn.Module):
     def __init__(self, schema: AttributeSchema, style_dim: int) -> None:
         super().__init__()
         values = len(schema), max(len(a.values) for a in schema)
+        self.register_buffer("varied", torch.ones(_PLACES, _PLACES))
         self.register_buffer("sure", torch.full(values, _SURE))
         self.register_buffer("reach", torch.ones(values))
         self.register_buffer("styles", torch.zeros(len(schema), STYLES, style_dim), persistent=style_dim > 0)
@@ -257,11 +261,30 @@ class Model(nn.Module):
         worn = {names[i]: want for i, want in wanted.items() if names[i] in self.wearable}
         attrs = self.changed(code, changes, min(strength, 1.0))
         if not worn or not strength:
-            return compared(before, after, attrs)
+            return self.compared(before, after, attrs)
         if usual is None:
             usual = self.usual_change(code, self.changed(code, changes), worn)
         alone = torch.tensor([len(worn) == len(wanted)], device=after.device)
-        return Edit(before, after, self.extent(code, worn, alone, change_of(before, after), usual), attrs)
+        return Edit(before, after, self.extent(code, worn, alone, self.change(before, after), usual), attrs)
+
+    def change(self, before: Tensor, after: Tensor) -> Tensor:
+        """(B, 1, H, W) how much each place of decoded images (B, C, H, W) belongs to what turns these into those.
+
+        That is how far they differ, but less where images vary far more than where the edit is: every change of
+        attributes moves what the decoder cannot foretell, such as a background, and nothing of the attribute is there.
+        """
+        change = change_of(before, after)
+        varied = F.interpolate(self.known.varied[None, None], change.shape[2:], mode="bilinear", align_corners=False)
+        varied = varied.clamp(min=1e-3)
+        told = (change / varied).square()
+        there = (told * varied).sum((2, 3), keepdim=True) / told.sum((2, 3), keepdim=True).clamp(min=1e-12)
+        counted = change * (_AS_VARIED * (there / varied).square()).clamp(max=1.0).pow(4)
+        # The largest stays as large: below some size nothing is an edit.
+        return counted * (change.amax((2, 3), keepdim=True) / counted.amax((2, 3), keepdim=True).clamp(min=1e-12))
+
+    def compared(self, before: Tensor, after: Tensor, attrs: Tensor) -> Edit:
+        """An edit to attributes (B, A) that belongs wherever these two differ; see `change`."""
+        return Edit(before, after, self.change(before, after), attrs)
 
     def usual(self, code: Code, changes: Mapping[str, Any], *, given: Mapping[str, Any] | None = None) -> Tensor | None:
         """(B, 1, H, W) what kept styles of what an edit puts on or takes off change on average; None without any.
@@ -312,7 +335,7 @@ class Model(nn.Module):
             z = code.z
             for name in worn:
                 z = self.dressed(z, name, number, asked[name])
-            changes.append(change_of(bare, self.draw(z, having, code)))
+            changes.append(self.change(bare, self.draw(z, having, code)))
         return torch.stack(changes).mean(0)
 
     def extent(self, code: Code, worn: Mapping[str, Tensor], alone: Tensor, own: Tensor, usual: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ from attredit.attributes import MISSING, Attribute
 from attredit.data.source import CounterfactualSource
 from attredit.data.subset import spread
 from attredit.editing.editor import Editor
-from attredit.editing.model import compared
 from attredit.evaluation import perceptual
 from attredit.evaluation.data import EvaluationData
 from attredit.evaluation.editing import Edits, Seen, squared_error
@@ -102,7 +101,7 @@ class Counterfactuals:
                 truths = found.of(rows).to(seen.images.device)
                 first = truths[:, 0]
                 drawn = model.decode(model.encode(first))  # the edit of a latent that lacks nothing
-                edit = compared(edits.before[part], drawn, edits.attrs[which])
+                edit = model.compared(edits.before[part], drawn, edits.attrs[which])
                 blended = model.composite(seen.images[part], edit)
                 judged = self._data.judge.look(first)
                 scores = {

@@ -86,10 +86,10 @@ class _Edit(nn.Module):
         code = Code(z, None, None, skips, supposed, z)
         before, after = model.draw(z, supposed, code), model.draw(dressed, torch.cat(told, 1), code)
         if not worn:
-            return before, after, change_of(before, after), torch.cat(goal, 1)
+            return before, after, model.change(before, after), torch.cat(goal, 1)
         alone = asked.sum(1) == (~torch.cat(list(worn.values()), 1).isnan()).sum(1)
         usual = model.usual_change(code, torch.cat(goal, 1), worn)
-        extent = model.extent(code, worn, alone, change_of(before, after), usual)
+        extent = model.extent(code, worn, alone, model.change(before, after), usual)
         return before, after, extent, torch.cat(goal, 1)
 
 

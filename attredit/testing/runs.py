@@ -13,7 +13,6 @@ import torch
 
 from attredit.data.subset import as_images
 from attredit.editing.editor import Editor, load
-from attredit.editing.model import compared
 from attredit.errors import UsageError
 from attredit.files import read_tensors
 from attredit.launch import resume, train
@@ -112,7 +111,7 @@ def _changes_of_identity(editor: Editor, images: torch.Tensor) -> dict[str, floa
     assert code.z is not None
     same = editor.schema.encode(editor.schema.decode(code.labels))
     old, new = model.decode(code), model.draw(code.z, same, code)
-    blended = model.composite(images, compared(old, new, same))
+    blended = model.composite(images, model.compared(old, new, same))
     return {"reconstruction": float((new - old).abs().mean()), "image": float((blended - images).abs().mean())}
 
 

@@ -1,7 +1,7 @@
-"""What a model knows of its data once it is trained: when its readings are sure, which styles there are, how far to go.
+"""What a model knows of its data once trained: when it is sure, which styles there are, how far to go, what varies.
 
-Nothing is trained here. All are looked up in images: styles in those of training, the others in the validation split,
-which no part has seen.
+Nothing is trained here. All are looked up in images: styles and variation in those of training, the others in the
+validation split, which no part has seen.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 from attredit.data import Store
 from attredit.data.subset import as_images, spread
 from attredit.editing.composite import edit_mask
-from attredit.editing.model import STYLES, Model, compared
+from attredit.editing.model import STYLES, Model
 from attredit.training.view import mapped
 
 # A value is believed where at most this share of the validation images without it are read as surely; and of so many.
@@ -47,6 +47,7 @@ def settle(model: Model, train: Store, valid: Store | None, detail: int = 1) -> 
     model.eval()
     if valid is not None:
         model.known.sure.copy_(sureness(model, valid, detail))
+    model.known.varied.copy_(varied(model, train, detail))
     seen = train if valid is None else valid
     for i, name in enumerate(model.slices):
         styles, reach = _styles(model, train, name, detail, seen)
@@ -60,6 +61,13 @@ def settle(model: Model, train: Store, valid: Store | None, detail: int = 1) -> 
             model.known.reach[i, 1] = _reach(model, seen, i, detail)  # less than nothing is not asked for
             model.known.style_reach[i, 0] = model.known.reach[i, 1]  # what nobody asks for is the first
     model.train(training)
+
+
+def varied(model: Model, train: Store, detail: int = 1) -> Tensor:
+    """(h, w) standard deviation of training images at each place, channels together; see `Model.change`."""
+    rows, places = spread(len(train), _VALIDATION), model.known.varied.shape[0]
+    images = torch.cat([F.adaptive_avg_pool2d(images, places) for images in _images(train, rows, detail)])
+    return images.var(0, unbiased=False).mean(0).sqrt()
 
 
 def sureness(model: Model, valid: Store, detail: int = 1) -> Tensor:
@@ -180,7 +188,7 @@ def _put_on(model: Model, images: Tensor, name: str, styles: Tensor, far: float)
         z = base.z.clone()
         z[:, where] = tried.repeat_interleave(len(images), 0)
         after = model.decode(base, {name: 1}, strength=far, like=base._replace(z=z))
-        edit = compared(old, after, model.changed(base, {name: 1}))
+        edit = model.compared(old, after, model.changed(base, {name: 1}))
         odds = _log_odds(model, model.composite(plain, edit), column)
         clear.append(odds.view(len(tried), -1).mean(1))
         looks.append((after - old).view(len(tried), *images.shape))

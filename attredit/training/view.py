@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from attredit.attributes import MISSING
 from attredit.data.degrading import DamageLimits, Draws, spoilt
 from attredit.editing.composite import change_of, edit_mask
-from attredit.editing.model import Edit, Model, compared, sampled
+from attredit.editing.model import Edit, Model, sampled
 from attredit.errors import UsageError, nearest
 from attredit.networks import Code, Verdict
 from attredit.plugin.calling import naming
@@ -315,7 +315,9 @@ class BatchView:
             return self._damaged()
         if of == "composite":
             before, after = self.images("reconstruction"), self.images("edited")
-            return self.model.composite(self.real, compared(before, after, self.told(self.edited_targets)), self.ask)
+            return self.model.composite(
+                self.real, Edit(before, after, change_of(before, after), self.told(self.edited_targets)), self.ask
+            )
         if of in ("recomposed", "restored"):
             return self.model.composite(*self.known_edit(of), self.ask)
         if of == "blended":

@@ -110,3 +110,33 @@ def test_what_is_taken_off_reaches_as_far_beyond_what_is_drawn_as_the_compositor
     first, last = RIMS.start, LENSES.stop
     assert (off > 0).nonzero().flatten().tolist() == list(range(first - beyond, last + beyond))
     assert (on > 0).nonzero().flatten().tolist() == list(range(first, last))
+
+
+def test_what_changes_where_images_vary_anyway_counts_for_less(model):
+    """Two bands change as much; in one of them, images vary twice as much as in the other."""
+    model.known.varied[:8], model.known.varied[8:] = 0.1, 0.2
+    before, after = torch.zeros(2, 1, SIZE, SIZE), torch.zeros(2, 1, SIZE, SIZE)
+    after[:, :, :8], after[:, :, -8:] = 0.4, 0.4
+    after[1] *= 0.5
+    found = model.change(before, after)[:, 0, :, 0]
+    there = (16 * 0.1 + 4 * 0.2) / (16 + 4)  # changes in deviations, squared, say where the edit is
+    for image, size in zip(found, (0.4, 0.2), strict=True):
+        assert image[:8] == pytest.approx(size)
+        assert image[-8:] == pytest.approx(size * (2 * (there / 0.2) ** 2) ** 4, rel=1e-3)
+        assert not image[8:-8].any()
+
+
+def test_where_images_vary_everywhere_alike_all_that_changes_counts(model):
+    model.known.varied.fill_(0.3)
+    after = torch.rand(2, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(model.change(0 * after, after), after)
+    assert not model.change(after, after).any()
+    model.known.varied.fill_(0.0)  # one image, again and again
+    torch.testing.assert_close(model.change(0 * after, after), after)
+
+
+def test_an_edit_that_is_only_where_images_vary_most_is_as_large_as_it_was(model):
+    model.known.varied[8:] = 9.0
+    after = torch.zeros(1, 1, SIZE, SIZE)
+    after[..., 20:, :] = 0.3
+    torch.testing.assert_close(model.change(0 * after, after), after, rtol=1e-3, atol=1e-6)

@@ -142,6 +142,8 @@ def test_a_model_is_settled() -> None:
     assert (kept[:, None] == own).all(2).any(1).all()
     assert len(kept.unique(dim=0)) == 15
     assert made.training
+    deviations = ((images * 255).round() / 255).numpy().std(0)[0]
+    assert made.known.varied.numpy() == pytest.approx(deviations.repeat(2, 0).repeat(2, 1), abs=1e-6)
 
 
 def test_an_edit_that_changes_nothing_says_so(request_for: Any) -> None:
