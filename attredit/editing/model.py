@@ -38,6 +38,9 @@ _OF_RECIPE = ("latent_dim", "style_dim", "predictor", "prior", "decode_with", "e
 # Times as large as where an edit is, a place's variance says nothing against that it belongs to it.
 _AS_VARIED = 2.0
 
+# Below this share of the largest deviation, places count as if they varied as much.
+_LEAST_VARIED = 0.35
+
 # Places of images whose deviations are known, in a row.
 _PLACES = 16
 
@@ -275,7 +278,8 @@ class Model(nn.Module):
         """
         change = change_of(before, after)
         varied = F.interpolate(self.known.varied[None, None], change.shape[2:], mode="bilinear", align_corners=False)
-        varied = varied.clamp(min=1e-3)
+        # Unrest on a background that never varies would else count for more than all that happens elsewhere.
+        varied = torch.maximum(varied, _LEAST_VARIED * varied.max()).clamp(min=1e-3)
         told = (change / varied).square()
         there = (told * varied).sum((2, 3), keepdim=True) / told.sum((2, 3), keepdim=True).clamp(min=1e-12)
         counted = change * (_AS_VARIED * (there / varied).square()).clamp(max=1.0).pow(4)

@@ -140,3 +140,13 @@ def test_an_edit_that_is_only_where_images_vary_most_is_as_large_as_it_was(model
     after = torch.zeros(1, 1, SIZE, SIZE)
     after[..., 20:, :] = 0.3
     torch.testing.assert_close(model.change(0 * after, after), after, rtol=1e-3, atol=1e-6)
+
+
+def test_unrest_where_images_never_vary_takes_nothing_from_what_has_many_colours(model):
+    """A thing of many colours, photographed on white: where it is, images vary because of what is edited."""
+    model.known.varied.fill_(0.005)
+    model.known.varied[6:10, 6:10] = 0.3
+    after = torch.full((1, 1, SIZE, SIZE), 0.02)
+    after[..., 13:19, 13:19] = 0.6
+    found = model.change(0 * after, after)
+    assert found[..., 13:19, 13:19].min() == pytest.approx(0.6)
